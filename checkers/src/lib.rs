@@ -1,0 +1,21 @@
+//! Histories, models and checkers: pure functions from a recorded history to findings.
+//!
+//! Nothing here starts a thread pool of its own accord, reads a clock, opens a socket or
+//! prints. A history goes in, [`Finding`]s come out, and the same bytes give the same answer.
+
+pub mod budget;
+pub mod finding;
+pub mod history;
+
+pub use budget::Budget;
+pub use finding::{Anomaly, Edge, Finding, Step, Verdict};
+pub use history::{Event, History, Kind, Name, Operation, Outcome, Process};
+
+/// A pure decision procedure over a history.
+pub trait Checker: Send + Sync {
+    /// A short stable name, as it appears in `results.json`: `linearizable`, `set-full`.
+    fn name(&self) -> &str;
+
+    /// Decides. Never panics on a well-formed history; out of budget is [`Verdict::Unknown`].
+    fn check(&self, history: &History, budget: &Budget) -> Finding;
+}

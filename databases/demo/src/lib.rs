@@ -1,0 +1,1 @@
+//! The embedded demo database: a replicated transactional key-value store with switchable bugs.

@@ -1,0 +1,44 @@
+//! Targets: where a node's SSH server is and how to prove who we are.
+
+use std::path::PathBuf;
+
+/// One SSH server, with credentials of its own.
+#[derive(Clone)]
+pub struct SshTarget {
+    /// The node's name, for messages.
+    pub name: String,
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    /// Private key files, tried in order.
+    pub identity_files: Vec<PathBuf>,
+    /// A private key in OpenSSH's format, held in memory only.
+    pub identity: Option<String>,
+    /// Also ask the agent at `SSH_AUTH_SOCK`.
+    pub use_agent: bool,
+    pub host_keys: HostKeys,
+    /// Reached through this host.
+    pub jump: Option<Box<SshTarget>>,
+    /// Or through this command's standard input and output.
+    pub proxy_command: Option<String>,
+}
+
+/// Which server keys are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostKeys {
+    /// Exactly this public key, in OpenSSH's format.
+    Pinned(String),
+    /// Those in this file and no others.
+    KnownHosts(PathBuf),
+    /// Those in this file; a host that is not in it is added, a changed key is refused.
+    AcceptNew(PathBuf),
+    /// Any. For throwaway machines only.
+    Insecure,
+}
+
+impl std::fmt::Debug for SshTarget {
+    // By hand, so that no private key reaches a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}@{}:{})", self.name, self.user, self.host, self.port)
+    }
+}

@@ -1,0 +1,62 @@
+//! Databases under test: how they are installed, run and spoken to.
+
+mod lifecycle;
+
+pub use lifecycle::{Lifecycle, PROCESS};
+
+use crate::client::SharedConnect;
+use crate::{BoxFuture, Node, Options};
+
+/// A database that Perjury knows how to run and to speak to.
+pub trait Database: Send + Sync {
+    /// As on the command line: `demo`, `etcd`.
+    fn name(&self) -> &str;
+
+    /// One line for `perjury databases`.
+    fn about(&self) -> &str;
+
+    /// The text of its `database.toml`.
+    fn definition(&self) -> &str;
+
+    /// Names of the workloads that its client can express.
+    fn workloads(&self) -> &[&'static str];
+
+    /// Its own options, a name and a line each: `("read", "linearizable or serializable reads")`.
+    fn options(&self) -> &[(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Bugs that it can be asked to have.
+    fn bugs(&self) -> &[Bug] {
+        &[]
+    }
+
+    /// Clients for `workload`; an error names the option that is wrong.
+    fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String>;
+
+    /// Which of `nodes` lead at this moment, by position; empty when it cannot tell.
+    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+        let _ = nodes;
+        Box::pin(async { Vec::new() })
+    }
+}
+
+/// A planted bug, with the run that shows it.
+#[derive(Clone, Debug)]
+pub struct Bug {
+    /// As given to `--bug`.
+    pub name: &'static str,
+    /// What it does wrong.
+    pub about: &'static str,
+    /// Whom it imitates, with a source.
+    pub imitates: &'static str,
+    /// The workload that finds it.
+    pub workload: &'static str,
+    /// The faults that bring it out.
+    pub nemesis: &'static [&'static str],
+    /// The kinds of anomaly, one of which its report names.
+    pub anomalies: &'static [&'static str],
+    /// Further options of the run that finds it, as `--set` has them or as flags' long names:
+    /// `("nemesis-interval", "3s")`.
+    pub settings: &'static [(&'static str, &'static str)],
+}

@@ -1,0 +1,32 @@
+//! The controller: plan, generators, scheduler, SSH, clusters, store, report and command line.
+//!
+//! It names no database, no concrete workload and no concrete fault: those register themselves
+//! with a [`Registry`], in `src/main.rs` or in a third party's own `main`.
+
+pub mod agent;
+pub mod cli;
+pub mod client;
+pub mod cluster;
+pub mod control;
+pub mod database;
+pub mod fault;
+pub mod generator;
+pub mod op;
+pub mod options;
+pub mod registry;
+pub mod rng;
+pub mod workload;
+
+pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
+pub use cluster::{Cluster, Fabric, Node};
+pub use database::Database;
+pub use fault::{Applied, Fault, FaultContext};
+pub use generator::{BoxGenerator, Generator};
+pub use op::Op;
+pub use options::Options;
+pub use registry::Registry;
+pub use rng::Seed;
+pub use workload::Workload;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

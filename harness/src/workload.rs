@@ -1,0 +1,29 @@
+//! Workloads: what clients ask, and which checkers judge the answers.
+
+use crate::{BoxGenerator, Options, Seed};
+use perjury_checkers::Checker;
+
+/// A vocabulary of operations with a generator and checkers.
+pub trait Workload: Send + Sync {
+    /// As given to `--workload`: `register`.
+    fn name(&self) -> &'static str;
+
+    /// One line for `perjury workloads`.
+    fn about(&self) -> &'static str;
+
+    /// The functions that it calls and the shape of their values, a line each, for the help.
+    fn vocabulary(&self) -> &'static [(&'static str, &'static str)];
+
+    /// The main load, endless: the plan limits its time and rate. The sequence of operations
+    /// depends on `seed` alone, never on timing.
+    fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator;
+
+    /// What is asked after everything is healed, such as final reads. Ends by itself.
+    fn final_generator(&self, options: &Options, seed: Seed) -> Option<BoxGenerator> {
+        let _ = (options, seed);
+        None
+    }
+
+    /// The judges.
+    fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>>;
+}

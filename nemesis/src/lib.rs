@@ -1,0 +1,1 @@
+//! What goes wrong: faults, their schedules, and the node agent that injects, observes and heals.

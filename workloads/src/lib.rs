@@ -1,0 +1,1 @@
+//! What clients ask: vocabulary, generator and checkers of each workload.
