@@ -1,4 +1,7 @@
-//! The command line.
+//! The command line: reads the arguments, runs the command, returns the exit code.
+
+pub mod args;
+mod plan;
 
 use crate::Registry;
 use std::process::ExitCode;

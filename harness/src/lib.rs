@@ -9,12 +9,15 @@ pub mod client;
 pub mod cluster;
 pub mod control;
 pub mod database;
+pub mod exit;
 pub mod fault;
 pub mod generator;
 pub mod op;
 pub mod options;
+pub mod plan;
 pub mod registry;
 pub mod rng;
+pub mod span;
 pub mod workload;
 
 pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
