@@ -19,7 +19,8 @@ struct Tally {
 
 #[test]
 fn every_planted_bug_is_found_and_named() {
-    let seeds: u32 = std::env::var("PERJURY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let seeds: u32 =
+        std::env::var("PERJURY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let only = std::env::var("PERJURY_BUG").ok();
     let bugs = bugs();
     assert!(bugs.len() >= 8, "there are {} planted bugs", bugs.len());
@@ -29,7 +30,12 @@ fn every_planted_bug_is_found_and_named() {
     for tally in &tallies {
         // Nine of ten; with one seed, that one.
         let needed = seeds - seeds / 10;
-        assert!(tally.found >= needed, "{} was found with {} of {seeds} seeds", tally.bug, tally.found);
+        assert!(
+            tally.found >= needed,
+            "{} was found with {} of {seeds} seeds",
+            tally.bug,
+            tally.found
+        );
     }
 }
 
@@ -74,7 +80,8 @@ fn tally(bug: &Value, seeds: u32) -> Tally {
 fn table(tallies: &[Tally]) -> String {
     let mut text = String::from("| bug | found | seconds | reported as |\n|---|---|---|---|\n");
     for tally in tallies {
-        let kinds: Vec<String> = tally.kinds.iter().map(|(kind, times)| format!("{kind} ({times})")).collect();
+        let kinds: Vec<String> =
+            tally.kinds.iter().map(|(kind, times)| format!("{kind} ({times})")).collect();
         let mean = tally.seconds.iter().sum::<f64>() / tally.seconds.len().max(1) as f64;
         let _ = writeln!(
             text,

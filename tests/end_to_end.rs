@@ -9,11 +9,15 @@ use std::time::{Duration, Instant};
 #[test]
 fn the_main_job_is_valid_and_leaves_nothing_behind() {
     let bench = Bench::new();
-    bench.run(&["test", "--time-limit", "12s", "--nemesis-interval", "2s", "--seed", "1"]).expect_code(0);
+    bench
+        .run(&["test", "--time-limit", "12s", "--nemesis-interval", "2s", "--seed", "1"])
+        .expect_code(0);
     bench.assert_nothing_left(Duration::from_secs(2));
     let results = bench.results();
     assert_eq!(results["verdict"], "valid");
-    for file in ["history.jsonl.zst", "report.html", "junit.xml", "summary.md", "plan.toml", "perjury.log"] {
+    for file in
+        ["history.jsonl.zst", "report.html", "junit.xml", "summary.md", "plan.toml", "perjury.log"]
+    {
         assert!(bench.latest().join(file).is_file(), "{file} is not in the store");
     }
     for node in 1..=5 {
@@ -69,7 +73,8 @@ fn asked(bench: &Bench) -> (Vec<String>, Vec<String>) {
 fn the_same_seed_asks_for_the_same_operations_and_faults() {
     let run = || {
         let bench = Bench::new();
-        let flags = ["--time-limit", "8s", "--nemesis-interval", "1s", "--seed", "77", "--rate", "100"];
+        let flags =
+            ["--time-limit", "8s", "--nemesis-interval", "1s", "--seed", "77", "--rate", "100"];
         bench.run(&[&["test"], &flags[..]].concat()).expect_code(0);
         asked(&bench)
     };
@@ -87,7 +92,8 @@ fn the_same_seed_asks_for_the_same_operations_and_faults() {
 /// been recorded is analysed, and nothing is left running.
 #[test]
 fn a_killed_controller_leaves_a_history_and_nothing_else() {
-    let kills: u32 = std::env::var("PERJURY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    let kills: u32 =
+        std::env::var("PERJURY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     for kill in 0..kills {
         let bench = Bench::new();
         let arguments = ["test", "--time-limit", "12s", "--nemesis-interval", "1s", "--seed", "5"];
@@ -107,7 +113,9 @@ fn a_killed_controller_leaves_a_history_and_nothing_else() {
             Some(0 | 2) => {}
             // Before the first operation there is nothing to judge, and it says so.
             Some(3) => assert!(!recorded, "killed after {moment:?}: {}", ran.stderr),
-            other => panic!("killed after {moment:?}: exit {other:?}\n{}\n{}", ran.stdout, ran.stderr),
+            other => {
+                panic!("killed after {moment:?}: exit {other:?}\n{}\n{}", ran.stdout, ran.stderr)
+            }
         }
     }
 }
@@ -121,7 +129,8 @@ impl Bench {
 #[test]
 fn ctrl_c_stops_heals_and_still_checks() {
     let bench = Bench::new();
-    let mut child = bench.command(&["test", "--time-limit", "60s"]).spawn().expect("the binary runs");
+    let mut child =
+        bench.command(&["test", "--time-limit", "60s"]).spawn().expect("the binary runs");
     std::thread::sleep(Duration::from_secs(12));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is ours to signal");

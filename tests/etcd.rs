@@ -18,7 +18,9 @@ fn etcds_serializable_reads_are_caught_being_stale() {
     let bench = Bench::new();
     let faults = ["--nemesis", "kill,pause,partition", "--time-limit", "60", "--seed", "3"];
     let read = ["--read", "serializable"];
-    bench.run(&[&["test", "etcd", "--workload", "register"], &faults[..], &read[..]].concat()).expect_code(1);
+    bench
+        .run(&[&["test", "etcd", "--workload", "register"], &faults[..], &read[..]].concat())
+        .expect_code(1);
     let kinds = anomaly_kinds(&bench.results());
     assert!(kinds.contains("stale-read"), "{kinds:?}");
     bench.assert_nothing_left(Duration::from_secs(2));
@@ -28,7 +30,8 @@ fn etcds_serializable_reads_are_caught_being_stale() {
 fn three_etcd_nodes_append_and_keep_sets() {
     for workload in ["list-append", "set"] {
         let bench = Bench::new();
-        let size = ["--node-count", "3", "--time-limit", "15", "--nemesis-interval", "3s", "--seed", "4"];
+        let size =
+            ["--node-count", "3", "--time-limit", "15", "--nemesis-interval", "3s", "--seed", "4"];
         bench.run(&[&["test", "etcd", "--workload", workload], &size[..]].concat()).expect_code(0);
         bench.assert_nothing_left(Duration::from_secs(2));
     }

@@ -44,7 +44,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
             let plan = plan::resolve(args, registry)?;
             output::print(&plan.to_toml());
         }
-        Command::Analyze(_) | Command::Check(_) | Command::Doctor(_) => {}
+        Command::Analyze(_) | Command::History { .. } | Command::Check(_) | Command::Doctor(_) => {}
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

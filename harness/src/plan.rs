@@ -32,6 +32,9 @@ pub struct Plan {
     pub operation_timeout: Span,
     pub keys: usize,
     pub ops_per_key: usize,
+    /// How long the database has to become ready at first; as its definition says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_limit: Option<Span>,
     /// How long the database has, after the faults are healed, to answer again.
     pub recovery_limit: Span,
     /// How long the analysis may take.

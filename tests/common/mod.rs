@@ -34,7 +34,11 @@ pub struct Ran {
 impl Bench {
     pub fn new() -> Self {
         let turn = CLUSTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        Self { dir: tempfile::tempdir().expect("a temporary folder"), before: isolated(), _turn: turn }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            before: isolated(),
+            _turn: turn,
+        }
     }
 
     pub fn store(&self) -> PathBuf {
@@ -63,7 +67,8 @@ impl Bench {
     /// `results.json` of the latest run.
     pub fn results(&self) -> Value {
         let path = self.latest().join("results.json");
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).expect("results.json is JSON")
     }
 
@@ -140,11 +145,80 @@ fn describe(pids: &[u32]) -> Vec<String> {
 /// Kinds of all anomalies in a `results.json`.
 pub fn anomaly_kinds(results: &Value) -> BTreeSet<String> {
     let findings = results["findings"].as_array().into_iter().flatten();
-    let anomalies = findings.flat_map(|finding| finding["anomalies"].as_array().into_iter().flatten());
+    let anomalies =
+        findings.flat_map(|finding| finding["anomalies"].as_array().into_iter().flatten());
     anomalies.filter_map(|anomaly| anomaly["kind"].as_str().map(str::to_owned)).collect()
 }
 
 /// A file of the repository.
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A real OpenSSH server on loopback, for one login with one key.
+pub struct Sshd {
+    child: std::process::Child,
+    /// An ssh_config in which the host `n1` is this server.
+    pub config: String,
+}
+
+impl Sshd {
+    /// Starts one whose files live in `dir`. Needs the package openssh-server.
+    pub fn start(dir: &Path) -> Self {
+        let at = |name: &str| dir.join(name).display().to_string();
+        for key in ["host_key", "user_key"] {
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", &at(key)])
+                .status()
+                .expect("ssh-keygen runs: install openssh-client");
+            assert!(made.success());
+        }
+        fs::copy(at("user_key.pub"), at("authorized_keys")).expect("a copy");
+        let port = free_port();
+        let server = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
+             StrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n",
+            at("host_key"),
+            at("authorized_keys")
+        );
+        fs::write(at("sshd_config"), server).expect("a file");
+        // Where OpenSSH locks itself up before a login; absent until a service made it.
+        let _ = fs::create_dir_all("/run/sshd");
+        let child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f", &at("sshd_config")])
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sshd runs: install openssh-server");
+        let user =
+            nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().expect("a user").name;
+        let client = format!(
+            "Host n1\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
+             IdentitiesOnly yes\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {}\n",
+            at("user_key"),
+            at("known_hosts")
+        );
+        fs::write(at("ssh_config"), client).expect("a file");
+        wait_for(port);
+        Self { child, config: at("ssh_config") }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+    socket.local_addr().expect("its address").port()
+}
+
+fn wait_for(port: u16) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "nobody listens on port {port}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

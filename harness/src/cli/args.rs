@@ -26,6 +26,12 @@ pub enum Command {
     Test(Box<TestArgs>),
     /// Check a stored run again, also one that was killed half-way
     Analyze(AnalyzeArgs),
+    /// Print a stored run's history as JSON lines, whether it is sealed, live or torn
+    History {
+        /// The run: its folder, or `store/latest`
+        #[arg(default_value = "store/latest")]
+        run: PathBuf,
+    },
     /// Check a history file, of Perjury's or of other tools
     Check(CheckArgs),
     /// Say whether this machine can run local clusters, and whether hosts are usable
@@ -89,6 +95,9 @@ pub struct TestArgs {
     /// After this long without an answer, an operation's outcome is unknown [default: 5s]
     #[arg(long, value_name = "SPAN")]
     pub operation_timeout: Option<Span>,
+    /// How long the database may take to become ready at first [default: as its definition says]
+    #[arg(long, value_name = "SPAN")]
+    pub ready_limit: Option<Span>,
     /// How long the database may take to answer again once all faults are healed [default: 30s]
     #[arg(long, value_name = "SPAN")]
     pub recovery_limit: Option<Span>,
@@ -109,6 +118,9 @@ pub struct TestArgs {
     /// Run what this plan.toml says, as far as no other flag says otherwise
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// Print the plan as TOML and stop
+    #[arg(long)]
+    pub dry_run: bool,
     /// Runs in a row, with seeds counting up; stops at the first that is not valid
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub test_count: u32,

@@ -53,6 +53,7 @@ fn defaults(registry: &Registry) -> Plan {
         operation_timeout: Span::seconds(5),
         keys: 5,
         ops_per_key: 200,
+        ready_limit: None,
         recovery_limit: Span::seconds(30),
         check_limit: Span::seconds(300),
         leave_db_running: false,
@@ -181,6 +182,7 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     take(&mut plan.operation_timeout, &args.operation_timeout);
     take(&mut plan.recovery_limit, &args.recovery_limit);
     take(&mut plan.check_limit, &args.check_limit);
+    plan.ready_limit = args.ready_limit.or(plan.ready_limit);
     if args.concurrency.is_some() {
         plan.concurrency = concurrency(args.concurrency.as_deref(), plan)?;
     }
