@@ -4,6 +4,7 @@ mod definition;
 mod diagnostic;
 mod lifecycle;
 mod paths;
+mod readiness;
 mod template;
 
 pub use definition::{Definition, FileDefinition, OptionDefinition, Probe, Ready, Start, When};
