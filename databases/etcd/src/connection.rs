@@ -41,6 +41,7 @@ pub(crate) enum RequestError {
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
+    limit: Duration,
     open: Option<Open>,
 }
 
@@ -54,7 +55,7 @@ struct Open {
 impl Connection {
     /// Connects to `address`.
     pub(crate) async fn open(address: SocketAddr) -> Result<Self, RequestError> {
-        let mut connection = Self { address, open: None };
+        let mut connection = Self { address, limit: REQUEST_LIMIT, open: None };
         connection.open = Some(connection.connect().await?);
         Ok(connection)
     }
@@ -79,6 +80,12 @@ impl Connection {
         Ok(Open { sender, _driver: tasks })
     }
 
+    /// The same, with another limit on each request.
+    #[cfg(test)]
+    pub(crate) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Sends `body` to `path` once and waits for the answer.
     pub(crate) async fn post(&mut self, path: &str, body: Vec<u8>) -> Result<Bytes, RequestError> {
         let mut open = match self.open.take() {
@@ -86,11 +93,11 @@ impl Connection {
             _ => self.connect().await?,
         };
         // Taken out, so that a call that is dropped half way leaves no half-used connection.
-        let answer = timeout(REQUEST_LIMIT, exchange(&mut open, self.address, path, body))
+        let answer = timeout(self.limit, exchange(&mut open, self.address, path, body))
             .await
             .unwrap_or_else(|_| {
-                let seconds = REQUEST_LIMIT.as_secs();
-                Err(RequestError::NoAnswer(format!("nothing within {seconds} s")))
+                let limit = self.limit.as_millis();
+                Err(RequestError::NoAnswer(format!("nothing within {limit} ms")))
             });
         if matches!(answer, Ok(_) | Err(RequestError::Refused { .. })) {
             self.open = Some(open);

@@ -51,7 +51,7 @@ pub struct EtcdConnector {
 /// A client bound to one member.
 #[derive(Debug)]
 pub struct EtcdClient {
-    connection: Connection,
+    pub(crate) connection: Connection,
     workload: Workload,
     reads: Reads,
 }
