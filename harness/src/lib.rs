@@ -9,12 +9,16 @@ pub mod client;
 pub mod cluster;
 pub mod control;
 pub mod database;
+pub mod exit;
 pub mod fault;
 pub mod generator;
 pub mod op;
 pub mod options;
+pub mod plan;
 pub mod registry;
 pub mod rng;
+pub mod span;
+pub mod store;
 pub mod workload;
 
 pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
@@ -26,6 +30,7 @@ pub use op::Op;
 pub use options::Options;
 pub use registry::Registry;
 pub use rng::Seed;
+pub use store::{RunDir, Store, StoreError};
 pub use workload::Workload;
 
 /// A boxed future that may move between threads.
