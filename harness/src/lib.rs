@@ -25,7 +25,7 @@ pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
 pub use cluster::{Cluster, Fabric, Node};
 pub use database::Database;
 pub use fault::{Applied, Fault, FaultContext};
-pub use generator::{BoxGenerator, Generator};
+pub use generator::{BoxGenerator, Generator, GeneratorExt};
 pub use op::Op;
 pub use options::Options;
 pub use registry::Registry;
