@@ -11,6 +11,7 @@ pub mod control;
 pub mod database;
 pub mod fault;
 pub mod generator;
+pub mod local;
 pub mod op;
 pub mod options;
 pub mod registry;
