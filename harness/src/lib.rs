@@ -4,6 +4,8 @@
 //! with a [`Registry`], in `src/main.rs` or in a third party's own `main`.
 
 pub mod agent;
+pub mod run;
+pub mod analysis;
 pub mod cli;
 pub mod client;
 pub mod cluster;
@@ -12,6 +14,7 @@ pub mod database;
 pub mod exit;
 pub mod fault;
 pub mod generator;
+pub mod local;
 pub mod op;
 pub mod options;
 pub mod plan;

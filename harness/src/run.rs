@@ -74,13 +74,13 @@ async fn on_cluster(plan: &Plan, setting: &Setting<'_>, record: &mut RunRecord) 
 
 async fn local_up(plan: &Plan, setting: &Setting<'_>) -> Result<LocalCluster, HarnessFailure> {
     let writable = trial::data_folders(plan, setting.registry);
-    let spec = LocalSpec { nodes: plan.cluster.names(), layers: setting.layers.clone(), writable };
+    let spec = LocalSpec { names: plan.cluster.names(), layers: setting.layers.clone(), writable };
     LocalCluster::up(spec).await.map_err(|error| HarnessFailure::new("starting the nodes", error))
 }
 
 async fn local_cluster(local: &LocalCluster, setting: &Setting<'_>) -> Result<Cluster, HarnessFailure> {
     let members = local.nodes().iter().map(|node| Member {
-        name: node.name.to_string(),
+        name: node.name.clone(),
         address: node.address,
         target: node.ssh.clone(),
     });

@@ -5,6 +5,7 @@ use super::display::Display;
 use super::{log, output, plan};
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop as Ended, Usage};
+use crate::local::packages::{self, Need};
 use crate::local::{self, Entered};
 use crate::plan::Plan;
 use crate::report::{Results, terminal};
@@ -40,7 +41,7 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     if !plan.cluster.is_local() {
         return all(&Handoff { plan, layers: Vec::new() }, args, registry, verbose);
     }
-    let layers = packages(&**registry.find_database(&plan.database)?)?;
+    let layers = layers(&**registry.find_database(&plan.database)?)?;
     let handoff = serde_json::to_string(&Handoff { plan, layers }).unwrap_or_default();
     match local::enter_lab(&handoff) {
         Ok(Entered::Left(code)) => Ok(code),
@@ -50,16 +51,21 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
 }
 
 /// The database's packages, unpacked beneath the nodes when the machine does not have them.
-fn packages(database: &dyn Database) -> Result<Vec<PathBuf>, Ended> {
+fn layers(database: &dyn Database) -> Result<Vec<PathBuf>, Ended> {
     let file = format!("{}/database.toml", database.name());
     let definition = crate::database::Definition::parse(database.definition(), &file)
         .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
     let Some(program) = definition.program.as_ref().and_then(|program| program.literal()) else {
         return Ok(Vec::new());
     };
-    let needs: Vec<(&str, &str)> =
-        definition.packages.iter().map(|package| (package.as_str(), program)).collect();
-    local::packages::ensure(&needs).map_err(|error| HarnessFailure::new("getting packages", error).into())
+    let needs: Vec<Need<'_>> =
+        definition.packages.iter().map(|package| Need { package, program }).collect();
+    if needs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = |error| HarnessFailure::new("getting packages", error);
+    let cache = packages::cache_dir().map_err(failed)?;
+    Ok(packages::ensure(&needs, &cache).map_err(failed)?)
 }
 
 /// As many runs as asked for, with seeds counting up, until one is not valid.

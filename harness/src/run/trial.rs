@@ -13,6 +13,7 @@ use crate::scheduler::{NemesisAnswer, NemesisHandler, Scheduler, SchedulerConfig
 use crate::store::live::LiveHistory;
 use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
 use futures::future::try_join_all;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,12 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const FINAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Directories that nodes must be able to write, from the database's definition.
-pub fn data_folders(plan: &Plan, registry: &Registry) -> Vec<String> {
+pub fn data_folders(plan: &Plan, registry: &Registry) -> Vec<PathBuf> {
     let definition = registry.find_database(&plan.database).ok().and_then(|database| {
         Definition::parse(database.definition(), "database.toml").ok()
     });
-    definition.map(|definition| definition.data).unwrap_or_default()
+    let data = definition.map(|definition| definition.data).unwrap_or_default();
+    data.into_iter().map(PathBuf::from).collect()
 }
 
 /// Everything that happens on a cluster that is up. Logs are fetched and the database is stopped
