@@ -348,12 +348,7 @@ fn time_for(bytes: u64) -> Duration {
     BASE_TIME + Duration::from_secs(bytes / SLOWEST)
 }
 
-fn check_size(
-    session: &Session,
-    path: &str,
-    bytes: u64,
-    limit: u64,
-) -> Result<(), ControlError> {
+fn check_size(session: &Session, path: &str, bytes: u64, limit: u64) -> Result<(), ControlError> {
     if bytes <= limit {
         return Ok(());
     }

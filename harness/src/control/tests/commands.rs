@@ -44,10 +44,12 @@ async fn exits_streams_environment_and_directory() {
 async fn odd_arguments_arrive_unchanged() {
     let sshd = Sshd::start();
     let session = sshd.session().await;
-    let mut arguments: Vec<String> =
-        ["", " ", "'", "\"", "\\", "$HOME", "`id`", "!!", "a\nb", "*", "~", "é漢", "-n", "#", ";&|<>"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut arguments: Vec<String> = [
+        "", " ", "'", "\"", "\\", "$HOME", "`id`", "!!", "a\nb", "*", "~", "é漢", "-n", "#",
+        ";&|<>",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for _ in 0..40 {
         let chars = (0..12).map(|_| char::from(rand::random_range(1..127_u8)));
         arguments.push(chars.collect());
