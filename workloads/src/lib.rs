@@ -16,9 +16,16 @@ pub use list_append::ListAppend;
 pub use register::Register;
 pub use set::Set;
 
-use perjury_harness::Registry;
+use perjury_harness::{Registry, Workload};
+use std::sync::Arc;
+
+/// All workloads, by name.
+pub fn all() -> Vec<Arc<dyn Workload>> {
+    vec![Arc::new(ListAppend), Arc::new(Register), Arc::new(Set)]
+}
 
 /// Registers all workloads.
-pub fn register(registry: Registry) -> Registry {
-    registry.workload(Register).workload(ListAppend).workload(Set)
+pub fn register(mut registry: Registry) -> Registry {
+    registry.workloads.extend(all());
+    registry
 }

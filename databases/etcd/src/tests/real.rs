@@ -4,7 +4,10 @@ use crate::api::{Put, Txn, TxnOp};
 use crate::connection::{Connection, RequestError};
 use crate::connector::{EtcdClient, EtcdConnector, Reads};
 use crate::leaders::leaders;
-use perjury_harness::{Client, Failure, Op};
+use crate::tests::play::play;
+use perjury_checkers::{Budget, Outcome, Verdict};
+use perjury_harness::generator::{GeneratorExt, phases};
+use perjury_harness::{Client, Failure, Op, Seed};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -220,6 +223,26 @@ async fn refusals_have_the_words_of_the_table() {
         match answer {
             Err(RequestError::Refused { message, .. }) => assert_eq!(message, words),
             other => panic!("{words}: {other:?}"),
+        }
+    }
+}
+
+/// Each workload's main load and final reads against three members, judged by its own checkers.
+#[tokio::test]
+async fn all_workloads_run_and_are_found_true() {
+    let Some(etcds) = start(3).await else { return };
+    let options = super::options(None);
+    for workload in perjury_workloads::all() {
+        let connector = EtcdConnector::new(workload.name(), Reads::Linearizable, 0).unwrap();
+        let main = workload.generator(&options, Seed::root(7)).limit(600);
+        let last = workload.final_generator(&options, Seed::root(8)).unwrap();
+        let history = play(phases(vec![main, last]), &connector, &etcds.addresses, 6).await;
+        let operations = history.operations();
+        let ok = operations.iter().filter(|op| matches!(op.outcome, Outcome::Ok(_))).count();
+        assert!(ok > 300, "{}: only {ok} of {} are ok", workload.name(), operations.len());
+        for checker in workload.checkers(&options) {
+            let finding = checker.check(&history, &Budget::default());
+            assert_eq!(finding.verdict, Verdict::Valid, "{}: {finding:#?}", workload.name());
         }
     }
 }
