@@ -39,6 +39,11 @@ pub trait Fault: Send + Sync {
     /// The operations that it understands, beginning with those that break: `["kill", "start"]`.
     fn functions(&self) -> &'static [&'static str];
 
+    /// Whether a run that names no faults has this one.
+    fn by_default(&self) -> bool {
+        true
+    }
+
     /// Why this cluster cannot have this fault; asked before the run starts.
     fn refuse(&self, context: &FaultContext) -> Option<String> {
         let _ = context;
