@@ -110,4 +110,4 @@ fn listen_for_signals() -> Result<Arc<AtomicBool>, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ const GENERATIONS: usize = 12;
 /// Addresses from which the controller reaches this node, as its SSH server noted them.
 ///
 /// `sudo` clears the environment, so the ancestors' environments are asked as well.
-pub fn addresses() -> Vec<IpAddr> {
+pub(crate) fn addresses() -> Vec<IpAddr> {
     let own = ["SSH_CONNECTION", "SSH_CLIENT"].map(|name| std::env::var(name).ok());
     let inherited = procfs::ancestry(std::process::id())
         .into_iter()
@@ -31,12 +31,12 @@ fn client(text: &str) -> Option<IpAddr> {
 }
 
 /// An IPv4 address written as IPv6 is the IPv4 address.
-pub fn canonical(address: IpAddr) -> IpAddr {
+pub(crate) fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
 /// The addresses of this node's own interfaces, loopback left out.
-pub fn own_addresses() -> Result<Vec<IpAddr>, String> {
+pub(crate) fn own_addresses() -> Result<Vec<IpAddr>, String> {
     let all = nix::ifaddrs::getifaddrs()
         .map_err(|errno| format!("cannot list the network interfaces: {}", errno.desc()))?;
     let found: BTreeSet<IpAddr> = all

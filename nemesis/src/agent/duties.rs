@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// Everything on a node that the agent may touch.
-pub struct Duties {
+pub(crate) struct Duties {
     ledger: SharedLedger,
     processes: Processes,
     firewall: Firewall,
@@ -22,7 +22,7 @@ pub struct Duties {
 
 impl Duties {
     /// With what earlier agents left in `state`. Only who holds the state's lock may do this.
-    pub fn new(state: &Path) -> Result<Self, String> {
+    pub(crate) fn new(state: &Path) -> Result<Self, String> {
         let ledger = Ledger::open(state)
             .map_err(|error| format!("cannot open the ledger in {}: {error}", state.display()))?;
         let ledger = Arc::new(Mutex::new(ledger));
@@ -34,7 +34,7 @@ impl Duties {
     }
 
     /// Carries out one request.
-    pub fn perform(&self, verb: &str, with: Value) -> Result<Value, String> {
+    pub(crate) fn perform(&self, verb: &str, with: Value) -> Result<Value, String> {
         let name = |with| read::<ProcessName>(verb, with).map(|with| with.name);
         match verb {
             verbs::PROCESS_START => write(self.processes.start(&read(verb, with)?)),
@@ -58,7 +58,7 @@ impl Duties {
     ///
     /// # Errors
     /// When any could not be undone; it stays open, and the others are undone all the same.
-    pub fn undo_all(&self) -> Result<Vec<String>, String> {
+    pub(crate) fn undo_all(&self) -> Result<Vec<String>, String> {
         let mut lines = lock(&self.ledger).take_remarks();
         let mut problems = Vec::new();
         let pending = lock(&self.ledger).pending();
@@ -82,7 +82,7 @@ impl Duties {
     }
 
     /// Lets children that have ended vanish.
-    pub fn reap(&self) {
+    pub(crate) fn reap(&self) {
         self.processes.reap();
     }
 }

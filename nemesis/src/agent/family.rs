@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The variable that marks the members of a family.
-pub const MARK: &str = "PERJURY_PROCESS";
+pub(crate) const MARK: &str = "PERJURY_PROCESS";
 
 /// What the agent remembers of a process that it started, kept in `DIR/processes/NAME.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub(crate) struct Record {
     pub name: String,
     /// Where ids mean anything: see [`procfs::era`].
     pub era: String,
@@ -28,7 +28,7 @@ pub struct Record {
 }
 
 /// The living members of the family of `record`, the first process first, the others by age.
-pub fn members(record: &Record, era: &str) -> Vec<Stat> {
+pub(crate) fn members(record: &Record, era: &str) -> Vec<Stat> {
     if record.gone || record.era != era {
         return Vec::new();
     }

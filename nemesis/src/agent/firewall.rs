@@ -49,7 +49,7 @@ struct Table {
 }
 
 /// Perjury's own firewall table. Invariant: when it holds a rule, the ledger has an open entry.
-pub struct Firewall {
+pub(crate) struct Firewall {
     nft: Option<PathBuf>,
     control: Vec<IpAddr>,
     ledger: SharedLedger,
@@ -59,7 +59,7 @@ pub struct Firewall {
 
 impl Firewall {
     /// With the program `nft` of this node and its control connection.
-    pub fn new(ledger: SharedLedger) -> Self {
+    pub(crate) fn new(ledger: SharedLedger) -> Self {
         Self::with(find_nft(), control::addresses(), ledger)
     }
 
@@ -68,7 +68,7 @@ impl Firewall {
     }
 
     /// Drops packets of these peers, in addition to those dropped already.
-    pub fn cut(&self, what: &CutPeers) -> Result<NetStatus, String> {
+    pub(crate) fn cut(&self, what: &CutPeers) -> Result<NetStatus, String> {
         let _held = lock(&self.changing);
         let peers: BTreeSet<IpAddr> = what.peers.iter().copied().map(canonical).collect();
         self.check(&peers)?;
@@ -120,7 +120,7 @@ impl Firewall {
     }
 
     /// Takes rules away; the whole table with the last one.
-    pub fn mend(&self, what: &MendPeers) -> Result<NetStatus, String> {
+    pub(crate) fn mend(&self, what: &MendPeers) -> Result<NetStatus, String> {
         let _held = lock(&self.changing);
         let peers: BTreeSet<IpAddr> = what.peers.iter().copied().map(canonical).collect();
         if self.nft.is_none() && !self.has_entry() {
@@ -167,7 +167,7 @@ impl Firewall {
     }
 
     /// What there is, and whether this node can cut at all.
-    pub fn status(&self) -> Result<NetStatus, String> {
+    pub(crate) fn status(&self) -> Result<NetStatus, String> {
         match self.read() {
             Ok(table) => self.describe(&table),
             Err(problem) => {

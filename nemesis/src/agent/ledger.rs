@@ -17,7 +17,7 @@ const COMPACT_BYTES: u64 = 256 << 10;
 /// A process as it was when it was noted: its id, and its start time to tell it from a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub pid: u32,
     pub start_ticks: u64,
 }
@@ -25,7 +25,7 @@ pub struct Seen {
 /// How to undo one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Undo {
+pub(crate) enum Undo {
     /// Let these processes, stopped under the name of `name`, go on.
     Resume { name: String, processes: Vec<Seen> },
     /// Remove Perjury's own firewall table.
@@ -45,7 +45,7 @@ struct Line {
 
 /// The open ledger. Invariant: whatever the agent has done and not undone has an entry in `open`,
 /// and that entry is on the disk.
-pub struct Ledger {
+pub(crate) struct Ledger {
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -57,7 +57,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens `DIR/ledger.jsonl`, or begins it.
-    pub fn open(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         let path = dir.join("ledger.jsonl");
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         File::open(dir)?.sync_all()?;
@@ -118,12 +118,12 @@ impl Ledger {
     }
 
     /// What was odd when it was opened.
-    pub fn take_remarks(&mut self) -> Vec<String> {
+    pub(crate) fn take_remarks(&mut self) -> Vec<String> {
         std::mem::take(&mut self.remarks)
     }
 
     /// Notes an intention. Only when this has returned may it be acted upon.
-    pub fn intend(&mut self, undo: Undo) -> Result<u64, String> {
+    pub(crate) fn intend(&mut self, undo: Undo) -> Result<u64, String> {
         let id = self.next;
         self.append(&Line { id, era: Some(procfs::era()), undo: Some(undo.clone()), done: None })?;
         self.next += 1;
@@ -132,7 +132,7 @@ impl Ledger {
     }
 
     /// Notes that entry `id` was undone, with what was observed.
-    pub fn done(&mut self, id: u64, observed: &str) -> Result<(), String> {
+    pub(crate) fn done(&mut self, id: u64, observed: &str) -> Result<(), String> {
         self.append(&Line { id, era: None, undo: None, done: Some(observed.to_owned()) })?;
         self.open.remove(&id);
         if self.open.is_empty() && self.bytes > COMPACT_BYTES {
@@ -143,7 +143,7 @@ impl Ledger {
     }
 
     /// What is not undone yet, oldest first.
-    pub fn pending(&self) -> Vec<(u64, Undo)> {
+    pub(crate) fn pending(&self) -> Vec<(u64, Undo)> {
         self.open.iter().map(|(id, undo)| (*id, undo.clone())).collect()
     }
 
@@ -169,7 +169,7 @@ impl Ledger {
 }
 
 /// Writes `bytes` to `path` so that after a crash it holds either the old or the new.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;

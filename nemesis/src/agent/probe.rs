@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Tries all targets at once. Takes the timeout at the most, and a little.
-pub fn run(probe: &Probe) -> Result<Vec<Probed>, String> {
+pub(crate) fn run(probe: &Probe) -> Result<Vec<Probed>, String> {
     if probe.targets.len() > PROBE_TARGETS_MAX {
         return Err(format!("at most {PROBE_TARGETS_MAX} targets a probe: ask in parts"));
     }

@@ -28,13 +28,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const NAMES_MAX: usize = 64;
 
 /// Sends signals. In tests one that only pretends.
-pub trait Signaller: Send + Sync {
+pub(crate) trait Signaller: Send + Sync {
     /// Sends `signal` to a process that was just seen. That it is gone by now is no error.
     fn send(&self, process: Seen, signal: Signal) -> Result<(), String>;
 }
 
 /// Sends signals by kill(2).
-pub struct Kernel;
+pub(crate) struct Kernel;
 
 impl Signaller for Kernel {
     fn send(&self, process: Seen, signal: Signal) -> Result<(), String> {
@@ -51,16 +51,16 @@ impl Signaller for Kernel {
 }
 
 /// The ledger, shared by everything that has something to undo.
-pub type SharedLedger = Arc<Mutex<Ledger>>;
+pub(crate) type SharedLedger = Arc<Mutex<Ledger>>;
 
 /// Locks, whatever became of an earlier holder: what these mutexes guard is kept on disk.
-pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The processes of one node. Invariant: a name's family is changed only by the thread that holds
 /// the name's lock, and stopped only while an open ledger entry lists every stopped member.
-pub struct Processes {
+pub(crate) struct Processes {
     dir: PathBuf,
     era: String,
     ledger: SharedLedger,
@@ -73,7 +73,7 @@ pub struct Processes {
 
 impl Processes {
     /// Those noted in `state/processes`.
-    pub fn new(
+    pub(crate) fn new(
         state: &Path,
         ledger: SharedLedger,
         signaller: Box<dyn Signaller>,
@@ -93,7 +93,7 @@ impl Processes {
     }
 
     /// Starts it, or finds it running (or paused) already.
-    pub fn start(&self, what: &StartProcess) -> Result<ProcessState, String> {
+    pub(crate) fn start(&self, what: &StartProcess) -> Result<ProcessState, String> {
         let name = self.name(&what.name)?;
         let _held = lock(&name);
         if let Some(record) = self.record(&what.name)? {
@@ -129,7 +129,7 @@ impl Processes {
     }
 
     /// How it is.
-    pub fn status(&self, name: &str) -> Result<ProcessState, String> {
+    pub(crate) fn status(&self, name: &str) -> Result<ProcessState, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         match self.record(name)? {
@@ -139,7 +139,7 @@ impl Processes {
     }
 
     /// Asks it to end, and kills what is left after [`TERM_GRACE`].
-    pub fn stop(&self, name: &str) -> Result<ProcessState, String> {
+    pub(crate) fn stop(&self, name: &str) -> Result<ProcessState, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         let Some(mut record) = self.record(name)? else { return Ok(never_started(name)) };
@@ -160,7 +160,7 @@ impl Processes {
     }
 
     /// SIGKILL to it and all that came of it.
-    pub fn kill(&self, name: &str) -> Result<ProcessState, String> {
+    pub(crate) fn kill(&self, name: &str) -> Result<ProcessState, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         match self.record(name)? {
@@ -198,7 +198,7 @@ impl Processes {
     }
 
     /// SIGSTOP to it and all that came of it. What is gone stays gone.
-    pub fn pause(&self, name: &str) -> Result<ProcessState, String> {
+    pub(crate) fn pause(&self, name: &str) -> Result<ProcessState, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         let Some(mut record) = self.record(name)? else { return Ok(never_started(name)) };
@@ -242,7 +242,7 @@ impl Processes {
     }
 
     /// SIGCONT to it and all that came of it.
-    pub fn resume(&self, name: &str) -> Result<ProcessState, String> {
+    pub(crate) fn resume(&self, name: &str) -> Result<ProcessState, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         match self.record(name)? {
@@ -261,7 +261,7 @@ impl Processes {
     }
 
     /// Undoes a ledger entry by the processes that it lists, whatever became of their record.
-    pub fn undo_resume(&self, name: &str, processes: &[Seen]) -> Result<String, String> {
+    pub(crate) fn undo_resume(&self, name: &str, processes: &[Seen]) -> Result<String, String> {
         let held = self.name(name)?;
         let _held = lock(&held);
         Ok(format!("{name}: {}", self.go_on(processes.to_vec())?))
@@ -313,7 +313,7 @@ impl Processes {
     }
 
     /// Takes note of children that have ended, so that they vanish from `/proc`.
-    pub fn reap(&self) {
+    pub(crate) fn reap(&self) {
         let mut endings = lock(&self.endings);
         lock(&self.children).retain(|pid, child| match child.try_wait() {
             Ok(None) => true,

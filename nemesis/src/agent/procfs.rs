@@ -5,7 +5,7 @@ use std::fs;
 
 /// One line of `/proc/PID/stat`, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stat {
+pub(crate) struct Stat {
     pub pid: u32,
     pub comm: String,
     /// `R`, `S`, `D`, `T`, `Z`, ...: see proc(5).
@@ -19,7 +19,7 @@ pub struct Stat {
 impl Stat {
     /// Parses the file's text. The command's name may hold blanks and brackets, so fields are
     /// counted from the *last* closing bracket.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let open = text.find('(')?;
         let close = text.rfind(')')?;
         let pid = text.get(..open)?.trim().parse().ok()?;
@@ -36,23 +36,23 @@ impl Stat {
     }
 
     /// Whether its first thread still does anything: a zombie has ended and waits for its parent.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
     }
 }
 
 /// Whether any thread of it still does anything.
-pub fn is_alive(stat: &Stat) -> bool {
+pub(crate) fn is_alive(stat: &Stat) -> bool {
     stat.is_running() || !thread_states(stat.pid).is_empty()
 }
 
 /// The process `pid`, if there is one.
-pub fn stat(pid: u32) -> Option<Stat> {
+pub(crate) fn stat(pid: u32) -> Option<Stat> {
     Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// All processes, by id. Those that end while it reads are left out.
-pub fn snapshot() -> Vec<Stat> {
+pub(crate) fn snapshot() -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let mut stats: Vec<Stat> = entries
         .filter_map(Result::ok)
@@ -67,7 +67,7 @@ pub fn snapshot() -> Vec<Stat> {
 ///
 /// A process whose first thread has ended shows `Z` while others run on, and one that is being
 /// stopped shows `T` before its last thread has stopped: so every thread is asked.
-pub fn thread_states(pid: u32) -> Vec<char> {
+pub(crate) fn thread_states(pid: u32) -> Vec<char> {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     entries
         .filter_map(Result::ok)
@@ -79,13 +79,13 @@ pub fn thread_states(pid: u32) -> Vec<char> {
 }
 
 /// Whether a state letter means stopped, by a signal or by a tracer.
-pub fn is_stopped(state: char) -> bool {
+pub(crate) fn is_stopped(state: char) -> bool {
     matches!(state, 'T' | 't')
 }
 
 /// The value of `variable` in the environment that `pid` was started with. `None` as well when
 /// it may not be read.
-pub fn environment(pid: u32, variable: &str) -> Option<String> {
+pub(crate) fn environment(pid: u32, variable: &str) -> Option<String> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
     bytes.split(|&byte| byte == 0).find_map(|entry| {
         let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
@@ -95,14 +95,14 @@ pub fn environment(pid: u32, variable: &str) -> Option<String> {
 
 /// Names the time and place in which process ids have a meaning: the kernel's boot and the
 /// namespace of process ids. An id noted in another era says nothing.
-pub fn era() -> String {
+pub(crate) fn era() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{} {}", boot.trim(), namespace.display())
 }
 
 /// `pid`, its parent, its parent's parent and so on.
-pub fn ancestry(pid: u32) -> Vec<u32> {
+pub(crate) fn ancestry(pid: u32) -> Vec<u32> {
     let mut chain = Vec::new();
     let mut seen = BTreeSet::new();
     let mut current = pid;

@@ -25,7 +25,7 @@ const UNDO_TRIES: usize = 5;
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// No request for the length of the lease.
     LeaseLapsed,
     /// A successor, or a signal, asked for it.
@@ -45,7 +45,7 @@ enum Input {
 ///
 /// # Errors
 /// When something could not be undone: the lines say what.
-pub fn serve(
+pub(crate) fn serve(
     reader: impl Read + Send + 'static,
     writer: impl Write + Send + 'static,
     duties: &Arc<Duties>,

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Makes `command` start in a session and process group of its own, as `user` where given.
-pub fn daemonize(command: &mut Command, user: Option<User>) {
+pub(crate) fn daemonize(command: &mut Command, user: Option<User>) {
     let prepare = move || {
         setsid()?;
         umask(Mode::from_bits_truncate(0o022));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const RETRY: Duration = Duration::from_millis(20);
 
 /// The right to act, held until dropped. The kernel takes the lock back however the holder dies.
-pub struct Tenure {
+pub(crate) struct Tenure {
     wish: PathBuf,
     _lock: File,
 }
@@ -21,7 +21,7 @@ impl Tenure {
     ///
     /// # Errors
     /// When the holder has not finished after `patience`.
-    pub fn begin(state: &Path, patience: Duration) -> Result<Self, String> {
+    pub(crate) fn begin(state: &Path, patience: Duration) -> Result<Self, String> {
         let failed = |what: &Path, error: std::io::Error| {
             format!("cannot use {} for the agent's state: {error}", what.display())
         };
@@ -63,7 +63,7 @@ impl Tenure {
     }
 
     /// Whether somebody else wants to act.
-    pub fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.wish.exists()
     }
 }

@@ -76,6 +76,17 @@ impl Client {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
+    /// Like [`Client::call`], for where a panic would hide another.
+    pub(crate) fn try_call(&mut self, verb: &str, with: Value) -> std::io::Result<()> {
+        let line = json!({"id": self.next, "do": verb, "with": with});
+        self.next += 1;
+        if let Some(stdin) = &mut self.stdin {
+            stdin.write_all(format!("{line}\n").as_bytes())?;
+            self.stdout.read_line(&mut String::new())?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn call(&mut self, verb: &str, with: Value) -> Result<Value, String> {
         let id = self.send(verb, with);
         let reply = self.answer();
@@ -97,7 +108,7 @@ impl Client {
         serde_json::from_value(self.call("process.start", with).unwrap()).unwrap()
     }
 
-    fn sigkill(mut self) {
+    pub(crate) fn sigkill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

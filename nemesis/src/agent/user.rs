@@ -8,7 +8,7 @@ use std::fs;
 
 /// Whom to run a process as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     pub name: String,
     pub uid: Uid,
     pub gid: Gid,
@@ -19,7 +19,7 @@ pub struct User {
 
 impl User {
     /// The user called `name`.
-    pub fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         let read = |path: &str| {
             fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
         };
