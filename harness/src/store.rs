@@ -8,13 +8,17 @@
 
 mod error;
 mod layout;
+pub mod live;
 mod run;
+mod seal;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
+pub use live::{LiveError, LiveHistory};
 pub use run::RunDir;
+pub use seal::{Sealed, seal};
 pub use source::HistorySource;
 
 use std::path::{Path, PathBuf};

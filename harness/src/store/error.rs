@@ -60,7 +60,7 @@ impl StoreError {
 }
 
 /// What to do about it, as the end of the sentence.
-fn advice(error: &io::Error) -> &'static str {
+pub(super) fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull => {
             "; the disk is full: free some space, or keep runs elsewhere with --store DIR"
