@@ -42,15 +42,13 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     let checkers = workload.checkers(&plan.options());
     let findings = check_all(checkers, &history, limit);
     let evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
-    let pairs = evidence.fault_pairs.clone();
     let results = Results::new(record.subject(&plan), &history, evidence);
     let input = ReportInput {
         results: &results,
         history: &history,
         plan_toml: &plan_text,
-        logs: report::logs::excerpts(run, &results),
-        fault_pairs: &pairs,
-        reproduce: reproduce(run),
+        logs: &report::logs::excerpts(run, &plan.cluster.names()),
+        reproduce: &reproduce(run),
     };
     report::write(run, &input).map_err(store_failure)?;
     Ok(results)

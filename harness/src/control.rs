@@ -29,6 +29,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use config::{ConfigError, Overrides, resolve};
 pub use command::{Command, Exit, Output};
 pub use error::ControlError;
 pub use pipe::RemoteProcess;

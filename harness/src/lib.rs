@@ -20,6 +20,8 @@ pub mod options;
 pub mod plan;
 pub mod registry;
 pub mod rng;
+pub mod report;
+pub mod scheduler;
 pub mod span;
 pub mod store;
 pub mod workload;

@@ -14,6 +14,19 @@ const REDRAW: Duration = Duration::from_millis(250);
 /// How often a plain line tells how far the run is.
 const PLAIN: Duration = Duration::from_secs(10);
 
+/// How many operations ended how, and what is broken at the moment.
+fn counts(progress: &Progress) -> String {
+    let fault = progress.fault().map(|fault| format!(", {fault}")).unwrap_or_default();
+    format!(
+        "{} ok, {} failed, {} unknown, {} open, {} fault operations{fault}",
+        progress.ok(),
+        progress.fail(),
+        progress.info(),
+        progress.open(),
+        progress.faults()
+    )
+}
+
 /// Where progress is shown: always on standard error.
 pub struct Display {
     bar: ProgressBar,
@@ -70,7 +83,7 @@ impl Display {
             let mut shown = Instant::now();
             loop {
                 tokio::time::sleep(REDRAW).await;
-                let line = progress.line();
+                let line = counts(&progress);
                 if !plain {
                     bar.set_message(line);
                 } else if shown.elapsed() >= PLAIN {

@@ -145,7 +145,7 @@ fn on_interrupt(stop: Stop) -> tokio::task::JoinHandle<()> {
             _ = terminate.recv() => {}
         }
         tracing::warn!("stopped by a signal: healing, then checking what there is");
-        stop.stop();
+        stop.request();
     })
 }
 

@@ -1,6 +1,7 @@
 //! The conductor: carries out what the nemesis is asked, and writes down what was observed.
 
 use crate::fault::{Applied, Fault, FaultContext};
+use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::op::Op;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -42,6 +43,13 @@ impl Conductor {
             Applied::Indeterminate(format!("not done after {} s", FAULT_LIMIT.as_secs()))
         });
         answer(applied)
+    }
+
+    /// Every fault's own way to undo itself, once, in the history: what was broken when the load
+    /// ended is seen to be mended, like what was mended during it.
+    pub fn mends(&self) -> BoxGenerator {
+        let mends = self.faults.iter().rev().filter_map(|fault| fault.functions().get(1));
+        generator::from_ops(mends.map(|f| Op::new(*f, Value::Null))).on_nemesis()
     }
 
     /// Undoes every fault; the errors say which could not be.

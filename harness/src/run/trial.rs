@@ -9,8 +9,8 @@ use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
 use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::plan::Plan;
-use crate::scheduler::{NemesisAnswer, NemesisHandler, Scheduler, SchedulerConfig};
-use crate::store::live::LiveHistory;
+use crate::scheduler::{NemesisAnswer, NemesisHandler, NodeClients, Scheduler, SchedulerConfig, Stop};
+use crate::store::{LiveHistory, seal};
 use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
 use futures::future::try_join_all;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// For wiping and starting a database, besides the time it has to become ready.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// For one fault operation; faults have shorter limits of their own.
+const NEMESIS_LIMIT: Duration = Duration::from_secs(90);
 /// For final reads.
 const FINAL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -101,8 +103,14 @@ async fn testify(
     (setting.say)("healing all faults");
     let from = since();
     let mut failure = loaded.err().map(|error| HarnessFailure::new("the load", error));
-    if setting.stop.is_stopped() && failure.is_none() {
+    if setting.stop.is_requested() && failure.is_none() {
         record.doubts.push(settle::interrupted(from));
+    }
+    // Ctrl-C has ended the load; what follows is bounded on its own.
+    scheduler.set_stop(Stop::new());
+    if failure.is_none() {
+        let mended = scheduler.phase(conductor.mends()).await;
+        failure = mended.err().map(|error| HarnessFailure::new("healing", error));
     }
     match settle::heal(plan, setting, conductor).await {
         Ok(doubts) => record.doubts.extend(doubts),
@@ -116,13 +124,16 @@ async fn testify(
     {
         (setting.say)("final reads");
         let from = since();
-        let read = scheduler.last_phase(generator).await;
+        let read = scheduler.phase(generator).await;
         record.phase(FINAL, from, since());
         failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
     }
-    let closed = scheduler.close().await.and_then(|history| history.seal(&setting.run.sealed_history()));
-    let closed = closed.map_err(|error| HarnessFailure::new("the history", error));
-    failure.map_or(closed.map(|_| ()), Err)
+    let closed = scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
+    let sealed = closed.and_then(|_| {
+        let sealed = seal(&path, &setting.run.sealed_history());
+        sealed.map_err(|error| HarnessFailure::new("the history", error))
+    });
+    failure.map_or(sealed.map(|_| ()), Err)
 }
 
 /// Best effort: the run goes on without its record, which is written again at the end.
@@ -147,7 +158,7 @@ async fn start_database(
         lifecycle.check_ports(node).await?;
         lifecycle.start(cluster, node).await.map(|_| ())
     });
-    let started = tokio::time::timeout(START_LIMIT + lifecycle.install_limit(), try_join_all(starting)).await;
+    let started = tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, try_join_all(starting)).await;
     started.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
     let limit = plan.ready_limit.map_or(Duration::from_secs(3600), |limit| limit.0);
     let deadline = tokio::time::Instant::now() + limit;
@@ -175,16 +186,19 @@ fn scheduler(
     began: Instant,
 ) -> Result<Scheduler, HarnessFailure> {
     let nodes: Vec<Node> = conductor.context().cluster.nodes.clone();
+    let connect = connector(plan, setting.registry)?;
     let config = SchedulerConfig {
-        nodes,
+        clients: Arc::new(NodeClients::new(nodes, connect)),
         concurrency: plan.concurrency,
-        connect: connector(plan, setting.registry)?,
         nemesis: Arc::new(Nemesis(conductor.clone())),
         operation_timeout: plan.operation_timeout.0,
+        nemesis_timeout: NEMESIS_LIMIT,
+        seed: Seed::root(plan.seed).derive("scheduler"),
         start: began,
         progress: setting.progress.clone(),
     };
-    Ok(Scheduler::new(config, history, setting.stop.clone()))
+    let made = Scheduler::new(config, history, setting.stop.clone());
+    made.map_err(|error| HarnessFailure::new("the load", error))
 }
 
 /// The nemesis, as the scheduler knows it.
