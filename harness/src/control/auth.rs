@@ -188,9 +188,11 @@ fn refused(target: &SshTarget, handle: &Handle<Greeter>, attempts: Attempts) -> 
         };
     }
     let accepted = match &attempts.accepted {
-        Some(methods) => {
-            methods.iter().map(|method| <&str>::from(method).to_owned()).collect::<Vec<_>>().join(", ")
-        }
+        Some(methods) => methods
+            .iter()
+            .map(|method| <&str>::from(method).to_owned())
+            .collect::<Vec<_>>()
+            .join(", "),
         None => "unknown".to_owned(),
     };
     let hint = if attempts.partial {

@@ -132,8 +132,7 @@ impl<'a> Resolver<'a> {
 
     /// The output of `ssh -G`; none when there is no such program and no need for one.
     async fn ask(&self, spec: &Spec<'_>, last: bool) -> Result<Option<String>, ConfigError> {
-        let failed =
-            |cause: String| ConfigError::Ssh { host: spec.host.to_owned(), cause };
+        let failed = |cause: String| ConfigError::Ssh { host: spec.host.to_owned(), cause };
         let mut command = Command::new(self.ssh);
         command.arg("-G").stdin(Stdio::null()).kill_on_drop(true);
         if let Some(file) = self.ssh_config {
@@ -147,7 +146,9 @@ impl<'a> Resolver<'a> {
             command.args(["-p", &port.to_string()]);
         }
         let output = match timeout(SSH_TIMEOUT, command.arg("--").arg(spec.host).output()).await {
-            Err(_) => return Err(failed("it takes too long; is there a slow `Match exec`?".into())),
+            Err(_) => {
+                return Err(failed("it takes too long; is there a slow `Match exec`?".into()));
+            }
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 return match self.ssh_config {
                     Some(file) => Err(ConfigError::NoSsh { file: file.to_owned() }),
@@ -190,7 +191,7 @@ impl<'a> Resolver<'a> {
             user: settings.one("user").map_or_else(local_user, str::to_owned),
             identity_files: match own_keys {
                 true => given.to_vec(),
-                false => settings.all("identityfile").map(|file| path_of(file)).collect(),
+                false => settings.all("identityfile").map(path_of).collect(),
             },
             identity: None,
             use_agent: !own_keys && settings.one("identitiesonly") != Some("yes"),

@@ -97,7 +97,10 @@ impl client::Handler for Greeter {
         verdict.map(|()| true).map_err(GreetError::HostKey)
     }
 
-    async fn disconnected(&mut self, reason: DisconnectReason<GreetError>) -> Result<(), GreetError> {
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<GreetError>,
+    ) -> Result<(), GreetError> {
         let text = match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
                 format!("the server disconnected: {}", info.message)
@@ -165,7 +168,8 @@ async fn open_stream(
         let (stream, child) = open_proxy(target, command)?;
         return Ok((stream, Some(child)));
     }
-    let stream = timeout_at(deadline, connect_tcp(target)).await.map_err(|_| late(target, during))??;
+    let stream =
+        timeout_at(deadline, connect_tcp(target)).await.map_err(|_| late(target, during))??;
     // Without this, every small packet waits 40 ms for an acknowledgement.
     stream.set_nodelay(true).map_err(|error| unreachable(target, &error.to_string()))?;
     Ok((Box::new(stream), None))

@@ -28,9 +28,7 @@ pub enum ControlError {
     )]
     ConnectTimeout { node: String, address: String, during: String, after: Duration },
     /// The local end of a `ProxyCommand`.
-    #[error(
-        "{node}: the proxy command `{command}` failed ({cause}): run it by hand and mend it"
-    )]
+    #[error("{node}: the proxy command `{command}` failed ({cause}): run it by hand and mend it")]
     Proxy { node: String, command: String, cause: String },
     /// The host in between.
     #[error("{node}: its jump host is not usable: {cause}")]
@@ -57,7 +55,13 @@ pub enum ControlError {
         if .tried.is_empty() { "nothing, for there was no usable key".to_owned() }
         else { .tried.join("; ") }
     )]
-    Authentication { node: String, user: String, tried: Vec<String>, accepted: String, hint: String },
+    Authentication {
+        node: String,
+        user: String,
+        tried: Vec<String>,
+        accepted: String,
+        hint: String,
+    },
     /// A private key that was asked for cannot be used.
     #[error("{node}: the private key {what} cannot be used ({cause}): name another")]
     Key { node: String, what: String, cause: String },

@@ -31,7 +31,9 @@ pub(super) fn preferred(target: &SshTarget) -> Cow<'static, [Algorithm]> {
         return default;
     }
     let mut order = default.to_vec();
-    order.sort_by_key(|algorithm| !recorded.iter().any(|key| same_kind(&key.algorithm(), algorithm)));
+    order.sort_by_key(|algorithm| {
+        !recorded.iter().any(|key| same_kind(&key.algorithm(), algorithm))
+    });
     Cow::Owned(order)
 }
 

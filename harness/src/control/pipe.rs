@@ -61,8 +61,13 @@ pub(super) async fn spawn(
     let (stdin, stdin_end) = tokio::io::duplex(PIPE_BYTES);
     let (stdout, stdout_end) = tokio::io::duplex(PIPE_BYTES);
     let (exit_sender, exit) = oneshot::channel();
-    let pump =
-        Pump { connection, read, stdout: Some(stdout_end), exit: exit_sender, cap: command.output_cap };
+    let pump = Pump {
+        connection,
+        read,
+        stdout: Some(stdout_end),
+        exit: exit_sender,
+        cap: command.output_cap,
+    };
     tokio::spawn(pump.run(write, stdin_end));
     Ok(RemoteProcess { stdin: Box::new(stdin), stdout: Box::new(stdout), exit })
 }

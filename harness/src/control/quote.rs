@@ -17,11 +17,7 @@ pub(super) const MARK: &str = "PERJURY_COMMAND";
 /// The string for SSH's `exec` request, or why there is none.
 ///
 /// `mark` is put into the environment under [`MARK`].
-pub(super) fn render(
-    command: &Command,
-    user: &str,
-    mark: Option<&str>,
-) -> Result<String, String> {
+pub(super) fn render(command: &Command, user: &str, mark: Option<&str>) -> Result<String, String> {
     let script = script(command, mark)?;
     let sudo = if command.root && user != "root" { "sudo -n -- " } else { "" };
     let rendered = format!("exec {sudo}/bin/sh -c {}", quote(&script)?);
@@ -122,7 +118,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sudo = dir.path().join("sudo");
         std::fs::write(&sudo, "#!/bin/sh\necho \"sudo $1 $2\"\nshift 2\nexec \"$@\"\n").unwrap();
-        std::fs::set_permissions(&sudo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&sudo, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
         let path = format!("{}:/usr/bin:/bin", dir.path().display());
         let command = Command::new(["echo", "it's"]).as_root();
         assert_eq!(run("sh", &command, "vagrant", Some(&path)), "sudo -n --\nit's\n");

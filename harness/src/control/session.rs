@@ -107,12 +107,7 @@ impl Session {
     /// Copies a file to the node, through a temporary name and a rename, so that no reader ever
     /// sees half of it. Missing directories are made. Where the login user may not write, it is
     /// done as root.
-    pub async fn upload(
-        &self,
-        local: &Path,
-        remote: &str,
-        mode: u32,
-    ) -> Result<(), ControlError> {
+    pub async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), ControlError> {
         files::upload(self, local, remote, mode).await
     }
 

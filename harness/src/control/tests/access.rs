@@ -181,10 +181,7 @@ async fn keys_from_an_agent() {
         return says_hi(target).await;
     }
     let sshd = Sshd::start();
-    let keys = [
-        sshd.path("stranger"),
-        sshd.add_key("rsa", &["-t", "rsa", "-b", "2048"]),
-    ];
+    let keys = [sshd.path("stranger"), sshd.add_key("rsa", &["-t", "rsa", "-b", "2048"])];
     generate(&keys[0], &["-t", "ed25519"]);
     let agent = SshAgent::start(sshd.path("agent"));
     for key in &keys {

@@ -66,7 +66,8 @@ async fn a_server_stopped_in_the_middle_of_an_upload_is_noticed() {
     within(90, async {
         let bytes = vec![7; 256 << 20];
         let remote = sshd.path("up/never").display().to_string();
-        let begun = || std::fs::read_dir(sshd.path("up")).is_ok_and(|mut files| files.next().is_some());
+        let begun =
+            || std::fs::read_dir(sshd.path("up")).is_ok_and(|mut files| files.next().is_some());
         let stopping = async {
             while !begun() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -168,7 +169,8 @@ async fn a_spawned_process_has_pipes_and_a_connection_of_its_own() {
     let sshd = Sshd::start();
     let session = sshd.session().await;
     within(30, async {
-        let mut process = session.spawn(&Command::shell("cat; echo bye >&2; exit 4")).await.unwrap();
+        let mut process =
+            session.spawn(&Command::shell("cat; echo bye >&2; exit 4")).await.unwrap();
         assert_eq!(sshd.connections().len(), 2);
         process.stdin.write_all(b"one\n").await.unwrap();
         let mut line = [0; 4];
