@@ -57,8 +57,15 @@ impl Drop for Bench {
     fn drop(&mut self) {
         // Not through what is under test: its signaller may only pretend.
         let Ok(Some(record)) = self.processes.record("db") else { return };
-        for member in family::members(&record, &self.processes.era) {
-            let _ = Kernel.send(seen(&member), Signal::SIGKILL);
+        loop {
+            let members = family::members(&record, &self.processes.era);
+            if members.is_empty() {
+                return;
+            }
+            for member in members {
+                let _ = Kernel.send(seen(&member), Signal::SIGKILL);
+            }
+            self.processes.reap();
         }
     }
 }
