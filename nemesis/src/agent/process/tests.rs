@@ -300,6 +300,8 @@ fn an_agent_that_died_between_start_and_record_leaves_a_process_that_is_found() 
     record.first = None;
     bench.processes.write(&record).unwrap();
     assert_eq!(bench.start("sleep 1000").pid, started.pid);
+    let adopted = bench.processes.record("db").unwrap().unwrap().first.unwrap();
+    assert_eq!((Some(adopted.pid), Some(adopted.start_ticks)), (started.pid, started.start_ticks));
 }
 
 #[test]
