@@ -2,11 +2,11 @@
 
 use crate::ground::{Ground, Tally, ask_about_process, witness};
 use crate::schedule;
-use crate::targets::{self, Bag, Spec};
+use crate::targets::{self, Bag, Spec, Targets};
 use futures::future::join_all;
 use perjury_harness::agent::protocol::{PROCESS_KILL, PROCESS_STATUS, RunState};
 use perjury_harness::{Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Seed};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Pins which nodes are killed: a comma-separated list of [`Spec`] names.
 const OPTION: &str = "kill-targets";
@@ -73,8 +73,8 @@ async fn apply(ground: &dyn Ground, op: &Op) -> Applied {
 }
 
 async fn kill(ground: &dyn Ground, value: &Value) -> Applied {
-    let nodes = match targets::resolve(ground, value).await {
-        Ok(nodes) => nodes,
+    let Targets { nodes, evidence } = match targets::resolve(ground, value).await {
+        Ok(targets) => targets,
         Err(reason) => return Applied::Skipped(reason),
     };
     // Asked first: what was down before was not killed now.
@@ -83,26 +83,27 @@ async fn kill(ground: &dyn Ground, value: &Value) -> Applied {
     let mut tally = Tally::default();
     for (node, after) in after {
         let name = ground.name(node).to_owned();
-        match (&before[&node], after) {
-            (Ok(before), Ok(_)) if before.state == RunState::Gone => {
-                tally.skipped.insert(name, format!("was not running: {}", before.observed));
-            }
-            (Ok(before), Ok(after)) if after.state == RunState::Gone => {
-                tally.done.insert(name, witness(&after, &before.pids));
-            }
-            (_, Ok(after)) if after.state != RunState::Gone => {
-                tally.unseen.insert(name, format!("still there: {}", after.observed));
-            }
-            (Err(problem), Ok(_)) => {
-                tally.unseen.insert(name, problem.clone());
-            }
-            (_, Err(problem)) => {
+        match after {
+            Err(problem) => {
                 tally.unseen.insert(name, problem);
             }
-            (Ok(_), Ok(_)) => unreachable!("gone or not gone"),
+            Ok(after) if after.state != RunState::Gone => {
+                tally.unseen.insert(name, format!("still there: {}", after.observed));
+            }
+            Ok(after) => match &before[&node] {
+                Err(problem) => {
+                    tally.unseen.insert(name, problem.clone());
+                }
+                Ok(before) if before.state == RunState::Gone => {
+                    tally.skipped.insert(name, format!("was not running: {}", before.observed));
+                }
+                Ok(before) => {
+                    tally.done.insert(name, witness(&after, &before.pids));
+                }
+            },
         }
     }
-    conclude(tally, json!({ "spec": value["spec"] }))
+    conclude(tally, evidence)
 }
 
 /// Installed where it was seen everywhere that it was meant to be.

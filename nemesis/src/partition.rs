@@ -142,7 +142,7 @@ async fn resolve(
     if value["shape"] != Shape::Primaries.name() {
         return Ok((links(ground, &value["cut"])?, None));
     }
-    let primaries = ground.primaries().await;
+    let primaries = targets::primaries(ground).await;
     if primaries.is_empty() {
         return Ok((links(ground, &value["fallback"])?, Some(Vec::new())));
     }

@@ -3,10 +3,10 @@
 use crate::ground::{Ground, Tally, ask_about_process, witness};
 use crate::kill::conclude;
 use crate::schedule;
-use crate::targets::{self, Bag, Spec};
+use crate::targets::{self, Bag, Spec, Targets};
 use perjury_harness::agent::protocol::{PROCESS_PAUSE, PROCESS_RESUME, PROCESS_STATUS, RunState};
 use perjury_harness::{Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Seed};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Pins which nodes are paused: a comma-separated list of [`Spec`] names.
 const OPTION: &str = "pause-targets";
@@ -73,8 +73,8 @@ pub(crate) async fn apply(ground: &dyn Ground, op: &Op) -> Applied {
 }
 
 async fn pause(ground: &dyn Ground, value: &Value) -> Applied {
-    let nodes = match targets::resolve(ground, value).await {
-        Ok(nodes) => nodes,
+    let Targets { nodes, evidence } = match targets::resolve(ground, value).await {
+        Ok(targets) => targets,
         Err(reason) => return Applied::Skipped(reason),
     };
     let mut tally = Tally::default();
@@ -95,7 +95,7 @@ async fn pause(ground: &dyn Ground, value: &Value) -> Applied {
             }
         }
     }
-    conclude(tally, json!({ "spec": value["spec"] }))
+    conclude(tally, evidence)
 }
 
 /// Lets every paused database go on.

@@ -4,6 +4,10 @@ use crate::ground::Ground;
 use perjury_harness::generator::{below, shuffle};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the database may take to say who leads.
+const PRIMARIES_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many, or which, nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,16 +107,32 @@ impl<T: Copy> Bag<T> {
     }
 }
 
-/// Positions of the nodes that an operation's value means, with `primaries` looked up now.
-pub(crate) async fn resolve(ground: &dyn Ground, value: &Value) -> Result<Vec<usize>, String> {
-    if value["spec"] == Spec::Primaries.name() {
-        let primaries = ground.primaries().await;
-        if !primaries.is_empty() {
-            return Ok(primaries.into_iter().filter(|&node| node < ground.size()).collect());
-        }
-        return positions(ground, &value["fallback"]);
+/// Whom an operation hits.
+pub(crate) struct Targets {
+    /// By position.
+    pub(crate) nodes: Vec<usize>,
+    /// `{"spec":"primaries","primaries":["n2"]}`; the second only where they were looked up, and
+    /// empty when nobody was known to lead.
+    pub(crate) evidence: Value,
+}
+
+/// Whom an operation's value means, with primaries looked up now.
+pub(crate) async fn resolve(ground: &dyn Ground, value: &Value) -> Result<Targets, String> {
+    let mut evidence = json!({ "spec": value["spec"] });
+    if value["spec"] != Spec::Primaries.name() {
+        return Ok(Targets { nodes: positions(ground, &value["targets"])?, evidence });
     }
-    positions(ground, &value["targets"])
+    let primaries = primaries(ground).await;
+    evidence["primaries"] = primaries.iter().map(|&node| ground.name(node)).collect();
+    let nodes =
+        if primaries.is_empty() { positions(ground, &value["fallback"])? } else { primaries };
+    Ok(Targets { nodes, evidence })
+}
+
+/// Who leads, if that can be told in time: in the midst of faults the database may not answer.
+pub(crate) async fn primaries(ground: &dyn Ground) -> Vec<usize> {
+    let known = tokio::time::timeout(PRIMARIES_TIMEOUT, ground.primaries()).await;
+    known.unwrap_or_default().into_iter().filter(|&node| node < ground.size()).collect()
 }
 
 fn positions(ground: &dyn Ground, names: &Value) -> Result<Vec<usize>, String> {

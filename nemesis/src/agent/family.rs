@@ -32,6 +32,13 @@ pub(crate) fn members(record: &Record, era: &str) -> Vec<Stat> {
     if record.gone || record.era != era {
         return Vec::new();
     }
+    // Reading `/proc` takes time. A member may have forked a child behind the reader's back, with a
+    // lower id, and died ahead of it. Nobody left to fork, a second look misses nobody.
+    let members = look(record);
+    if members.is_empty() { look(record) } else { members }
+}
+
+fn look(record: &Record) -> Vec<Stat> {
     let all = procfs::snapshot();
     let mut family = choose(record, &all, |pid| {
         procfs::environment(pid, MARK).is_some_and(|mark| mark == record.mark)

@@ -96,9 +96,13 @@ impl Processes {
     pub(crate) fn start(&self, what: &StartProcess) -> Result<ProcessState, String> {
         let name = self.name(&what.name)?;
         let _held = lock(&name);
-        if let Some(record) = self.record(&what.name)? {
+        if let Some(mut record) = self.record(&what.name)? {
             let members = family::members(&record, &self.era);
-            if !members.is_empty() {
+            if let Some(first) = members.first() {
+                if record.first.is_none() {
+                    record.first = Some(seen(first));
+                    self.write(&record)?;
+                }
                 return Ok(self.describe(&record, &members));
             }
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::pause;
 use crate::testing::{Lab, operations, options};
+use serde_json::json;
 
 fn op(f: &str, value: Value) -> Op {
     Op::new(f, value)
@@ -37,9 +38,11 @@ async fn primaries_are_found_when_they_are_hit() {
         panic!()
     };
     assert!(evidence["nodes"]["n2"].is_object() && evidence["nodes"]["n3"].is_null());
+    assert_eq!(evidence["primaries"], json!(["n2"]));
     lab.leaders.lock().unwrap().clear();
     let Applied::Installed(evidence) = apply(&lab, &op("kill", value)).await else { panic!() };
     assert!(evidence["nodes"]["n3"].is_object(), "{evidence}");
+    assert_eq!(evidence["primaries"], json!([]), "nobody was known to lead");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{Lab, operations, options};
+use serde_json::json;
 
 #[tokio::test]
 async fn it_stops_the_targets_and_lets_them_go_on() {

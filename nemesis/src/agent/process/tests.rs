@@ -41,6 +41,13 @@ impl Bench {
         fs::read_to_string(self.dir.path().join("log/db.log")).unwrap_or_default()
     }
 
+    /// Starts [`TREE`] and waits until its helpers have ended.
+    fn plant(&self) -> ProcessState {
+        self.start(TREE);
+        await_that(|| (self.log() == "planted\n").then_some(()));
+        self.await_members(4)
+    }
+
     fn await_members(&self, count: usize) -> ProcessState {
         await_that(|| {
             let state = self.processes.status("db").unwrap();
@@ -57,8 +64,15 @@ impl Drop for Bench {
     fn drop(&mut self) {
         // Not through what is under test: its signaller may only pretend.
         let Ok(Some(record)) = self.processes.record("db") else { return };
-        for member in family::members(&record, &self.processes.era) {
-            let _ = Kernel.send(seen(&member), Signal::SIGKILL);
+        loop {
+            let members = family::members(&record, &self.processes.era);
+            if members.is_empty() {
+                return;
+            }
+            for member in members {
+                let _ = Kernel.send(seen(&member), Signal::SIGKILL);
+            }
+            self.processes.reap();
         }
     }
 }
@@ -79,7 +93,7 @@ fn letter(pid: u32) -> Option<char> {
 }
 
 /// A process that starts a child, an orphan, and a daemon in a session of its own.
-const TREE: &str = "sleep 1000 & (sleep 1001 &) ; (setsid sleep 1002 &) ; wait";
+const TREE: &str = "sleep 1000 & (sleep 1001 &) ; (setsid sleep 1002 &) ; echo planted; wait";
 
 #[test]
 fn it_starts_once_and_logs_to_its_file() {
@@ -142,8 +156,7 @@ fn as_root_it_runs_as_another_user() {
 #[test]
 fn killing_takes_the_whole_tree_and_sees_it_gone() {
     let bench = Bench::new();
-    bench.start(TREE);
-    let before = bench.await_members(4);
+    let before = bench.plant();
     let after = bench.processes.kill("db").unwrap();
     assert_eq!(after.state, RunState::Gone);
     for pid in &before.pids {
@@ -180,8 +193,7 @@ fn a_process_that_ends_by_itself_is_gone_with_its_exit_code() {
 #[test]
 fn pausing_stops_every_thread_of_the_tree_and_resuming_lets_it_go_on() {
     let bench = Bench::new();
-    bench.start(TREE);
-    let before = bench.await_members(4);
+    let before = bench.plant();
     let paused = bench.processes.pause("db").unwrap();
     assert_eq!(paused.state, RunState::Paused);
     assert_eq!(paused.pids, before.pids);
@@ -193,8 +205,35 @@ fn pausing_stops_every_thread_of_the_tree_and_resuming_lets_it_go_on() {
 
     let resumed = bench.processes.resume("db").unwrap();
     assert_eq!(resumed.state, RunState::Running);
-    assert!(before.pids.iter().all(|&pid| letter(pid) == Some('S')));
+    assert!(before.pids.iter().all(|&pid| letter(pid) != Some('T')));
     assert_eq!(bench.open_entries(), 0);
+}
+
+/// Set in the child that stands for a database with threads.
+const THREADS: &str = "PERJURY_TEST_THREADS";
+
+/// Not a test: a program with threads, run by the next one.
+#[test]
+fn a_program_with_threads() {
+    if std::env::var_os(THREADS).is_some() {
+        let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(std::thread::park)).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+#[test]
+fn every_thread_is_seen_to_stop() {
+    let bench = Bench::new();
+    let exe = std::env::current_exe().unwrap().display().to_string();
+    let mut what = bench.what(&[&exe, "--exact", "agent::process::tests::a_program_with_threads"]);
+    what.env.insert(THREADS.to_owned(), "1".to_owned());
+    let pid = bench.processes.start(&what).unwrap().pid.unwrap();
+    await_that(|| (procfs::thread_states(pid).len() > 8).then_some(()));
+    assert_eq!(bench.processes.pause("db").unwrap().state, RunState::Paused);
+    let states = procfs::thread_states(pid);
+    assert!(states.len() > 8 && states.into_iter().all(|state| state == 'T'));
+    assert_eq!(bench.processes.resume("db").unwrap().state, RunState::Running);
+    assert!(!procfs::thread_states(pid).contains(&'T'));
 }
 
 #[test]
@@ -261,6 +300,8 @@ fn an_agent_that_died_between_start_and_record_leaves_a_process_that_is_found() 
     record.first = None;
     bench.processes.write(&record).unwrap();
     assert_eq!(bench.start("sleep 1000").pid, started.pid);
+    let adopted = bench.processes.record("db").unwrap().unwrap().first.unwrap();
+    assert_eq!((Some(adopted.pid), Some(adopted.start_ticks)), (started.pid, started.start_ticks));
 }
 
 #[test]
