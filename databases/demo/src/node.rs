@@ -18,6 +18,8 @@ use tokio::time::Instant;
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_millis(2500);
 /// How long to wait before a refused command is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(30);
+/// How long a leader that was replaced is still waited for: it may be alive and about to answer.
+const REPLACED_GRACE: Duration = Duration::from_millis(200);
 /// A leader that has heard from no majority for so long proposes nothing: it could not commit it,
 /// and what is not proposed can be answered with certainty.
 const QUORUM_LIMIT: Duration = Duration::from_millis(1200);
@@ -86,7 +88,13 @@ impl Node {
 
     async fn forward(&self, leader: u64, command: &Command, deadline: Instant) -> Reply {
         let request = Request::Forwarded(command.clone());
-        let answer = tokio::time::timeout_at(deadline, self.peers.call(leader, &request)).await;
+        let call = tokio::time::timeout_at(deadline, self.peers.call(leader, &request));
+        let answer = tokio::select! {
+            answer = call => answer,
+            () = self.replaced(leader) => {
+                return Err(lost(command, format!("leader {leader} was replaced meanwhile")));
+            }
+        };
         match answer {
             Ok(Ok(Response::Executed(reply))) => reply,
             Ok(Ok(other)) => Err(lost(command, format!("node {leader} answered {other:?}"))),
@@ -94,6 +102,15 @@ impl Node {
             Ok(Err(error @ CallError::NoAnswer { .. })) => Err(lost(command, error.to_string())),
             Err(_) => Err(lost(command, format!("no answer in time from leader {leader}"))),
         }
+    }
+
+    /// Waits until `leader` has been out of office for so long that its answer is not to be
+    /// expected any more.
+    async fn replaced(&self, leader: u64) {
+        let mut metrics = self.metrics.clone();
+        let another = metrics.wait_for(|metrics| metrics.current_leader != Some(leader)).await;
+        drop(another);
+        tokio::time::sleep(REPLACED_GRACE).await;
     }
 
     /// Executes a command as the leader.

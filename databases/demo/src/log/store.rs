@@ -15,6 +15,10 @@ use std::ops::RangeBounds;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Bytes that the file may have when it is opened. It is shortened at every snapshot, so that it
+/// is never anywhere near.
+const FILE_LIMIT: u64 = 1 << 30;
+
 /// The log of one node. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct LogStore {
@@ -71,11 +75,7 @@ impl Memory {
 impl LogStore {
     /// Opens the log at `path`, or begins one. A torn tail is cut off.
     pub(crate) fn open(path: &Path, durability: Durability) -> io::Result<Self> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let bytes = read(path)?;
         let replay = replay(&bytes)?;
         let torn = bytes.len() - replay.good;
         if torn > 0 {
@@ -116,6 +116,21 @@ impl LogStore {
             self.writer.append(bytes, done);
         }
         written.await.map_err(io::Error::other)?
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() > FILE_LIMIT => {
+            let message = format!("{} has more than {FILE_LIMIT} bytes", path.display());
+            Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        }
+        Ok(metadata) if !metadata.is_file() => {
+            Err(io::Error::other(format!("{} is not a file", path.display())))
+        }
+        Ok(_) => std::fs::read(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -133,11 +133,34 @@ impl Cluster {
         f: &str,
         value: Value,
     ) -> Value {
+        self.insist(node, workload, f, value, |failure| matches!(failure, Failure::Definite(_)))
+            .await
+    }
+
+    /// One that does no harm if it happens twice, tried again after any failure.
+    pub(crate) async fn eventually(
+        &self,
+        node: usize,
+        workload: Workload,
+        f: &str,
+        value: Value,
+    ) -> Value {
+        self.insist(node, workload, f, value, |_| true).await
+    }
+
+    async fn insist(
+        &self,
+        node: usize,
+        workload: Workload,
+        f: &str,
+        value: Value,
+        again: fn(&Failure) -> bool,
+    ) -> Value {
         let start = Instant::now();
         loop {
             match self.ask(node, workload, f, value.clone()).await {
                 Ok(completed) => return completed,
-                Err(Failure::Definite(_)) if start.elapsed() < PATIENCE => {}
+                Err(failure) if again(&failure) && start.elapsed() < PATIENCE => {}
                 Err(failure) => panic!("{f} {value} at node {node}: {failure:?}"),
             }
         }
