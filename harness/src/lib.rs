@@ -14,6 +14,7 @@ pub mod generator;
 pub mod op;
 pub mod options;
 pub mod registry;
+pub mod report;
 pub mod rng;
 pub mod store;
 pub mod workload;
