@@ -17,6 +17,9 @@ pub use results::{Evidence, Phase, Results, RunError, Subject};
 pub use vacuity::{Expectations, vacuity};
 pub use verdict::{Conclusion, Reason, code, conclude};
 
+#[cfg(test)]
+mod tests;
+
 use crate::store::{RunDir, StoreError};
 use perjury_checkers::History;
 
