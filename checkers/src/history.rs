@@ -18,11 +18,6 @@ pub struct History {
 }
 
 impl History {
-    /// Takes events in order.
-    pub fn new(events: Vec<Event>) -> Result<Self, String> {
-        Ok(Self { events })
-    }
-
     /// All events, the nemesis's among them.
     pub fn events(&self) -> &[Event] {
         &self.events
