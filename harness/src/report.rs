@@ -3,10 +3,14 @@
 mod drawing;
 pub mod faults;
 pub mod headline;
+pub mod junit;
+pub mod logs;
 mod page;
 mod plot;
 pub mod results;
 pub mod stats;
+pub mod summary;
+pub mod terminal;
 pub mod text;
 pub mod vacuity;
 pub mod verdict;
@@ -53,5 +57,7 @@ pub fn html(input: &ReportInput<'_>) -> String {
 pub fn write(run: &RunDir, input: &ReportInput<'_>) -> Result<(), StoreError> {
     run.write("results.json", &input.results.to_json()?)?;
     run.write("report.html", html(input).as_bytes())?;
+    run.write("junit.xml", junit::render(input.results)?.as_bytes())?;
+    run.write("summary.md", summary::render(input).as_bytes())?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Faults of a run, put together from the nemesis's events.
 
+pub(super) mod targets;
+
 use perjury_checkers::{Event, History, Process};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -98,6 +100,11 @@ pub struct Mend {
 }
 
 impl FaultRecord {
+    /// Whom it hit, for people: `halves: n1 n2 | n3 n4 n5`.
+    pub fn target_words(&self) -> String {
+        targets::words(&self.value, &self.evidence, &self.targets)
+    }
+
     /// When it was certainly in force: from its observation until mending began, or for ever.
     pub fn window(&self) -> Option<(u64, u64)> {
         let from = self.observed_ns?;
@@ -123,7 +130,7 @@ impl FaultRecord {
 pub fn faults_from(history: &History, pairs: &[Pair]) -> Vec<FaultRecord> {
     let mut log = FaultLog::new(pairs);
     for event in history.events().iter().filter(|event| event.process == Process::Nemesis) {
-        match Completion::parse(&event.value) {
+        match Completion::parse(event) {
             Some(completion) => log.complete(event, completion),
             None => log.begin(event),
         }
@@ -139,11 +146,16 @@ struct Completion {
 }
 
 impl Completion {
-    fn parse(value: &Value) -> Option<Self> {
-        let fields = value.as_object()?;
-        let outcome = FaultOutcome::parse(fields.get("outcome")?.as_str()?)?;
+    /// `None` for an event that only asks. An error says that it ended without an outcome.
+    fn parse(event: &Event) -> Option<Self> {
+        let word = event.value.get("outcome").and_then(Value::as_str);
+        let Some(outcome) = word.and_then(FaultOutcome::parse) else {
+            let reason = Some(event.error.as_deref()?.to_owned());
+            return Some(Self { reason, ..Self::missing() });
+        };
+        let fields = event.value.as_object()?;
         let reason = match fields.get("reason") {
-            None | Some(Value::Null) => None,
+            None | Some(Value::Null) => event.error.as_deref().map(str::to_owned),
             Some(Value::String(text)) => Some(text.clone()),
             Some(other) => Some(other.to_string()),
         };
@@ -193,7 +205,7 @@ impl FaultLog {
             self.mend(begun, ended, completion);
             return;
         }
-        let targets = targets(&begun.value);
+        let targets = targets::names(&begun.value, &completion.evidence);
         let installed = completion.outcome == FaultOutcome::Installed;
         // "Healed" from a function that mends nothing known: it is over at once.
         let healed = completion.outcome == FaultOutcome::Healed;
@@ -218,7 +230,8 @@ impl FaultLog {
 
     fn mend(&mut self, begun: &Event, ended: Option<u64>, completion: Completion) {
         let breaks = self.mends.get(&*begun.f).cloned().unwrap_or_default();
-        let named: BTreeSet<String> = targets(&begun.value).into_iter().collect();
+        let named: BTreeSet<String> =
+            targets::names(&begun.value, &Value::Null).into_iter().collect();
         let everything = named.is_empty() || named.contains("all");
         let mut gone = Vec::new();
         for (position, left) in &mut self.in_force {
@@ -269,41 +282,4 @@ impl FaultLog {
 
 fn without_value(event: &Event) -> Event {
     Event { value: Value::Null, ..event.clone() }
-}
-
-/// Names of what an operation hits: `"n1"`, `["n1", "n2"]`, `{"nodes": [...]}`, or a map by node
-/// such as a grudge, `{"n1": ["n2"]}`. Anything else names nothing.
-fn targets(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(name) => vec![name.clone()],
-        Value::Array(items) => {
-            let names: Vec<String> = items.iter().flat_map(leaves).collect();
-            dedup(names)
-        }
-        Value::Object(fields) => {
-            let named = ["targets", "nodes", "node"].iter().find_map(|key| fields.get(*key));
-            match named {
-                Some(named) => dedup(leaves(named)),
-                None if fields.values().all(Value::is_array) => fields.keys().cloned().collect(),
-                None => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Strings in a value at most two arrays deep: `["n1"]`, `[["n1", "n2"], ["n3"]]`.
-fn leaves(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(name) => vec![name.clone()],
-        Value::Array(items) => {
-            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn dedup(names: Vec<String>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    names.into_iter().filter(|name| seen.insert(name.clone())).collect()
 }

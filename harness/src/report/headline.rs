@@ -26,6 +26,15 @@ impl Standing {
         }
     }
 
+    /// The standing of one checker.
+    pub fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Valid => Self::Valid,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::Invalid => Self::Invalid,
+        }
+    }
+
     /// One word.
     pub fn word(self) -> &'static str {
         match self {

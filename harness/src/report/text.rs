@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 const DEPTH_MAX: usize = 16;
 /// How long a value's text may grow, in bytes, before the rest is left out.
 const VALUE_MAX: usize = 4096;
+/// How many items of a list its text has; of a longer one the middle is left out.
+const ITEMS_MAX: usize = 60;
 
 /// Leaves out the middle, so that at most `max` characters (at least 3) remain.
 pub fn elide(text: &str, max: usize) -> Cow<'_, str> {
@@ -128,17 +130,7 @@ fn write_value(text: &mut String, value: &Value, depth: usize) {
         Value::String(word) => {
             let _ = write!(text, "{:?}", elide(word, VALUE_MAX));
         }
-        Value::Array(items) => {
-            text.push('[');
-            for (position, item) in items.iter().enumerate() {
-                text.push_str(if position > 0 { ", " } else { "" });
-                write_value(text, item, depth + 1);
-                if text.len() > VALUE_MAX {
-                    break;
-                }
-            }
-            text.push(']');
-        }
+        Value::Array(items) => write_items(text, items, depth),
         Value::Object(fields) => {
             text.push('{');
             for (position, (name, field)) in fields.iter().enumerate() {
@@ -151,6 +143,25 @@ fn write_value(text: &mut String, value: &Value, depth: usize) {
             text.push('}');
         }
     }
+}
+
+/// The beginning and the end of a list: a lost element is as often the last as the first.
+fn write_items(text: &mut String, items: &[Value], depth: usize) {
+    let left_out = items.len() > ITEMS_MAX;
+    let tail_from = if left_out { items.len() - ITEMS_MAX / 2 } else { 0 };
+    text.push('[');
+    for (position, item) in items.iter().enumerate() {
+        if left_out && (ITEMS_MAX / 2..tail_from).contains(&position) {
+            text.push_str(if position + 1 == tail_from { ", …" } else { "" });
+            continue;
+        }
+        text.push_str(if position > 0 { ", " } else { "" });
+        write_value(text, item, depth + 1);
+        if text.len() > VALUE_MAX {
+            break;
+        }
+    }
+    text.push(']');
 }
 
 fn is_word(text: &str) -> bool {

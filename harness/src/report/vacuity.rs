@@ -7,8 +7,10 @@ use super::verdict::{Reason, code};
 use perjury_checkers::{Event, History, Operation, Outcome, Process};
 use std::collections::BTreeSet;
 
-/// How the scheduler marks an answer that could not be understood, and a client's panic.
-pub const UNEXPECTED: &str = "unexpected:";
+/// How the scheduler begins the error of an answer that could not be understood, and of a
+/// client that panicked.
+pub const UNEXPECTED: [&str; 3] =
+    ["unexpected:", "client panicked:", "no client: connecting panicked:"];
 
 /// What a run must have seen to be worth a verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,20 +42,23 @@ pub fn vacuity(
     reasons
 }
 
+fn is_unexpected(error: &str) -> bool {
+    UNEXPECTED.iter().any(|mark| error.starts_with(mark))
+}
+
 fn is_ok(operation: &Operation) -> bool {
     matches!(operation.outcome, Outcome::Ok(_))
 }
 
 fn unexpected_answers(history: &History) -> Option<Reason> {
     let marked = |event: &&Event| {
-        event.process != Process::Nemesis
-            && event.error.as_deref().is_some_and(|error| error.starts_with(UNEXPECTED))
+        event.process != Process::Nemesis && event.error.as_deref().is_some_and(is_unexpected)
     };
     let mut unexpected = history.events().iter().filter(marked);
     let first = unexpected.next()?;
     let count = unexpected.count() + 1;
     let error = first.error.as_deref().unwrap_or_default();
-    let error = text::elide(error[UNEXPECTED.len()..].trim(), 300);
+    let error = text::elide(error.strip_prefix(UNEXPECTED[0]).unwrap_or(error).trim(), 300);
     let node = first.node.as_deref().map(|node| format!(" on {node}")).unwrap_or_default();
     Some(Reason::new(
         code::UNEXPECTED_ANSWER,

@@ -22,7 +22,9 @@ const BAR: f64 = 30.0;
 const FAULT_ROW: f64 = 20.0;
 const AXIS: f64 = 38.0;
 /// Narrower drawings are stretched to this width.
-const WIDTH_MIN: f64 = 760.0;
+const WIDTH_MIN: f64 = 780.0;
+/// Room for what is said above the bar that cannot be explained.
+const TAG: f64 = 180.0;
 /// How far an operation without an answer reaches beyond the last answer.
 const OPEN_END: f64 = 56.0;
 
@@ -192,6 +194,10 @@ fn draw_bar(bar: &Bar<'_>, time: &Squeezed, top: f64, is_culprit: bool) -> Marku
     };
     let full = text::elide(&text::printable(&text::operation(operation, None)), 2000).into_owned();
     let middle = y + BAR / 2.0;
+    // The tag begins with the bar, or, too near the right rim, ends with it.
+    let near_rim = is_culprit && left + TAG > time.right + RIGHT;
+    let (anchor, tag) =
+        if near_rim { ("end", right.min(time.right)) } else { ("start", left + 2.0) };
     html! {
         g class=(class) {
             title { "#" (operation.index) ": " (full) }
@@ -203,7 +209,7 @@ fn draw_bar(bar: &Bar<'_>, time: &Squeezed, top: f64, is_culprit: bool) -> Marku
                 path class="open-end" d=(arrow_right(right, middle)) {}
             }
             text class="label" x=(px(left + 10.0)) y=(px(middle + 4.0)) { (bar.label) }
-            text class="tag" x=(px(left + 2.0)) y=(px(y - 5.0)) {
+            text class="tag" x=(px(tag)) y=(px(y - 5.0)) text-anchor=(anchor) {
                 "#" (operation.index)
                 @if is_culprit { tspan class="culprit-mark" dx="6" { "✗ cannot be explained" } }
                 @if operation.returned.is_none() { tspan dx="6" { "outcome unknown" } }
@@ -270,7 +276,8 @@ fn band(fault: &FaultRecord, row: usize, time: &Squeezed, bottom: f64) -> Markup
 fn fault_words(fault: &FaultRecord) -> String {
     let from = text::moment(fault.from_ns);
     let until = fault.to_ns.map_or("never seen healed".to_owned(), text::moment);
-    let targets = text::elide(&text::printable(&fault.targets.join(" ")), 24).into_owned();
+    let targets = text::printable(&fault.target_words());
+    let targets = text::elide(&targets, 32);
     let space = if targets.is_empty() { "" } else { " " };
     format!("{}{space}{targets}, {from} to {until}", text::elide(&fault.f, 24))
 }
@@ -284,6 +291,8 @@ fn axis(time: &Squeezed, bottom: f64) -> Markup {
     for (moment, place) in &time.places {
         let label = match moment - first {
             0 => text::moment(*moment),
+            // Past a second, three digits would not tell neighbours apart.
+            later @ 1_000_000_000.. => format!("+{}", text::moment(later)),
             later => format!("+{}", text::duration(later)),
         };
         let half = text_width(&label) / 2.0;

@@ -117,14 +117,14 @@ fn moment(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>) -> Mark
                     th scope="col" class="number" { "Process" }
                     th scope="col" { "Node" }
                 } }
-                tbody { @for operation in &shown { (row(operation, anomaly, culprit)) } }
+                tbody { @for operation in &shown { (row(operation, culprit)) } }
             }
         }
         @if left_out > 0 { p class="note" { (text::count(left_out as u64, "more operation")) "." } }
     }
 }
 
-fn row(operation: &Operation, anomaly: &Anomaly, culprit: Option<u64>) -> Markup {
+fn row(operation: &Operation, culprit: Option<u64>) -> Markup {
     let words = text::printable(&text::operation(operation, None));
     let marked = culprit == Some(operation.index);
     let took = match (&operation.outcome, operation.returned) {
@@ -137,9 +137,6 @@ fn row(operation: &Operation, anomaly: &Anomaly, culprit: Option<u64>) -> Markup
             td title=(text::elide(&words, TITLE_MAX)) {
                 code { (text::elide(&words, VALUE_MAX)) }
                 @if marked { " " span class="mark-word" { "✗ cannot be explained" } }
-                @if let (true, Some(key)) = (marked, &anomaly.key) {
-                    " " span class="soft" { "key " (text::elide(&text::value(key), 20)) }
-                }
             }
             td class="number" { (text::moment(operation.called)) }
             td class="number" { (took) }
@@ -152,7 +149,7 @@ fn row(operation: &Operation, anomaly: &Anomaly, culprit: Option<u64>) -> Markup
 fn fault_link(fault: &FaultRecord) -> Markup {
     html! {
         a href=(format!("#fault-{}", fault.index)) {
-            (fault.f) " " (text::elide(&fault.targets.join(" "), 40))
+            (fault.f) " " (text::elide(&text::printable(&fault.target_words()), 40))
         }
     }
 }

@@ -61,7 +61,7 @@ fn row(fault: &FaultRecord) -> Markup {
             }
             th scope="row" {
                 (text::elide(&fault.f, 40))
-                span class="soft" { (text::elide(&text::printable(&fault.targets.join(", ")), 80)) }
+                span class="soft" { (text::elide(&text::printable(&fault.target_words()), 80)) }
             }
             td { (outcome(fault.outcome)) }
             td class="evidence" {

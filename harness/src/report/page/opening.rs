@@ -28,9 +28,8 @@ pub(super) fn started(results: &Results) -> String {
 }
 
 pub(super) fn verdict(results: &Results, standing: Standing) -> Markup {
-    // Of several, the first is in the sentence already.
-    let shown: Vec<_> = results.reasons.iter().take(REASONS_MAX).collect();
-    let repeated = usize::from(standing != Standing::Invalid);
+    // The first is what the sentence says already.
+    let shown: Vec<_> = results.reasons.iter().skip(1).take(REASONS_MAX).collect();
     html! {
         section class=(format!("verdict {}", standing.class())) aria-label="Verdict" {
             div class="sign" aria-hidden="true" { (standing.sign()) }
@@ -38,9 +37,9 @@ pub(super) fn verdict(results: &Results, standing: Standing) -> Markup {
                 p class="word" { (standing.word()) span { "exit code " (results.exit_code) } }
                 h1 { (headline::sentence(results)) }
                 p class="support" { (headline::support(results)) }
-                @if shown.len() > repeated {
+                @if !shown.is_empty() {
                     ul class="reasons" {
-                        @for reason in &shown[repeated..] {
+                        @for reason in &shown {
                             li { code { (reason.code) } " " (reason.text) }
                         }
                     }
@@ -148,11 +147,7 @@ pub(super) fn checkers(results: &Results) -> Markup {
 }
 
 fn badge(verdict: Verdict) -> Markup {
-    let standing = match verdict {
-        Verdict::Valid => Standing::Valid,
-        Verdict::Unknown => Standing::Unknown,
-        Verdict::Invalid => Standing::Invalid,
-    };
+    let standing = Standing::of_verdict(verdict);
     html! {
         span class=(format!("badge {}", standing.class())) {
             span aria-hidden="true" { (standing.sign()) } (standing.word())

@@ -1,5 +1,6 @@
 //! Evidence as a small table of names and values instead of JSON.
 
+use crate::report::faults::targets::links;
 use crate::report::text;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -21,6 +22,12 @@ pub(super) fn render(value: &Value) -> Markup {
 /// Recursion is bounded by `DEPTH_MAX`.
 fn nested(value: &Value, depth: usize) -> Markup {
     match value {
+        // A map of plain values inside something else fits on a line.
+        Value::Object(fields) if depth > 0 && fields.values().all(is_scalar) => {
+            let entry =
+                |(name, field): (&String, &Value)| format!("{} {}", words(name), scalar(field));
+            line(&fields.iter().take(ENTRIES_MAX).map(entry).collect::<Vec<_>>().join(", "))
+        }
         Value::Object(fields) if depth < DEPTH_MAX && !fields.is_empty() => html! {
             dl class="map" {
                 @for (name, field) in fields.iter().take(ENTRIES_MAX) {
@@ -38,6 +45,11 @@ fn nested(value: &Value, depth: usize) -> Markup {
             }
             @if items.len() > ENTRIES_MAX { (more(items.len())) }
         },
+        Value::Array(_) if links(value).is_some() => {
+            let links = links(value).unwrap_or_default();
+            let arrows = links.iter().map(|(from, to)| format!("{from} → {to}"));
+            line(&arrows.collect::<Vec<_>>().join(", "))
+        }
         Value::Array(items) if items.iter().all(is_scalar) => {
             line(&items.iter().map(scalar).collect::<Vec<_>>().join(", "))
         }

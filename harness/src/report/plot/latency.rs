@@ -30,7 +30,7 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
     let paths = classes.iter().map(|(kind, points)| (*kind, dots(points, grid, place)));
     let counts: Vec<String> = classes
         .iter()
-        .map(|(kind, points)| format!("{} {}", text::number(points.len() as u64), word(*kind)))
+        .map(|(kind, points)| format!("{} {}", text::number(points.len() as u64), name(*kind)))
         .collect();
     let data = html! {
         @for (kind, (path, _)) in paths.filter(|(_, (_, count))| *count > 0) {
@@ -58,6 +58,14 @@ fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Fail => "fail",
         Kind::Info => "info",
+        Kind::Ok | Kind::Invoke => "ok",
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Fail => "failed",
+        Kind::Info => "unknown",
         Kind::Ok | Kind::Invoke => "ok",
     }
 }

@@ -12,7 +12,10 @@ pub(super) fn clean(count: usize) -> Run {
     run("register", count, |_| {
         Box::new(|_| {
             vec![
-                Finding::valid("linearizable", json!({"keys": 10, "operations": 4811, "states": 91_200})),
+                Finding::valid(
+                    "linearizable",
+                    json!({"keys": 10, "operations": 4811, "states": 91_200}),
+                ),
                 Finding::valid("timeline", json!({"processes": 61})),
             ]
         })
@@ -29,14 +32,39 @@ pub(super) fn stale_read() -> Run {
         let at = 17 * SECOND + 200 * MS;
         let key = |value: Value| json!([77, value]);
         script.call(FIRST, at, 3 * MS, "write", (key(json!(1)), Kind::Ok, key(json!(1))));
-        script.call(FIRST + 1, at + 8 * MS, 12 * MS, "write", (key(json!(2)), Kind::Ok, key(json!(2))));
-        script.call(FIRST + 2, at + 10 * MS, 990 * MS, "write", (key(json!(3)), Kind::Info, key(json!(3))));
+        script.call(
+            FIRST + 1,
+            at + 8 * MS,
+            12 * MS,
+            "write",
+            (key(json!(2)), Kind::Ok, key(json!(2))),
+        );
+        script.call(
+            FIRST + 2,
+            at + 10 * MS,
+            990 * MS,
+            "write",
+            (key(json!(3)), Kind::Info, key(json!(3))),
+        );
         script.error("no answer within 1 s");
-        script.call(FIRST + 3, at + 15 * MS, 4 * MS, "read", (key(Value::Null), Kind::Ok, key(json!(2))));
-        script.call(FIRST + 4, at + 1480 * MS, 900_000, "read", (key(Value::Null), Kind::Ok, key(json!(1))));
+        script.call(
+            FIRST + 3,
+            at + 15 * MS,
+            4 * MS,
+            "read",
+            (key(Value::Null), Kind::Ok, key(json!(2))),
+        );
+        script.call(
+            FIRST + 4,
+            at + 1480 * MS,
+            900_000,
+            "read",
+            (key(Value::Null), Kind::Ok, key(json!(1))),
+        );
         Box::new(|history| {
             let by = |process| index_of(history, |event| event.process.client() == Some(process));
-            let [first, second, third, fresh, stale] = [0, 1, 2, 3, 4].map(|offset| by(FIRST + offset));
+            let [first, second, third, fresh, stale] =
+                [0, 1, 2, 3, 4].map(|offset| by(FIRST + offset));
             let anomaly = Anomaly {
                 kind: "stale-read".to_owned(),
                 title: "Stale read of key 77".to_owned(),
@@ -54,7 +82,10 @@ pub(super) fn stale_read() -> Run {
                 key: Some(json!(77)),
                 rules_out: vec!["linearizable".to_owned(), "sequential".to_owned()],
             };
-            vec![invalid("linearizable", vec![anomaly]), Finding::valid("timeline", json!({"processes": 61}))]
+            vec![
+                invalid("linearizable", vec![anomaly]),
+                Finding::valid("timeline", json!({"processes": 61})),
+            ]
         })
     })
 }
@@ -68,12 +99,23 @@ pub(super) fn cycle() -> Run {
         let two = json!([["append", 3, 4], ["r", 5, []], ["append", 11, 2], ["r", 12, long]]);
         let three = json!([["r", 3, [1, 2, 4]], ["append", 5, 1]]);
         for (process, offset, value) in [(0, 0, one), (1, 2, two), (2, 30, three)] {
-            script.call(FIRST + process, at + offset * MS, 9 * MS, "txn", (value.clone(), Kind::Ok, value));
+            script.call(
+                FIRST + process,
+                at + offset * MS,
+                9 * MS,
+                "txn",
+                (value.clone(), Kind::Ok, value),
+            );
         }
         Box::new(|history| {
             let by = |process| index_of(history, |event| event.process.client() == Some(process));
             let [one, two, three] = [0, 1, 2].map(|offset| by(FIRST + offset));
-            let edge = |from, to, kind: &str, why: &str| Edge { from, to, kind: kind.to_owned(), why: why.to_owned() };
+            let edge = |from, to, kind: &str, why: &str| Edge {
+                from,
+                to,
+                kind: kind.to_owned(),
+                why: why.to_owned(),
+            };
             let anomaly = Anomaly {
                 kind: "G-single".to_owned(),
                 title: "Read skew: T1 saw half of what T2 did".to_owned(),

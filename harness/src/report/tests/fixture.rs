@@ -30,7 +30,8 @@ impl Run {
     }
 }
 
-const PLAN: &str = "database = \"demo\"\nworkload = \"register\"\nseed = 4711\n\n[load]\nconcurrency = 10\n";
+const PLAN: &str =
+    "database = \"demo\"\nworkload = \"register\"\nseed = 4711\n\n[load]\nconcurrency = 10\n";
 
 /// Events out of order of time, put in order and numbered at the end.
 #[derive(Default)]
@@ -70,7 +71,8 @@ impl Script {
 
     pub(super) fn history(mut self) -> History {
         self.events.sort_by_key(|(time, event)| (*time, event.kind == Kind::Invoke));
-        let number = |(index, (_, event)): (usize, (u64, Event))| Event { index: index as u64, ..event };
+        let number =
+            |(index, (_, event)): (usize, (u64, Event))| Event { index: index as u64, ..event };
         History::new(self.events.into_iter().enumerate().map(number).collect()).unwrap()
     }
 }
@@ -90,25 +92,62 @@ pub(super) fn nemesis(script: &mut Script, end: u64) {
         match turn % 3 {
             0 => {
                 let dead = json!({"nodes": {&node: {"pid": 4012 + turn, "signal": "SIGKILL", "alive": false}}});
-                script.nemesis(time, 31 * MS, "kill", json!([node]), json!({"outcome": "installed", "evidence": dead}));
+                script.nemesis(
+                    time,
+                    31 * MS,
+                    "kill",
+                    json!([node]),
+                    json!({"outcome": "installed", "evidence": dead}),
+                );
                 let up = json!({"nodes": {&node: {"pid": 4100 + turn, "ready_ms": 412}}});
-                script.nemesis(time + 3 * SECOND, 420 * MS, "start", json!([node]), json!({"outcome": "healed", "evidence": up}));
+                script.nemesis(
+                    time + 3 * SECOND,
+                    420 * MS,
+                    "start",
+                    json!([node]),
+                    json!({"outcome": "healed", "evidence": up}),
+                );
             }
             1 => {
-                let evidence = json!({"nodes": {&node: {"pid": 3990, "state": "T (stopped)", "threads": 9}}});
-                script.nemesis(time, 12 * MS, "pause", json!([node]), json!({"outcome": "installed", "evidence": evidence}));
-                script.nemesis(time + 4 * SECOND, 9 * MS, "resume", json!([node]), json!({"outcome": "healed", "evidence": {"state": "S (sleeping)"}}));
+                let evidence =
+                    json!({"nodes": {&node: {"pid": 3990, "state": "T (stopped)", "threads": 9}}});
+                script.nemesis(
+                    time,
+                    12 * MS,
+                    "pause",
+                    json!([node]),
+                    json!({"outcome": "installed", "evidence": evidence}),
+                );
+                script.nemesis(
+                    time + 4 * SECOND,
+                    9 * MS,
+                    "resume",
+                    json!([node]),
+                    json!({"outcome": "healed", "evidence": {"state": "S (sleeping)"}}),
+                );
             }
             _ => {
                 let evidence = json!({"links_cut": 12, "frames_dropped": 847, "probes": [
                     {"from": "n1", "to": "n3", "answered": false}, {"from": "n1", "to": "n2", "answered": true}]});
-                script.nemesis(time, 48 * MS, "cut", json!([["n1", "n2"], ["n3", "n4", "n5"]]), json!({"outcome": "installed", "evidence": evidence}));
+                script.nemesis(
+                    time,
+                    48 * MS,
+                    "cut",
+                    json!([["n1", "n2"], ["n3", "n4", "n5"]]),
+                    json!({"outcome": "installed", "evidence": evidence}),
+                );
                 script.nemesis(time + 4 * SECOND, 30 * MS, "mend", Value::Null, json!({"outcome": "healed", "evidence": {"links_cut": 0, "probes_answered": 20}}));
             }
         }
         time += 6 * SECOND;
     }
-    script.nemesis(end - 900 * MS, 5 * MS, "pause", json!(["n2"]), json!({"outcome": "skipped", "reason": "n2 is down already"}));
+    script.nemesis(
+        end - 900 * MS,
+        5 * MS,
+        "pause",
+        json!(["n2"]),
+        json!({"outcome": "skipped", "reason": "n2 is down already"}),
+    );
 }
 
 /// Reads, writes and compare-and-sets on ten keys, slower and failing now and then.
@@ -116,12 +155,16 @@ pub(super) fn load(script: &mut Script, count: usize, end: u64) {
     let mut rng = Seed::root(7).rng();
     let mut process: Vec<u32> = (0..10).collect();
     let mut free = [0_u64; 10];
-    let step = (end * 10 / count as u64).max(1);
+    let step = (end * 38 / count as u64).max(1);
     for _ in 0..count {
         let worker = (0..10).min_by_key(|worker| free[*worker]).unwrap();
         let time = free[worker] + rng.random_range(step / 20..step / 4);
         let slow = rng.random_range(0..100) < if time / SECOND % 6 > 3 { 12 } else { 2 };
-        let length = if slow { rng.random_range(step / 4..step * 2) } else { rng.random_range(step / 60..step / 8) };
+        let length = if slow {
+            rng.random_range(step / 4..step * 2)
+        } else {
+            rng.random_range(step / 60..step / 8)
+        };
         let (f, asked, answer) = ask(&mut rng);
         let fate = rng.random_range(0..1000);
         let (kind, error) = match fate {
@@ -151,7 +194,12 @@ fn ask(rng: &mut ChaCha8Rng) -> (&'static str, Value, Value) {
 }
 
 pub(super) fn subject(workload: &str) -> Subject {
-    let options = [("concurrency", "10"), ("nemesis", "kill,pause,partition"), ("rate", "200"), ("time-limit", "60s")];
+    let options = [
+        ("concurrency", "10"),
+        ("nemesis", "kill,pause,partition"),
+        ("rate", "200"),
+        ("time-limit", "60s"),
+    ];
     Subject {
         tool: "perjury 0.1.0".to_owned(),
         host: "Linux 6.1.0 x86_64, 2 CPUs".to_owned(),
@@ -161,13 +209,20 @@ pub(super) fn subject(workload: &str) -> Subject {
         seed: 4711,
         started: "2026-01-02T03:04:05Z".parse().unwrap(),
         nodes: (1..=5).map(|node| format!("n{node}")).collect(),
-        options: options.map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect::<BTreeMap<_, _>>(),
+        options: options
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
     }
 }
 
 pub(super) fn phases(end: u64) -> Vec<Phase> {
     let phase = |name: &str, from_ns, to_ns| Phase { name: name.to_owned(), from_ns, to_ns };
-    vec![phase("main", 0, end - 2 * SECOND), phase("settle", end - 2 * SECOND, end - SECOND), phase("final", end - SECOND, end)]
+    vec![
+        phase("main", 0, end - 2 * SECOND),
+        phase("settle", end - 2 * SECOND, end - SECOND),
+        phase("final", end - SECOND, end),
+    ]
 }
 
 pub(super) fn evidence(findings: Vec<Finding>, end: u64) -> Evidence {
@@ -176,7 +231,13 @@ pub(super) fn evidence(findings: Vec<Finding>, end: u64) -> Evidence {
         faults: ["kill", "pause", "cut"].map(str::to_owned).to_vec(),
         final_reads_from: None,
     };
-    Evidence { phases: phases(end), findings, fault_pairs: pairs(), expectations, ..Evidence::default() }
+    Evidence {
+        phases: phases(end),
+        findings,
+        fault_pairs: pairs(),
+        expectations,
+        ..Evidence::default()
+    }
 }
 
 /// A run of `count` operations; `plant` adds to it and says what checkers would find.
@@ -197,11 +258,21 @@ pub(super) fn run(
 }
 
 fn logs() -> Vec<LogExcerpt> {
-    let line = |n: u32| format!("2026-01-02T03:04:{:02}.{:03}Z INFO raft: appended entry {} term 3\n", n / 10 % 60, n * 97 % 1000, 800 + n);
+    let line = |n: u32| {
+        format!(
+            "2026-01-02T03:04:{:02}.{:03}Z INFO raft: appended entry {} term 3\n",
+            n / 10 % 60,
+            n * 97 % 1000,
+            800 + n
+        )
+    };
     let log = |node: &str| LogExcerpt {
         node: node.to_owned(),
         file: "demo.log (last lines)".to_owned(),
-        text: (0..40).map(line).chain(["\u{1b}[33mWARN\u{1b}[0m raft: lost leader n1, starting election\n".to_owned()]).collect(),
+        text: (0..40)
+            .map(line)
+            .chain(["\u{1b}[33mWARN\u{1b}[0m raft: lost leader n1, starting election\n".to_owned()])
+            .collect(),
     };
     vec![log("n1"), log("n2"), log("n3")]
 }
