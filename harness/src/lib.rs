@@ -19,6 +19,7 @@ pub mod op;
 pub mod options;
 pub mod plan;
 pub mod registry;
+pub mod report;
 pub mod rng;
 pub mod report;
 pub mod scheduler;
