@@ -3,6 +3,7 @@
 use crate::keys::Keys;
 use crate::sweep::sweep;
 use perjury_checkers::Checker;
+use perjury_checkers::linear::{CasRegister, Linearizable};
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -45,7 +46,7 @@ impl Workload for Register {
     }
 
     fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+        vec![Box::new(Linearizable::new(CasRegister::default()).keyed(true))]
     }
 }
 

@@ -121,3 +121,18 @@ pub(crate) fn whole_run(workload: &dyn Workload, options: &Options, count: usize
     let last = workload.final_generator(options, Seed::root(8)).unwrap();
     play(phases(vec![main, last]), &mut Honest::default(), 1_000_000)
 }
+
+/// Panics unless the worst verdict of the workload's checkers is `wanted`.
+pub(crate) fn assert_verdict(
+    workload: &dyn Workload,
+    events: &[Event],
+    wanted: perjury_checkers::Verdict,
+) {
+    let history = perjury_checkers::History::new(events.to_vec()).unwrap();
+    let checkers = workload.checkers(&options(4, 50));
+    let budget = perjury_checkers::Budget::default();
+    let findings: Vec<_> =
+        checkers.iter().map(|checker| checker.check(&history, &budget)).collect();
+    let worst = perjury_checkers::finding::worst(findings.iter().map(|finding| finding.verdict));
+    assert_eq!(worst, wanted, "{findings:#?}");
+}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::testing::{Honest, assert_seeded, operations, options, play, whole_run};
 use perjury_checkers::Kind;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -73,4 +74,15 @@ fn every_worker_reads_every_key_at_the_end() {
         assert!(read.is_superset(&keys), "worker {worker} read {read:?} of {keys:?}");
         assert!(read.len() < keys.len() + 20, "worker {worker} went on for too long");
     }
+}
+
+#[test]
+fn the_truth_is_accepted_and_a_stale_read_is_not() {
+    let mut events = whole_run(&Register, &options(4, 50), 2000);
+    crate::testing::assert_verdict(&Register, &events, perjury_checkers::Verdict::Valid);
+    let last = events.iter_mut().rev().find(|event| {
+        &*event.f == "read" && event.kind == Kind::Ok && event.value[1].as_u64() > Some(3)
+    });
+    last.unwrap().value[1] = Value::from(1);
+    crate::testing::assert_verdict(&Register, &events, perjury_checkers::Verdict::Invalid);
 }

@@ -47,7 +47,7 @@ const SCRIPTS: &[(&str, Script)] = &[
         "timed-out-connection-lost",
         Script::Refuse(503, "etcdserver: request timed out, possibly due to connection lost"),
     ),
-    ("deadline-exceeded", Script::Refuse(504, "context deadline exceeded")),
+    ("deadline-exceeded", Script::Refuse(500, "context deadline exceeded")),
     ("leader-changed", Script::Refuse(503, "etcdserver: leader changed")),
     ("no-leader", Script::Refuse(503, "etcdserver: no leader")),
     ("server-stopped", Script::Refuse(503, "etcdserver: server stopped")),
