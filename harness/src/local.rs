@@ -38,7 +38,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -175,22 +175,27 @@ impl LocalCluster {
             executable,
         };
         let login = generate_key()?;
+        let own = Station::numbered(1);
+        let stations: Vec<Station> =
+            spec.stations().map(|(_, station)| station).chain([own]).collect();
         let starting = spec
             .stations()
-            .map(|(name, station)| Process::start(name, station, root.clone(), login.public_key()));
+            .map(|(name, station)| (name, station, stations.clone(), root.clone()))
+            .map(|(name, station, stations, root)| {
+                Process::start(name, NodePlan { station, stations, root }, login.public_key())
+            });
         let started = futures::future::try_join_all(starting).await?;
         let (mut processes, targets): (Vec<Process>, Vec<SshTarget>) = started.into_iter().unzip();
         let mut plugs = Vec::new();
         for (process, (_, station)) in processes.iter().zip(spec.stations()) {
             plugs.push(Plug { namespace: process.namespace()?, station });
         }
-        let own = Station::numbered(1);
         let namespace = std::fs::File::open("/proc/self/ns/net")?.into();
         plugs.push(Plug { namespace, station: own });
         let fabric = tokio::task::spawn_blocking(|| LocalFabric::connect(plugs))
             .await
             .map_err(io::Error::other)??;
-        wire::configure(own)
+        wire::configure(own, &stations)
             .await
             .map_err(LocalError::network("give the controller an address"))?;
         let ready = processes.iter_mut().map(Process::finish);
@@ -240,7 +245,9 @@ impl LocalCluster {
         if let Err(error) = wire::unplug().await {
             tracing::debug!("the controller's interface stays: {error}");
         }
-        let _ = nix::mount::umount2("/etc/hosts", nix::mount::MntFlags::MNT_DETACH);
+        for shown in SHOWN {
+            let _ = nix::mount::umount2(shown, nix::mount::MntFlags::MNT_DETACH);
+        }
     }
 }
 
@@ -258,18 +265,33 @@ pub fn executable_in_node() -> io::Result<PathBuf> {
     Ok(PLACE.get_or_init(|| format!("/var/tmp/perjury/perjury-{digits}").into()).clone())
 }
 
-/// Puts the nodes' names into the controller's view of `/etc/hosts`.
+/// The controller's files that a cluster shows otherwise than the machine has them.
+const SHOWN: [&str; 2] = ["/etc/hosts", "/etc/gai.conf"];
+
+/// Lets the controller know the nodes' names, and resolve them as the nodes do.
 fn know_hosts(hosts: &str) -> io::Result<()> {
-    let file = std::path::Path::new(lab::SCRATCH).join("hosts");
-    std::fs::write(&file, hosts)?;
     let none: Option<&str> = None;
-    nix::mount::mount(Some(&file), "/etc/hosts", none, nix::mount::MsFlags::MS_BIND, none)?;
+    for (shown, text) in SHOWN.into_iter().zip([hosts, root::RESOLVER]) {
+        let place = Path::new(shown);
+        if place.exists() {
+            let file = Path::new(lab::SCRATCH).join(place.file_name().unwrap_or_default());
+            std::fs::write(&file, text)?;
+            nix::mount::mount(Some(&file), place, none, nix::mount::MsFlags::MS_BIND, none)?;
+        }
+    }
     Ok(())
 }
 
 fn generate_key() -> Result<PrivateKey, LocalError> {
     let key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519);
     Ok(key.map_err(io::Error::other)?)
+}
+
+/// What a node is to be, apart from its keys.
+struct NodePlan {
+    station: Station,
+    stations: Vec<Station>,
+    root: RootSpec,
 }
 
 /// A node's process, seen from the controller.
@@ -286,8 +308,7 @@ impl Process {
     /// Starts a node and waits until its namespaces exist.
     async fn start(
         name: &str,
-        station: Station,
-        root: RootSpec,
+        plan: NodePlan,
         login: &russh::keys::PublicKey,
     ) -> Result<(Self, SshTarget), LocalError> {
         let failed = |error: &dyn ToString| LocalError::node(name, error.to_string());
@@ -296,8 +317,9 @@ impl Process {
             |key: &russh::keys::PublicKey| key.to_openssh().map_err(|error| failed(&error));
         let spec = Spec {
             name: name.to_owned(),
-            station,
-            root,
+            station: plan.station,
+            stations: plan.stations,
+            root: plan.root,
             host_key: host_key.to_openssh(LineEnding::LF).map_err(|e| failed(&e))?.to_string(),
             authorized_key: public(login)?,
         };

@@ -29,6 +29,8 @@ const LINE: usize = 1 << 20;
 pub(super) struct Spec {
     pub name: String,
     pub station: Station,
+    /// Everybody on the data network.
+    pub stations: Vec<Station>,
     pub root: RootSpec,
     /// The server's private key, in OpenSSH's format.
     pub host_key: String,
@@ -156,7 +158,7 @@ fn third(spec: &Spec, listener: TcpListener) -> io::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let ipv6 = step("configure eth0", wire::configure(spec.station).await)?;
+        let ipv6 = step("configure eth0", wire::configure(spec.station, &spec.stations).await)?;
         let server = server::Server::new(&spec.host_key, &spec.authorized_key)?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -7,7 +7,9 @@
 //!
 //! In a user namespace the machine's files belong to nobody that the node knows, so that even its
 //! root may not write to the directories they are in. There the upper directories of those that
-//! databases need are made beforehand: an overlay shows the upper directory's owner.
+//! databases need are made beforehand: an overlay shows the upper directory's owner. And there `/var`
+//! is fresh as well: what is in it belongs to the machine's services, and most of it could be neither
+//! read nor removed.
 
 use super::lab::SCRATCH;
 use nix::errno::Errno;
@@ -34,7 +36,7 @@ pub(super) struct RootSpec {
 }
 
 /// Directories that get an owner of the node's own, so that databases can write there.
-const WRITABLE: [&str; 22] = [
+const WRITABLE: [&str; 16] = [
     "/etc",
     "/etc/default",
     "/home",
@@ -51,12 +53,6 @@ const WRITABLE: [&str; 22] = [
     "/usr/local/share",
     "/usr/sbin",
     "/usr/share",
-    "/var",
-    "/var/cache",
-    "/var/lib",
-    "/var/log",
-    "/var/spool",
-    "/var/tmp",
 ];
 
 /// Top-level directories that are made anew, or that no node needs.
@@ -86,6 +82,9 @@ const PSEUDO: [&str; 17] = [
     "rpc_pipefs",
     "sysfs",
 ];
+
+/// `/etc/gai.conf`: names resolve to IPv4 first, as most databases' manuals take for granted.
+pub(super) const RESOLVER: &str = "precedence ::ffff:0:0/96 100\n";
 
 /// Most file systems of the machine that are followed into.
 const MOUNTS: usize = 64;
@@ -150,9 +149,43 @@ impl<'a> Builder<'a> {
             let kind = entry.file_type()?;
             if kind.is_symlink() {
                 symlink(fs::read_link(&path)?, &target)?;
+            } else if kind.is_dir() && self.foreign && name == "var" {
+                self.fresh_var()?;
             } else if kind.is_dir() {
                 self.cover(&path, &target).map_err(context(path.display()))?;
             }
+        }
+        Ok(())
+    }
+
+    /// An empty `/var` with the usual directories, what the layers have in it, and the machine's
+    /// list of packages.
+    fn fresh_var(&self) -> io::Result<()> {
+        let var = self.root.join("var");
+        directory(&var, 0o755)?;
+        for name in ["cache", "lib", "local", "log", "mail", "opt", "spool"] {
+            directory(&var.join(name), 0o755)?;
+        }
+        directory(&var.join("tmp"), 0o1777)?;
+        for entry in fs::read_dir("/var")? {
+            let entry = entry?;
+            if entry.file_type()?.is_symlink() {
+                symlink(fs::read_link(entry.path())?, var.join(entry.file_name()))?;
+            }
+        }
+        for layer in self.spec.layers.iter().rev() {
+            copy_tree(&layer.join("var"), &var).map_err(context(layer.display()))?;
+        }
+        for wanted in self.spec.writable.iter().filter(|wanted| wanted.starts_with("/var")) {
+            fs::create_dir_all(join(&self.root, wanted))?;
+        }
+        let packages = Path::new("/var/lib/dpkg");
+        if packages.is_dir() {
+            let target = join(&self.root, packages);
+            fs::create_dir_all(&target)?;
+            let none: Option<&str> = None;
+            // For `dpkg -l` and the like; a node can do without.
+            let _ = mount(Some(packages), &target, none, MsFlags::MS_BIND, none);
         }
         Ok(())
     }
@@ -330,6 +363,7 @@ impl<'a> Builder<'a> {
             // No name server is reachable; asking one would only cost time.
             ("resolv.conf", "# There is no name server here.\n".to_owned()),
             ("machine-id", format!("{id}\n")),
+            ("gai.conf", RESOLVER.to_owned()),
         ] {
             let path = etc.join(file);
             // Often a link into /run, or owned by somebody else.
@@ -385,6 +419,30 @@ fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
     let flags = MsFlags::MS_NODEV;
     mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options))
         .map_err(|errno| context("mount a file system in memory")(errno.into()))
+}
+
+/// Copies directories, links and files into a tree, over what is there.
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    // A list of what is left to do, as trees may be deep.
+    let mut left = vec![(from.to_owned(), to.to_owned())];
+    while let Some((from, to)) = left.pop() {
+        let Ok(found) = fs::symlink_metadata(&from) else { continue };
+        if found.is_dir() {
+            directory(&to, found.mode() & 0o7777 | 0o700)?;
+            for entry in fs::read_dir(&from)? {
+                let entry = entry?;
+                left.push((entry.path(), to.join(entry.file_name())));
+            }
+        } else {
+            let _ = fs::remove_file(&to);
+            if found.is_symlink() {
+                symlink(fs::read_link(&from)?, &to)?;
+            } else if found.is_file() {
+                fs::copy(&from, &to)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A path as it stands in an overlay's mount options.

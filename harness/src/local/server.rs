@@ -3,7 +3,7 @@
 use super::{exec, sftp};
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Msg, Session, VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ impl Server {
         let authorized = PublicKey::from_openssh(authorized_key).map_err(io::Error::other)?;
         let config = Config {
             keys: vec![host_key],
+            methods: MethodSet::from(&[MethodKind::PublicKey][..]),
             // Without it small messages wait 40 ms for each other.
             nodelay: true,
             // Connections are idle for as long as the test wants.

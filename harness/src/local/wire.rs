@@ -67,7 +67,11 @@ pub(super) async fn make_pair(
 
 /// Gives `eth0` of the current network namespace its addresses and brings it up. Whether it has an
 /// IPv6 address now.
-pub(super) async fn configure(station: Station) -> io::Result<bool> {
+///
+/// The hardware addresses of all `others` are entered for good, so that none is ever asked for: a cut
+/// one way must not keep the other way from finding its destination, and a cut link is silent, as
+/// behind a firewall, instead of being reported as unreachable.
+pub(super) async fn configure(station: Station, others: &[Station]) -> io::Result<bool> {
     super::sys::disable_offload(INTERFACE)?;
     let (connection, handle, _) = new_connection()?;
     let driver = tokio::spawn(connection);
@@ -79,6 +83,13 @@ pub(super) async fn configure(station: Station) -> io::Result<bool> {
     six.message_mut().header.flags |= rtnetlink::packet_route::address::AddressHeaderFlags::Nodad;
     let six = six.execute().await.is_ok();
     super::sys::bring_up(INTERFACE)?;
+    for other in others.iter().filter(|other| **other != station) {
+        let addresses = [Some(IpAddr::V4(other.ipv4)), six.then_some(IpAddr::V6(other.ipv6))];
+        for address in addresses.into_iter().flatten() {
+            let entry = handle.neighbours().add(index, address).link_layer_address(&other.mac);
+            entry.execute().await.map_err(io_error)?;
+        }
+    }
     driver.abort();
     Ok(six)
 }
