@@ -7,6 +7,7 @@ pub mod budget;
 pub mod finding;
 pub mod history;
 pub mod linear;
+pub mod workload;
 #[cfg(test)]
 mod testing;
 mod words;

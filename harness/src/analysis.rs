@@ -43,11 +43,12 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     let findings = check_all(checkers, &history, limit);
     let evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
     let results = Results::new(record.subject(&plan), &history, evidence);
+    let logs = report::logs::excerpts(run, &results, &history).map_err(store_failure)?;
     let input = ReportInput {
         results: &results,
         history: &history,
         plan_toml: &plan_text,
-        logs: &report::logs::excerpts(run, &plan.cluster.names()),
+        logs: &logs,
         reproduce: &reproduce(run),
     };
     report::write(run, &input).map_err(store_failure)?;

@@ -4,7 +4,6 @@
 //! with a [`Registry`], in `src/main.rs` or in a third party's own `main`.
 
 pub mod agent;
-pub mod run;
 pub mod analysis;
 pub mod cli;
 pub mod client;
@@ -21,7 +20,7 @@ pub mod plan;
 pub mod registry;
 pub mod report;
 pub mod rng;
-pub mod report;
+pub mod run;
 pub mod scheduler;
 pub mod span;
 pub mod store;

@@ -4,14 +4,14 @@ use super::args::{AnalyzeArgs, CheckArgs};
 use super::{output, test};
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop, Usage};
-use crate::report::terminal;
 use crate::store::{RunDir, Store, StoreError};
 use crate::Registry;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Recovery, read_any};
 use perjury_checkers::workload::{CheckOptions, checkers_for_workload};
-use perjury_checkers::{Finding, History};
+use perjury_checkers::{Finding, History, Verdict};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -91,7 +91,34 @@ fn tell(args: &CheckArgs, findings: &[Finding], history: &History, recovery: &Re
     for note in recovery.notes() {
         output::complain(&format!("note: {note}"));
     }
-    let text =
-        terminal::findings(findings, history, output::coloured(args.colour), output::width());
-    output::print(text.trim_end());
+    output::print(&format!("{} events", history.events().len()));
+    for finding in findings {
+        output::print(&finding_text(finding, output::coloured(args.colour)));
+    }
+}
+
+/// A finding in words: the verdict, then each anomaly with its proof.
+fn finding_text(finding: &Finding, colour: bool) -> String {
+    let (word, code) = match finding.verdict {
+        Verdict::Valid => ("valid", "32"),
+        Verdict::Unknown => ("unknown", "33"),
+        Verdict::Invalid => ("INVALID", "31"),
+    };
+    let word = if colour { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() };
+    let mut text = format!("{}: {word}", finding.checker);
+    if let Some(reason) = &finding.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    for anomaly in &finding.anomalies {
+        let _ = write!(text, "\n\n  {} ({})\n  {}", anomaly.title, anomaly.kind, anomaly.explanation);
+        for (number, step) in anomaly.steps.iter().enumerate() {
+            let _ = write!(text, "\n    {}. {}", number + 1, step.text);
+        }
+        let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+    }
+    let shown = finding.anomalies.len() as u64;
+    if finding.anomaly_count > shown {
+        let _ = write!(text, "\n\n  and {} more", finding.anomaly_count - shown);
+    }
+    text
 }

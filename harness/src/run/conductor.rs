@@ -27,10 +27,14 @@ impl Conductor {
     }
 
     /// Why a fault cannot be had here: asked of each before the run starts.
-    pub fn refusals(&self) -> Vec<String> {
-        let refused =
-            self.faults.iter().filter_map(|fault| Some((fault.name(), fault.refuse(&self.context)?)));
-        refused.map(|(name, reason)| format!("--nemesis {name}: {reason}")).collect()
+    pub async fn refusals(&self) -> Vec<String> {
+        let mut refusals = Vec::new();
+        for fault in &self.faults {
+            if let Some(reason) = fault.refuse_on_nodes(&self.context).await {
+                refusals.push(format!("--nemesis {}: {reason}", fault.name()));
+            }
+        }
+        refusals
     }
 
     /// Does one operation. The answer is an object: `outcome`, and `evidence` or `reason`.

@@ -59,7 +59,9 @@ pub async fn teardown(setting: &Setting<'_>, lifecycle: &Lifecycle, cluster: &Cl
                 }
                 Err(error) => tracing::warn!("{error}"),
             }
-            node.agent.shutdown().await;
+            if let Err(error) = node.agent.shutdown().await {
+                tracing::warn!("{error}");
+            }
             node.session.close().await;
         });
         if limited.await.is_err() {

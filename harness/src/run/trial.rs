@@ -4,6 +4,7 @@ use super::Setting;
 use super::conductor::Conductor;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
+use crate::agent::remote_path;
 use crate::database::{Definition, Lifecycle};
 use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
@@ -41,9 +42,11 @@ pub async fn hold(
     record: &mut RunRecord,
     cluster: &Cluster,
 ) -> Result<(), Ended> {
-    let lifecycle = Arc::new(lifecycle(plan, setting, cluster)?);
+    let perjury = remote_path(&setting.perjury).await;
+    let perjury = perjury.map_err(|error| HarnessFailure::new("reading this program", error))?;
+    let lifecycle = Arc::new(lifecycle(plan, setting, perjury)?);
     let conductor = Arc::new(conductor(plan, setting, cluster, &lifecycle)?);
-    let refusals = conductor.refusals();
+    let refusals = conductor.refusals().await;
     if !refusals.is_empty() {
         return Err(Usage(refusals.join("\n")).into());
     }
@@ -52,12 +55,11 @@ pub async fn hold(
     outcome.map_err(Ended::from)
 }
 
-fn lifecycle(plan: &Plan, setting: &Setting<'_>, cluster: &Cluster) -> Result<Lifecycle, Usage> {
+fn lifecycle(plan: &Plan, setting: &Setting<'_>, perjury: String) -> Result<Lifecycle, Usage> {
     let database = setting.registry.find_database(&plan.database)?;
     let file = format!("{}/database.toml", plan.database);
     let definition = Definition::parse(database.definition(), &file)
         .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
-    let perjury = cluster.nodes.first().map(|node| node.agent.remote_path().to_owned()).unwrap_or_default();
     let lifecycle = Lifecycle::new(definition, &plan.options(), perjury).map_err(Usage)?;
     Ok(lifecycle.layered(plan.cluster.is_local()))
 }
