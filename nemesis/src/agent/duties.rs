@@ -54,6 +54,11 @@ impl Duties {
         }
     }
 
+    /// Whether anything is left to undo.
+    pub(crate) fn pending(&self) -> bool {
+        !lock(&self.ledger).pending().is_empty()
+    }
+
     /// Undoes every open entry of the ledger, the newest first; a line for each.
     ///
     /// # Errors

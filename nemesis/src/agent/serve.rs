@@ -30,6 +30,8 @@ pub(crate) enum Ended {
     LeaseLapsed,
     /// A successor, or a signal, asked for it.
     Asked,
+    /// The controller is gone, and there is nothing to undo.
+    Idle,
 }
 
 enum Input {
@@ -86,6 +88,9 @@ fn converse(
         duties.reap();
         if finish() {
             return Ended::Asked;
+        }
+        if !open.load(Ordering::Relaxed) && busy.load(Ordering::Acquire) == 0 && !duties.pending() {
+            return Ended::Idle;
         }
         if renewed.elapsed() >= lease {
             return Ended::LeaseLapsed;

@@ -1,6 +1,7 @@
 //! The one system interface that needs `unsafe`: what a daemon does between fork and exec.
 
 use super::user::User;
+use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{setgid, setgroups, setsid, setuid};
 use std::os::unix::process::CommandExt;
@@ -10,6 +11,8 @@ use std::process::Command;
 pub(crate) fn daemonize(command: &mut Command, user: Option<User>) {
     let prepare = move || {
         setsid()?;
+        // The agent blocks the signals that it waits for; a database must hear its SIGTERM.
+        SigSet::empty().thread_set_mask()?;
         umask(Mode::from_bits_truncate(0o022));
         if let Some(user) = &user {
             // Groups first: afterwards the right to set them is gone.
