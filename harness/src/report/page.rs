@@ -73,7 +73,9 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
             }
         }
     };
-    page.into_string()
+    // Names and other short texts of others come here as they are: markup is escaped already,
+    // and this takes out what would command a terminal or turn the direction of reading.
+    page.into_string().chars().filter(|c| text::is_visible(*c)).collect()
 }
 
 fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
