@@ -119,7 +119,8 @@ fn an_operation_that_ended_in_an_error_is_indeterminate() {
 fn targets_come_from_what_was_seen_before_what_was_asked() {
     let mut script = Script::default();
     let asked = json!({"spec": "primaries", "fallback": ["n3"]});
-    let seen = json!({"outcome": "installed", "evidence": {"nodes": {"n1": {"pids": [7]}}, "spec": "primaries"}});
+    let evidence = json!({"nodes": {"n1": {"pids": [7]}}, "spec": "primaries"});
+    let seen = json!({"outcome": "installed", "evidence": evidence});
     script.nemesis(SECOND, MS, "kill", asked, seen);
     let found = records(script);
     assert_eq!(found[0].targets, ["n1"]);

@@ -4,7 +4,7 @@ use super::anomalies::{clean, cycle, lost_element, stale_read};
 use super::fixture::*;
 use crate::report::*;
 use crate::store::Store;
-use perjury_checkers::{Kind, Verdict};
+use perjury_checkers::{Anomaly, Edge, Kind, Step, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use serde_json::json;
 
@@ -106,7 +106,8 @@ fn the_picture_is_a_file_of_its_own() {
     assert_eq!(svg, picture(anomaly, &run.history, &run.results.faults));
 }
 
-const HOSTILE: &str = "</title></style></svg><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{1b}[2J\u{202e}&lt;]]>";
+const HOSTILE: &str = "</title></style></svg><script>alert(1)</script>\"'>\
+                       <img src=x onerror=alert(1)>\u{1b}[2J\u{202e}&lt;]]>";
 
 /// A run in which everything that others choose is hostile.
 fn hostile() -> Run {
@@ -143,24 +144,7 @@ fn hostile() -> Run {
         finding.checker = HOSTILE.to_owned();
         finding.stats = json!({HOSTILE: HOSTILE});
         for anomaly in &mut finding.anomalies {
-            anomaly.kind = HOSTILE.to_owned();
-            anomaly.title = HOSTILE.to_owned();
-            anomaly.explanation = HOSTILE.to_owned();
-            anomaly.rules_out = vec![HOSTILE.to_owned()];
-            anomaly.key = Some(json!(HOSTILE));
-            for step in &mut anomaly.steps {
-                step.text = HOSTILE.to_owned();
-            }
-            let cycle = !anomaly.edges.is_empty();
-            anomaly.edges.truncate(2);
-            for (edge, (from, to)) in anomaly.edges.iter_mut().zip([(0, 1), (1, 0)]) {
-                (edge.from, edge.to) =
-                    ([hostile_call, operations[0]][from], [hostile_call, operations[0]][to]);
-                edge.kind = HOSTILE.to_owned();
-                edge.why = HOSTILE.to_owned();
-            }
-            anomaly.operations =
-                if cycle { vec![hostile_call, operations[0]] } else { vec![hostile_call] };
+            make_hostile(anomaly, [hostile_call, operations[0]]);
         }
     }
     let subject = &mut run.results.subject;
@@ -185,6 +169,23 @@ fn hostile() -> Run {
         text: HOSTILE.to_owned(),
     }];
     run
+}
+
+/// Hostile words throughout, about two calls, and a cycle between them if it was a cycle.
+fn make_hostile(anomaly: &mut Anomaly, [one, other]: [u64; 2]) {
+    let word = || HOSTILE.to_owned();
+    let cycle = !anomaly.edges.is_empty();
+    let edge = |from, to| Edge { from, to, kind: word(), why: word() };
+    *anomaly = Anomaly {
+        kind: word(),
+        title: word(),
+        explanation: word(),
+        steps: vec![Step { text: word(), operations: vec![one] }],
+        operations: if cycle { vec![one, other] } else { vec![one] },
+        edges: if cycle { vec![edge(one, other), edge(other, one)] } else { Vec::new() },
+        key: Some(json!(HOSTILE)),
+        rules_out: vec![word()],
+    };
 }
 
 #[test]
