@@ -33,6 +33,8 @@ fn the_same_run_gives_the_same_bytes() {
             let store = Store::open(folder).unwrap();
             let run = store.create_run(name, &jiff::Zoned::now()).unwrap();
             write(&run, &one.input()).unwrap();
+            let summary = terminal::render(&one.results, true, 100);
+            run.write("terminal.txt", summary.as_bytes()).unwrap();
         }
     }
 }
