@@ -10,8 +10,9 @@ mod value;
 use super::drawing::{self, Scene};
 use super::headline::{self, Standing};
 use super::plot::{self, PlotInput};
-use super::{ReportInput, text};
+use super::{ReportInput, Results, text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use perjury_checkers::Finding;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -62,6 +63,7 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
                             "."
                         }
                     }
+                    (unexplained(results))
                     (plots_section(&plots, !results.faults.is_empty(), !marks.is_empty()))
                     (faults::section(results))
                     (tables::operations(results))
@@ -73,7 +75,9 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
             }
         }
     };
-    page.into_string()
+    // Names and other short texts of others come here as they are: markup is escaped already,
+    // and this takes out what would command a terminal or turn the direction of reading.
+    page.into_string().chars().filter(|c| text::is_visible(*c)).collect()
 }
 
 fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
@@ -86,6 +90,19 @@ fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
             meta http-equiv="Content-Security-Policy" content=(POLICY);
             title { (standing.word()) ": " (subject.name) " on " (subject.database) " – Perjury" }
             style { (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) }
+        }
+    }
+}
+
+/// Checkers explain only the first few of what they found.
+fn unexplained(results: &Results) -> Markup {
+    let more = |finding: &&Finding| finding.anomaly_count > finding.anomalies.len() as u64;
+    html! {
+        @for finding in results.findings.iter().filter(more) {
+            p class="note" {
+                (finding.checker) " found " (text::count(finding.anomaly_count, "anomaly"))
+                " in all and explains " (text::number(finding.anomalies.len() as u64)) "."
+            }
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn render(results: &Results, colour: bool, width: usize) -> String {
     }
     let hidden = results.anomaly_count().saturating_sub(anomalies.len().min(ANOMALIES_MAX) as u64);
     if hidden > 0 {
-        let more = format!("  and {} in the report", text::count(hidden, "more anomaly"));
+        let more = format!("  and {}", text::count(hidden, "more anomaly"));
         lines.push(paint.dim(&more));
     }
     lines.truncate(LINES_MAX);

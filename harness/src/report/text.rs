@@ -241,12 +241,16 @@ pub fn printable(text: &str) -> String {
                 // A control sequence ends with its first byte from '@' to '~'.
                 while characters.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
             }
-            '\n' | '\t' => clean.push(c),
-            _ if c.is_control() || is_direction_mark(c) => {}
-            _ => clean.push(c),
+            _ if is_visible(c) => clean.push(c),
+            _ => {}
         }
     }
     clean
+}
+
+/// Whether a character does nothing but show itself, or ends a line.
+pub(super) fn is_visible(c: char) -> bool {
+    matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_mark(c))
 }
 
 /// Marks that make a line read differently from what it says.

@@ -123,7 +123,7 @@ fn relevant(
     }
     let mut keys: BTreeSet<String> = BTreeSet::new();
     for neighbour in neighbours {
-        keys.extend(micro_operations(neighbour).iter().filter_map(|micro| key_of(micro)));
+        keys.extend(micro_operations(neighbour).iter().filter_map(key_of));
     }
     keys.extend(anomaly.key.as_ref().map(Value::to_string));
     let shared = |micro: &&Value| key_of(micro).is_some_and(|key| keys.contains(&key));

@@ -23,6 +23,8 @@ const FAULT_ROW: f64 = 20.0;
 const AXIS: f64 = 38.0;
 /// Narrower drawings are stretched to this width.
 const WIDTH_MIN: f64 = 780.0;
+/// Labels are shortened as long as the drawing is wider than this, which is what the page has.
+const WIDTH_WANTED: f64 = 950.0;
 /// Room for what is said above the bar that cannot be explained.
 const TAG: f64 = 180.0;
 /// How far an operation without an answer reaches beyond the last answer.
@@ -46,8 +48,7 @@ pub(super) fn draw(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>
     let culprit = offender(anomaly, involved);
     let shown = choose(involved, culprit);
     let lanes = lanes(&shown);
-    let bars = bars(&shown, &lanes, anomaly);
-    let time = Squeezed::new(&bars);
+    let (bars, time) = fitted(&shown, &lanes, anomaly);
     let (from, to) = Scene::span(&shown).unwrap_or_default();
     let mut faults = scene.active(from, to);
     faults.truncate(FAULTS_MAX);
@@ -99,12 +100,29 @@ fn lanes(shown: &[&Operation]) -> BTreeMap<u32, usize> {
     lanes
 }
 
+/// Bars with labels as long as still fits: many calls one after another make a wide drawing.
+fn fitted<'a>(
+    shown: &[&'a Operation],
+    lanes: &BTreeMap<u32, usize>,
+    anomaly: &Anomaly,
+) -> (Vec<Bar<'a>>, Squeezed) {
+    let mut label_max = 32;
+    loop {
+        let bars = bars(shown, lanes, anomaly, label_max);
+        let time = Squeezed::new(&bars);
+        if time.right + RIGHT <= WIDTH_WANTED || label_max <= 14 {
+            return (bars, time);
+        }
+        label_max -= 2;
+    }
+}
+
 fn bars<'a>(
     shown: &[&'a Operation],
     lanes: &BTreeMap<u32, usize>,
     anomaly: &Anomaly,
+    label_max: usize,
 ) -> Vec<Bar<'a>> {
-    let label_max = if shown.len() > 8 { 22 } else { 32 };
     let bar = |operation: &&'a Operation| {
         let label = text::operation(operation, anomaly.key.as_ref());
         let label = text::elide(&text::printable(&label), label_max).into_owned();

@@ -8,6 +8,21 @@ use serde_json::{Value, json};
 /// Processes that the load does not use.
 const FIRST: u32 = 9001;
 
+const STALE: &str = "\
+    A client read 1 from key 77, although another client's write of 2 had been \
+    acknowledged 1.46 s before the read began, and a third client had already read 2. A \
+    linearizable register never goes back.";
+const SKEW: &str = "\
+    T1 read key 3 without the 4 that T2 appended to it, so T1 came before T2. Yet T3 saw \
+    T2's append and T1's append to key 5 came after T3's. No order of the three fits.";
+const LOST: &str = "\
+    Adding 1312 was acknowledged, and no read from then on shows it, the final read \
+    among them.";
+const LATER_READ: &str = "\
+    T3 appended 1 to key 5, and T1 appended 9 right after it: a later read of key 5 shows \
+    them in this order, [1, 9]";
+const RULED_OUT: [&str; 3] = ["serializable", "snapshot-isolation", "repeatable-read"];
+
 pub(super) fn clean(count: usize) -> Run {
     run("register", count, |_| {
         Box::new(|_| {
@@ -68,14 +83,24 @@ pub(super) fn stale_read() -> Run {
             let anomaly = Anomaly {
                 kind: "stale-read".to_owned(),
                 title: "Stale read of key 77".to_owned(),
-                explanation: "A client read 1 from key 77, although another client's write of 2 had been \
-                    acknowledged 1.46 s before the read began, and a third client had already read 2. A \
-                    linearizable register never goes back.".to_owned(),
+                explanation: STALE.to_owned(),
                 steps: vec![
-                    step("The write of 1 was acknowledged before the write of 2 began, so 1 is older.", &[first, second]),
-                    step("A read returned 2, so the write of 2 had taken effect by then.", &[second, fresh]),
-                    step("The write of 3 has no answer; whether it took effect changes nothing, for nobody read 3.", &[third]),
-                    step("The last read began after all of that and returned 1, which had been overwritten.", &[first, stale]),
+                    step(
+                        "The write of 1 was acknowledged before 2 was written, so 1 is older.",
+                        &[first, second],
+                    ),
+                    step(
+                        "A read returned 2, so the write of 2 had taken effect by then.",
+                        &[second, fresh],
+                    ),
+                    step(
+                        "The write of 3 has no answer, and nobody read 3, so it may be left out.",
+                        &[third],
+                    ),
+                    step(
+                        "The last read began after that and returned 1, long overwritten.",
+                        &[first, stale],
+                    ),
                 ],
                 operations: vec![first, second, third, fresh, stale],
                 edges: Vec::new(),
@@ -119,23 +144,35 @@ pub(super) fn cycle() -> Run {
             let anomaly = Anomaly {
                 kind: "G-single".to_owned(),
                 title: "Read skew: T1 saw half of what T2 did".to_owned(),
-                explanation: "T1 read key 3 without the 4 that T2 appended to it, so T1 came before T2. Yet T3 \
-                    saw T2's append and T1's append to key 5 came after T3's. No order of the three fits.".to_owned(),
+                explanation: SKEW.to_owned(),
                 steps: vec![
-                    step("T1 read key 3 as [1, 2]; T2 appended 4 to it, so T1 comes before T2.", &[one, two]),
-                    step("T3 read 4 from key 3, which T2 appended, so T2 comes before T3.", &[two, three]),
-                    step("T3 appended 1 to key 5 before T1 appended 9, so T3 comes before T1.", &[three, one]),
+                    step(
+                        "T1 read key 3 as [1, 2]; T2 appended 4 to it, so T1 comes before T2.",
+                        &[one, two],
+                    ),
+                    step(
+                        "T3 read 4 from key 3, which T2 appended, so T2 comes before T3.",
+                        &[two, three],
+                    ),
+                    step(
+                        "T3 appended 1 to key 5 before T1 appended 9: T3 before T1.",
+                        &[three, one],
+                    ),
                 ],
                 operations: vec![one, two, three],
                 edges: vec![
                     edge(one, two, "rw", "T1 read key 3 as [1, 2], without the 4 that T2 appended"),
-                    edge(two, three, "wr", "T3 read key 3 as [1, 2, 4], whose last element T2 appended"),
+                    edge(
+                        two,
+                        three,
+                        "wr",
+                        "T3 read key 3 as [1, 2, 4], whose last element T2 appended",
+                    ),
                     edge(two, three, "realtime", "T2 was answered 19 ms before T3 began"),
-                    edge(three, one, "ww", "T3 appended 1 to key 5, and T1 appended 9 right after it: a later read of key 5 \
-                        shows them in this order, [1, 9]"),
+                    edge(three, one, "ww", LATER_READ),
                 ],
                 key: None,
-                rules_out: ["serializable", "snapshot-isolation", "repeatable-read"].map(str::to_owned).to_vec(),
+                rules_out: RULED_OUT.map(str::to_owned).to_vec(),
             };
             vec![invalid("list-append", vec![anomaly])]
         })
@@ -158,8 +195,7 @@ pub(super) fn lost_element() -> Run {
             let anomaly = Anomaly {
                 kind: "lost-element".to_owned(),
                 title: "Element 1312 was lost".to_owned(),
-                explanation: "Adding 1312 was acknowledged, and no read from then on shows it, the final read \
-                    among them.".to_owned(),
+                explanation: LOST.to_owned(),
                 steps: vec![
                     step("The add of 1312 was acknowledged at 40.002 s.", &[add]),
                     step("Three reads began after that, and none has it.", &[early, late, last]),

@@ -83,71 +83,47 @@ pub(super) fn pairs() -> Vec<Pair> {
 
 /// Kills, pauses and cuts of nodes in turn, with evidence as agents give it.
 pub(super) fn nemesis(script: &mut Script, end: u64) {
+    let (installed, healed) = (|seen| came("installed", seen), |seen| came("healed", seen));
     let mut time = 4 * SECOND;
     for turn in 0.. {
         if time + 5 * SECOND > end {
             break;
         }
         let node = format!("n{}", turn % 5 + 1);
+        let later = time + 4 * SECOND;
         match turn % 3 {
             0 => {
-                let dead = json!({"nodes": {&node: {"pid": 4012 + turn, "signal": "SIGKILL", "alive": false}}});
-                script.nemesis(
-                    time,
-                    31 * MS,
-                    "kill",
-                    json!([node]),
-                    json!({"outcome": "installed", "evidence": dead}),
-                );
+                let dead = json!({"nodes": {&node: {"pid": 4012 + turn, "alive": false}}});
+                script.nemesis(time, 31 * MS, "kill", json!([node]), installed(dead));
                 let up = json!({"nodes": {&node: {"pid": 4100 + turn, "ready_ms": 412}}});
-                script.nemesis(
-                    time + 3 * SECOND,
-                    420 * MS,
-                    "start",
-                    json!([node]),
-                    json!({"outcome": "healed", "evidence": up}),
-                );
+                script.nemesis(later - SECOND, 420 * MS, "start", json!([node]), healed(up));
             }
             1 => {
-                let evidence =
-                    json!({"nodes": {&node: {"pid": 3990, "state": "T (stopped)", "threads": 9}}});
-                script.nemesis(
-                    time,
-                    12 * MS,
-                    "pause",
-                    json!([node]),
-                    json!({"outcome": "installed", "evidence": evidence}),
-                );
-                script.nemesis(
-                    time + 4 * SECOND,
-                    9 * MS,
-                    "resume",
-                    json!([node]),
-                    json!({"outcome": "healed", "evidence": {"state": "S (sleeping)"}}),
-                );
+                let stopped = json!({"nodes": {&node: {"pid": 3990, "state": "T (stopped)"}}});
+                script.nemesis(time, 12 * MS, "pause", json!([node]), installed(stopped));
+                let running = json!({"state": "S (sleeping)"});
+                script.nemesis(later, 9 * MS, "resume", json!([node]), healed(running));
             }
             _ => {
-                let evidence = json!({"links_cut": 12, "frames_dropped": 847, "probes": [
-                    {"from": "n1", "to": "n3", "answered": false}, {"from": "n1", "to": "n2", "answered": true}]});
-                script.nemesis(
-                    time,
-                    48 * MS,
-                    "cut",
-                    json!([["n1", "n2"], ["n3", "n4", "n5"]]),
-                    json!({"outcome": "installed", "evidence": evidence}),
-                );
-                script.nemesis(time + 4 * SECOND, 30 * MS, "mend", Value::Null, json!({"outcome": "healed", "evidence": {"links_cut": 0, "probes_answered": 20}}));
+                let probes = json!([
+                    {"from": "n1", "to": "n3", "answered": false},
+                    {"from": "n1", "to": "n2", "answered": true},
+                ]);
+                let cut = json!({"links_cut": 12, "frames_dropped": 847, "probes": probes});
+                let halves = json!([["n1", "n2"], ["n3", "n4", "n5"]]);
+                script.nemesis(time, 48 * MS, "cut", halves, installed(cut));
+                let whole = json!({"links_cut": 0, "probes_answered": 20});
+                script.nemesis(later, 30 * MS, "mend", Value::Null, healed(whole));
             }
         }
         time += 6 * SECOND;
     }
-    script.nemesis(
-        end - 900 * MS,
-        5 * MS,
-        "pause",
-        json!(["n2"]),
-        json!({"outcome": "skipped", "reason": "n2 is down already"}),
-    );
+    let skipped = json!({"outcome": "skipped", "reason": "n2 is down already"});
+    script.nemesis(end - 900 * MS, 5 * MS, "pause", json!(["n2"]), skipped);
+}
+
+fn came(outcome: &str, evidence: Value) -> Value {
+    json!({"outcome": outcome, "evidence": evidence})
 }
 
 /// Reads, writes and compare-and-sets on ten keys, slower and failing now and then.
