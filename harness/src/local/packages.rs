@@ -29,7 +29,8 @@ pub enum PackageError {
     NotDebian { package: String, program: String },
     #[error(
         "package {package} could not be fetched: `{command}` {outcome}{output}\n\
-         Install it by hand (`apt-get install {package}` as root), or mend the network or /etc/apt and try again"
+         Install it by hand (`apt-get install {package}` as root), or mend the network or /etc/apt and try \
+         again"
     )]
     Fetch { package: String, command: String, outcome: String, output: String },
     #[error(

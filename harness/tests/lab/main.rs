@@ -1,6 +1,8 @@
 //! A local cluster through its Rust interface: live cuts, what they count, and a second cluster in
 //! the same lab. A program of its own, as a lab has to be entered before any thread exists.
 
+mod control;
+
 use nix::sched::{CloneFlags, setns};
 use perjury_harness::cluster::Link;
 use perjury_harness::local::{
@@ -45,6 +47,7 @@ async fn inside() {
     the_controller_can_be_cut_off(&cluster);
     large_transfers_arrive_whole(&cluster);
     assert_eq!(cluster.lost_frames(), 0);
+    control::sessions_work(&cluster.nodes()[2]).await;
     let started = Instant::now();
     cluster.down().await;
     let down = started.elapsed();
