@@ -277,7 +277,9 @@ fn packages_are_unpacked_for_the_nodes_only() {
         let sources =
             lab.package_repository("perjury-trial", "perjury-trial-program", "echo layered");
         let package = ["--nodes", "2", "--package", "perjury-trial:perjury-trial-program"];
-        let script = "for n in n1 n2; do ssh -F $PERJURY_SSH_CONFIG $n 'perjury-trial-program; ls /var/lib/trial'; done";
+        let look = "perjury-trial-program; ls /var/lib/trial";
+        let script = format!("for n in n1 n2; do ssh -F $PERJURY_SSH_CONFIG $n '{look}'; done");
+        let script = script.as_str();
         let output = lab.run_with(&[("APT_CONFIG", &sources)], &package, &["sh", "-c", script]);
         assert_eq!(output.code, 0, "{}", output.text);
         output.has("layered\nstate\nlayered\nstate\n");
@@ -291,4 +293,32 @@ fn packages_are_unpacked_for_the_nodes_only() {
         output.has("package no-such-package could not be fetched");
         output.has("Install it by hand");
     });
+}
+
+#[test]
+fn mounts_of_the_machine_are_seen_and_kept() {
+    let lab = Lab::new(*User::all().last().unwrap());
+    // A machine of our own, with a file system on /opt and another inside it.
+    let machine = "own=uid=$(id -u),gid=$(id -g) && mount -t tmpfs -o $own x /opt && \
+                   mkdir /opt/sub && mount -t tmpfs -o $own y /opt/sub && \
+                   echo deep > /opt/sub/file && echo top > /opt/file && ln -s sub /opt/link && \
+                   mkdir /opt/plain && echo plain > /opt/plain/file";
+    let inside = "ssh -F $PERJURY_SSH_CONFIG n1 'cd /opt && cat file sub/file link/file plain/file && \
+                  echo new | tee file sub/new plain/new && rm sub/file && ls . sub' && \
+                  cat /opt/file /opt/sub/file && ls /opt/sub";
+    // With rights in that namespace the mounts can be looked behind; without, they are locked.
+    let rights = ["--map-user=0", "--map-group=0", ""];
+    let drop_all = "setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all";
+    let none = ["--map-user=1000", "--map-group=1000", drop_all];
+    for [user, group, drop_rights] in [rights, none] {
+        let script = format!(
+            "{machine} && exec {drop_rights} \"$0\" local up --nodes 1 -- sh -c \"$INSIDE\""
+        );
+        let set = format!("INSIDE={inside}");
+        let words = ["env", &set, "unshare", "--user", user, group, "--keep-caps", "--mount"];
+        let output = lab.wrapped(&[&words[..], &["sh", "-c", &script]].concat());
+        assert_eq!(output.code, 0, "{}", output.text);
+        output.has("top\ndeep\ndeep\nplain\nnew\n");
+        output.has("\n.:\nfile\nlink\nplain\nsub\n\nsub:\nnew\ntop\ndeep\nfile\n");
+    }
 }

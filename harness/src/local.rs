@@ -25,6 +25,7 @@ pub use fabric::CONTROLLER;
 pub use lab::{Entered, LabError, enter_lab, handoff, is_inside};
 pub use node::{NODE, node_main};
 
+use crate::agent;
 use crate::cluster::Fabric;
 use crate::control::{HostKeys, SshTarget};
 use fabric::{LocalFabric, Plug};
@@ -32,7 +33,6 @@ use node::{Report, Spec};
 use root::RootSpec;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -40,7 +40,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -166,13 +166,12 @@ impl LocalCluster {
             return Err(LocalError::NotInLab);
         }
         spec.check()?;
-        let executable =
-            tokio::task::spawn_blocking(executable_in_node).await.map_err(io::Error::other)??;
+        let executable = agent::remote_path(Path::new("/proc/self/exe")).await?;
         let root = RootSpec {
             layers: spec.layers.clone(),
             writable: spec.writable.clone(),
             hosts: spec.hosts(),
-            executable,
+            executable: executable.into(),
         };
         let login = generate_key()?;
         let own = Station::numbered(1);
@@ -249,20 +248,6 @@ impl LocalCluster {
             let _ = nix::mount::umount2(shown, nix::mount::MntFlags::MNT_DETACH);
         }
     }
-}
-
-/// Where a node has this program: the agent's place, with the hash of the running file in its name.
-/// Reads the whole file the first time.
-pub fn executable_in_node() -> io::Result<PathBuf> {
-    static PLACE: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(place) = PLACE.get() {
-        return Ok(place.clone());
-    }
-    let mut hash = Sha256::new();
-    io::copy(&mut std::fs::File::open("/proc/self/exe")?, &mut hash)?;
-    let hash = hash.finalize();
-    let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(PLACE.get_or_init(|| format!("/var/tmp/perjury/perjury-{digits}").into()).clone())
 }
 
 /// The controller's files that a cluster shows otherwise than the machine has them.

@@ -5,14 +5,16 @@
 //! ends, and is read and written here, through packet sockets. So a frame goes from one station to
 //! another only if this process decides so, link by link and direction by direction.
 
+use super::LocalError;
+use super::sys::{self, Received, Ring};
 use super::wire::{self, Station};
-use super::{LocalError, sys};
 use crate::cluster::{Fabric, Link, LinkCount};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::eventfd::EventFd;
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::sockopt::SocketError;
+use nix::sys::socket::{MsgFlags, getsockopt, send};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +23,6 @@ use std::thread::JoinHandle;
 
 /// The index of the controller, with the clients in it, as an end of a [`Link`].
 pub const CONTROLLER: usize = usize::MAX;
-
-/// Largest frame: header, payload, room for a tag.
-const FRAME: usize = 14 + wire::MTU as usize + 4;
-/// Bytes of frames that may wait at a port for the switch, where the user may ask for so many.
-const BACKLOG: i32 = 16 << 20;
 
 /// What the switch does to the frames of one link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,34 +82,31 @@ impl Switch {
     }
 
     /// Serves one port until told to stop.
-    fn serve(&self, port: usize, stop: &EventFd) {
+    fn serve(&self, port: usize, mut ring: Ring, stop: &EventFd) {
         let socket = &self.sockets[port];
-        let mut frame = [0; FRAME];
         loop {
-            match recv(socket.as_raw_fd(), &mut frame, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)
-            {
-                Ok(length) if length <= FRAME => self.forward(port, &frame[..length]),
-                // Longer than the link's MTU allows: a sender that still offloads. Not a frame.
-                Ok(_) => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
-                // ENETDOWN: the interface was taken down; it may come up again.
-                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => {
-                    if let Ok(lost) = sys::lost_frames(socket) {
-                        self.lost.fetch_add(lost, Ordering::Relaxed);
-                    }
-                    let mut ready = [
-                        PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-                        PollFd::new(stop.as_fd(), PollFlags::POLLIN),
-                    ];
-                    let polled = poll(&mut ready, PollTimeout::NONE);
-                    if ready[1].any() == Some(true) || !matches!(polled, Ok(_) | Err(Errno::EINTR))
-                    {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::error!("the switch stops serving port {port}: {error}");
-                    return;
-                }
+            while ring.receive(|received| match received {
+                Received::Frame(frame) => self.forward(port, frame),
+                Received::Incomplete => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
+            }) {}
+            if let Ok(lost) = sys::lost_frames(socket) {
+                self.lost.fetch_add(lost, Ordering::Relaxed);
+            }
+            let mut ready = [
+                PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(stop.as_fd(), PollFlags::POLLIN),
+            ];
+            let polled = poll(&mut ready, PollTimeout::NONE);
+            if ready[1].any() == Some(true) {
+                return;
+            }
+            if !matches!(polled, Ok(_) | Err(Errno::EINTR)) {
+                tracing::error!("the switch stops serving port {port}: {polled:?}");
+                return;
+            }
+            if ready[0].revents().is_some_and(|seen| seen.contains(PollFlags::POLLERR)) {
+                // The interface was taken down. Reading the error clears it.
+                let _ = getsockopt(socket, SocketError);
             }
         }
     }
@@ -169,33 +163,34 @@ impl LocalFabric {
     fn start(plugs: &[Plug]) -> io::Result<Self> {
         unshare(CloneFlags::CLONE_NEWNET)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let sockets = runtime.block_on(async {
-            let (connection, handle, _) = rtnetlink::new_connection()?;
-            let driver = tokio::spawn(connection);
-            let mut sockets = Vec::new();
-            for (port, plug) in plugs.iter().enumerate() {
-                let far = format!("port{port}");
-                wire::make_pair(&handle, &far, plug.namespace.as_fd(), &plug.station).await?;
-                sys::disable_offload(&far)?;
-                let socket = sys::packet_socket(&far)?;
-                sys::widen_receive_buffer(&socket, BACKLOG);
-                sys::bring_up(&far)?;
-                sockets.push(socket);
-            }
-            driver.abort();
-            io::Result::Ok(sockets)
-        })?;
+        let (sockets, rings): (Vec<_>, Vec<_>) = runtime
+            .block_on(async {
+                let (connection, handle, _) = rtnetlink::new_connection()?;
+                let driver = tokio::spawn(connection);
+                let mut sockets = Vec::new();
+                for (port, plug) in plugs.iter().enumerate() {
+                    let far = format!("port{port}");
+                    wire::make_pair(&handle, &far, plug.namespace.as_fd(), &plug.station).await?;
+                    sys::disable_offload(&far)?;
+                    sockets.push(sys::packet_socket(&far)?);
+                    sys::bring_up(&far)?;
+                }
+                driver.abort();
+                io::Result::Ok(sockets)
+            })?
+            .into_iter()
+            .unzip();
         let macs = plugs.iter().map(|plug| plug.station.mac).collect();
         let fabric = Self {
             switch: Arc::new(Switch::new(macs, sockets)),
             stop: Arc::new(EventFd::new()?),
             threads: Mutex::default(),
         };
-        for port in 0..plugs.len() {
+        for (port, ring) in rings.into_iter().enumerate() {
             let (switch, stop) = (Arc::clone(&fabric.switch), Arc::clone(&fabric.stop));
             let thread = std::thread::Builder::new()
                 .name(format!("switch-{port}"))
-                .spawn(move || switch.serve(port, &stop))?;
+                .spawn(move || switch.serve(port, ring, &stop))?;
             fabric.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(fabric)

@@ -28,10 +28,16 @@ pub enum PackageError {
     )]
     NotDebian { package: String, program: String },
     #[error(
-        "package {package} could not be fetched: `{command}` {outcome}\n{output}\n\
-         Install it by hand (`apt-get install {package}` as root), or mend the network or /etc/apt and try again"
+        "package {package} could not be fetched: `{command}` {outcome}{output}\n\
+         Install it by hand (`apt-get install {package}` as root), or mend the network or /etc/apt and try \
+         again"
     )]
     Fetch { package: String, command: String, outcome: String, output: String },
+    #[error(
+        "package {package} is installed on this machine, but `{program}` is not there: correct the program's \
+         name, or install the package again"
+    )]
+    Lacking { package: String, program: String },
     #[error(
         "the package cache {directory} cannot be used: {source}. Set XDG_CACHE_HOME to a writable directory"
     )]
@@ -124,7 +130,7 @@ impl Fetcher<'_> {
         let work = self.cache.join("work");
         let _ = fs::remove_dir_all(&work);
         fs::create_dir_all(&work).map_err(|error| self.unusable(error))?;
-        let layers = self.fetch(&work);
+        let layers = self.fetch(program, &work);
         let _ = fs::remove_dir_all(&work);
         layers
     }
@@ -135,7 +141,7 @@ impl Fetcher<'_> {
         (!layers.is_empty() && layers.iter().all(|layer| layer.is_dir())).then_some(layers)
     }
 
-    fn fetch(&self, work: &Path) -> Result<Vec<PathBuf>, PackageError> {
+    fn fetch(&self, program: &str, work: &Path) -> Result<Vec<PathBuf>, PackageError> {
         tracing::info!("fetching the Debian package {} and what it depends on", self.package);
         for directory in ["state/lists/partial", "cache/archives/partial", "debs"] {
             fs::create_dir_all(work.join(directory)).map_err(|error| self.unusable(error))?;
@@ -144,7 +150,11 @@ impl Fetcher<'_> {
         let mut plan = self.apt_get(work);
         plan.args(["--simulate", "--no-install-recommends", "install", self.package]);
         let wanted = planned(&self.run(&mut plan, work)?);
-        if wanted.is_empty() || wanted.len() > PACKAGES {
+        if wanted.is_empty() {
+            let (package, program) = (self.package.to_owned(), program.to_owned());
+            return Err(PackageError::Lacking { package, program });
+        }
+        if wanted.len() > PACKAGES {
             let outcome = format!("names {} packages to install", wanted.len());
             return Err(self.failed(&plan, outcome, String::new()));
         }
@@ -236,7 +246,11 @@ impl Fetcher<'_> {
         let said = text(&err);
         let from = said.len().saturating_sub(SHOWN);
         let from = (from..=said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(0);
-        Err(self.failed(command, format!("ended with {status}"), said[from..].trim().to_owned()))
+        Err(self.failed(
+            command,
+            format!("ended with {status}"),
+            format!("\n{}", said[from..].trim()),
+        ))
     }
 
     fn failed(&self, command: &Command, outcome: String, output: String) -> PackageError {
