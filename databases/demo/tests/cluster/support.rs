@@ -78,10 +78,6 @@ impl Cluster {
         self.directory.path().join(format!("n{}", node + 1))
     }
 
-    pub(crate) fn address(&self, node: usize) -> SocketAddr {
-        self.addresses[node]
-    }
-
     pub(crate) fn nodes(&self) -> std::ops::Range<usize> {
         0..self.addresses.len()
     }
