@@ -12,10 +12,15 @@ pub struct CheckOptions {
 }
 
 /// The checkers for the workload `name`; the error lists those that are known.
-pub fn checkers_for_workload(name: &str, options: &CheckOptions) -> Result<Vec<Box<dyn Checker>>, String> {
+pub fn checkers_for_workload(
+    name: &str,
+    options: &CheckOptions,
+) -> Result<Vec<Box<dyn Checker>>, String> {
     let keyed = options.independent.unwrap_or(false);
     match name {
-        "cas-register" | "register" => Ok(vec![Box::new(Linearizable::new(CasRegister::default()).keyed(keyed))]),
+        "cas-register" | "register" => {
+            Ok(vec![Box::new(Linearizable::new(CasRegister::default()).keyed(keyed))])
+        }
         "mutex" => Ok(vec![Box::new(Linearizable::new(Mutex))]),
         _ => Err(format!("there is no workload `{name}`; there are cas-register and mutex")),
     }

@@ -36,7 +36,8 @@ pub struct Overrides {
 pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Result<Results, Stop> {
     let (plan, plan_text) = read_plan(run, overrides)?;
     let workload = registry.find_workload(&plan.workload)?;
-    let record = RunRecord::read(run).map_err(|error| failure(format!("{error}: {}", no_start(run))))?;
+    let record =
+        RunRecord::read(run).map_err(|error| failure(format!("{error}: {}", no_start(run))))?;
     let (history, notes) = read_history(run)?;
     let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
     let checkers = workload.checkers(&plan.options());
@@ -108,11 +109,16 @@ fn evidence(
     mut reasons: Vec<Reason>,
 ) -> Evidence {
     let fault_pairs = fault_pairs(registry);
-    let asked = registry.faults.iter().filter(|fault| plan.nemesis.iter().any(|name| name == fault.name()));
-    let reads_at_end = workload.final_generator(&plan.options(), crate::Seed::root(plan.seed)).is_some();
+    let asked =
+        registry.faults.iter().filter(|fault| plan.nemesis.iter().any(|name| name == fault.name()));
+    let reads_at_end =
+        workload.final_generator(&plan.options(), crate::Seed::root(plan.seed)).is_some();
     let expectations = Expectations {
         functions: Vec::new(),
-        faults: asked.filter_map(|fault| fault.functions().first()).map(|f| (*f).to_owned()).collect(),
+        faults: asked
+            .filter_map(|fault| fault.functions().first())
+            .map(|f| (*f).to_owned())
+            .collect(),
         final_reads_from: reads_at_end.then(|| record.final_reads_from().unwrap_or(u64::MAX)),
     };
     reasons.extend(record.doubts.iter().cloned());
@@ -140,7 +146,11 @@ pub fn fault_pairs(registry: &Registry) -> Vec<Pair> {
 }
 
 /// Runs every checker in a thread of its own, until `limit`.
-pub fn check_all(checkers: Vec<Box<dyn Checker>>, history: &History, limit: Duration) -> Vec<Finding> {
+pub fn check_all(
+    checkers: Vec<Box<dyn Checker>>,
+    history: &History,
+    limit: Duration,
+) -> Vec<Finding> {
     let budget = Budget::default();
     let count = checkers.len();
     let mut findings: Vec<Option<Finding>> = (0..count).map(|_| None).collect();
@@ -156,14 +166,22 @@ pub fn check_all(checkers: Vec<Box<dyn Checker>>, history: &History, limit: Dura
         }
         collect(&receive, &mut findings, &budget, limit);
     });
-    let late = |name: &str| Finding::unknown(name, format!("it was not done after {} s", limit.as_secs()));
-    findings.into_iter().zip(names).map(|(finding, name)| finding.unwrap_or_else(|| late(&name))).collect()
+    let late =
+        |name: &str| Finding::unknown(name, format!("it was not done after {} s", limit.as_secs()));
+    findings
+        .into_iter()
+        .zip(names)
+        .map(|(finding, name)| finding.unwrap_or_else(|| late(&name)))
+        .collect()
 }
 
 fn checked(checker: &dyn Checker, history: &History, budget: &Budget) -> Finding {
     let check = std::panic::AssertUnwindSafe(|| checker.check(history, budget));
     std::panic::catch_unwind(check).unwrap_or_else(|_| {
-        Finding::unknown(checker.name(), "the checker failed, which is a bug in Perjury: please report it")
+        Finding::unknown(
+            checker.name(),
+            "the checker failed, which is a bug in Perjury: please report it",
+        )
     })
 }
 

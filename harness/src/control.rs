@@ -29,8 +29,8 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use config::{ConfigError, Overrides, resolve};
 pub use command::{Command, Exit, Output};
+pub use config::{ConfigError, Overrides, resolve};
 pub use error::ControlError;
 pub use pipe::RemoteProcess;
 pub use session::Session;

@@ -51,10 +51,7 @@ pub trait Fault: Send + Sync {
     }
 
     /// Like [`Fault::refuse`], by asking the nodes: once their agents run, before the run starts.
-    fn refuse_on_nodes<'a>(
-        &'a self,
-        context: &'a FaultContext,
-    ) -> BoxFuture<'a, Option<String>> {
+    fn refuse_on_nodes<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Option<String>> {
         Box::pin(async move { self.refuse(context) })
     }
 

@@ -55,7 +55,11 @@ pub async fn run(plan: &Plan, setting: &Setting<'_>) -> Result<RunRecord, Ended>
     refused.map_or(Ok(record), |usage: Usage| Err(usage.into()))
 }
 
-async fn on_cluster(plan: &Plan, setting: &Setting<'_>, record: &mut RunRecord) -> Result<(), Ended> {
+async fn on_cluster(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    record: &mut RunRecord,
+) -> Result<(), Ended> {
     let size = plan.cluster.size();
     if !plan.cluster.is_local() {
         (setting.say)(&format!("connecting to {size} hosts"));
@@ -78,7 +82,10 @@ async fn local_up(plan: &Plan, setting: &Setting<'_>) -> Result<LocalCluster, Ha
     LocalCluster::up(spec).await.map_err(|error| HarnessFailure::new("starting the nodes", error))
 }
 
-async fn local_cluster(local: &LocalCluster, setting: &Setting<'_>) -> Result<Cluster, HarnessFailure> {
+async fn local_cluster(
+    local: &LocalCluster,
+    setting: &Setting<'_>,
+) -> Result<Cluster, HarnessFailure> {
     let members = local.nodes().iter().map(|node| Member {
         name: node.name.clone(),
         address: node.address,

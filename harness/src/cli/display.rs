@@ -38,14 +38,21 @@ impl Display {
     /// `quiet` shows nothing, for those who want JSON.
     pub fn new(quiet: bool, plan: &Plan, store: &Path) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal && !quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix}  {wide_msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix}  {wide_msg}")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(REDRAW);
         let display = Self { bar, plain: !terminal && !quiet, began: Instant::now() };
-        let faults = if plan.nemesis.is_empty() { "no faults".to_owned() } else { plan.nemesis.join(", ") };
+        let faults =
+            if plan.nemesis.is_empty() { "no faults".to_owned() } else { plan.nemesis.join(", ") };
         display.note(&format!(
             "{} / {} on {} nodes, {} workers, {faults}, seed {}\n{}",
             plan.database,

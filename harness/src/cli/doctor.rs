@@ -69,7 +69,8 @@ fn line(check: &Check) -> String {
         State::Warning => "warning",
         State::Problem => "PROBLEM",
     };
-    let remedy = check.remedy.as_deref().map(|remedy| format!("\n         {remedy}")).unwrap_or_default();
+    let remedy =
+        check.remedy.as_deref().map(|remedy| format!("\n         {remedy}")).unwrap_or_default();
     format!("{mark}  {}: {}{remedy}", check.on, check.what)
 }
 
@@ -80,7 +81,8 @@ fn machine() -> Vec<Check> {
         .map(|problem| Check::bad(HERE, State::Problem, problem.what, problem.remedy))
         .collect();
     if checks.is_empty() {
-        checks.push(Check::good(HERE, "local clusters work: namespaces, overlays, virtual networks"));
+        checks
+            .push(Check::good(HERE, "local clusters work: namespaces, overlays, virtual networks"));
     }
     checks.push(if on_path("ssh") {
         Check::good(HERE, "ssh is there to read SSH configurations")
@@ -106,8 +108,8 @@ fn ask_hosts(args: &HostArgs, names: Vec<String>) -> Result<Vec<Check>, HarnessF
         private_key: args.ssh_private_key.clone(),
         host_keys: args.host_keys.clone(),
     };
-    let runtime =
-        tokio::runtime::Runtime::new().map_err(|error| HarnessFailure::new("the runtime", error))?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| HarnessFailure::new("the runtime", error))?;
     let asked = runtime.block_on(async {
         let asking = plan.hosts.iter().map(|host| async {
             let asked = tokio::time::timeout(HOST_LIMIT, ask_host(&plan, host)).await;
@@ -167,12 +169,20 @@ async fn facts(host: &str, session: &Session) -> Vec<Check> {
     let output = match session.exec(&Command::shell(QUESTIONS).as_root()).await {
         Ok(output) if output.success() => output.text(),
         Ok(output) => {
-            let what = format!("commands as root fail: {}", String::from_utf8_lossy(&output.stderr).trim());
+            let what = format!(
+                "commands as root fail: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
             let remedy = "log in as root, or let the user run `sudo -n` without a password";
             return vec![Check::bad(host, State::Problem, what, remedy)];
         }
         Err(error) => {
-            return vec![Check::bad(host, State::Problem, error.to_string(), "see the host's log of sshd")];
+            return vec![Check::bad(
+                host,
+                State::Problem,
+                error.to_string(),
+                "see the host's log of sshd",
+            )];
         }
     };
     let lines: Vec<&str> = output.lines().collect();
@@ -180,7 +190,13 @@ async fn facts(host: &str, session: &Session) -> Vec<Check> {
         let what = format!("its shell prints something else than was asked for: {output}");
         return vec![Check::bad(host, State::Problem, what, "let the login shell print nothing")];
     };
-    vec![architecture(host, system), root(host, user), firewall(host, nft), disk(host, space), time(host, clock)]
+    vec![
+        architecture(host, system),
+        root(host, user),
+        firewall(host, nft),
+        disk(host, space),
+        time(host, clock),
+    ]
 }
 
 fn architecture(host: &str, system: &str) -> Check {

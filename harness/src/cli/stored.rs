@@ -2,10 +2,10 @@
 
 use super::args::{AnalyzeArgs, CheckArgs};
 use super::{output, test};
+use crate::Registry;
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop, Usage};
 use crate::store::{RunDir, Store, StoreError};
-use crate::Registry;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Recovery, read_any};
 use perjury_checkers::workload::{CheckOptions, checkers_for_workload};
@@ -110,7 +110,8 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         let _ = write!(text, ": {reason}");
     }
     for anomaly in &finding.anomalies {
-        let _ = write!(text, "\n\n  {} ({})\n  {}", anomaly.title, anomaly.kind, anomaly.explanation);
+        let _ =
+            write!(text, "\n\n  {} ({})\n  {}", anomaly.title, anomaly.kind, anomaly.explanation);
         for (number, step) in anomaly.steps.iter().enumerate() {
             let _ = write!(text, "\n    {}. {}", number + 1, step.text);
         }

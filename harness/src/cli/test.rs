@@ -45,7 +45,9 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     let handoff = serde_json::to_string(&Handoff { plan, layers }).unwrap_or_default();
     match local::enter_lab(&handoff) {
         Ok(Entered::Left(code)) => Ok(code),
-        Ok(Entered::Inside) => Err(HarnessFailure::new("entering the lab", "it was entered twice").into()),
+        Ok(Entered::Inside) => {
+            Err(HarnessFailure::new("entering the lab", "it was entered twice").into())
+        }
         Err(error) => Err(HarnessFailure::new("making local nodes", error).into()),
     }
 }
@@ -69,10 +71,16 @@ fn layers(database: &dyn Database) -> Result<Vec<PathBuf>, Ended> {
 }
 
 /// As many runs as asked for, with seeds counting up, until one is not valid.
-fn all(handoff: &Handoff, args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCode, Ended> {
+fn all(
+    handoff: &Handoff,
+    args: &TestArgs,
+    registry: &Registry,
+    verbose: u8,
+) -> Result<ExitCode, Ended> {
     let mut last = Ok(ExitCode::from(exit::UNKNOWN));
     for count in 0..args.test_count.max(1) {
-        let plan = Plan { seed: handoff.plan.seed.wrapping_add(u64::from(count)), ..handoff.plan.clone() };
+        let plan =
+            Plan { seed: handoff.plan.seed.wrapping_add(u64::from(count)), ..handoff.plan.clone() };
         let results = one(&plan, &handoff.layers, args, registry, verbose)?;
         last = Ok(ExitCode::from(results.exit_code));
         if results.verdict != Verdict::Valid || results.exit_code != exit::VALID {
@@ -105,7 +113,12 @@ fn one(
         let why = record.error.map(|error| (error.phase, error.message)).unwrap_or_default();
         return Err(Ended::Harness(HarnessFailure {
             phase: "the run",
-            message: format!("while {}: {}\nThe log is {}/perjury.log", why.0, why.1, run.path().display()),
+            message: format!(
+                "while {}: {}\nThe log is {}/perjury.log",
+                why.0,
+                why.1,
+                run.path().display()
+            ),
         }));
     }
     display.say("checking");
@@ -126,9 +139,11 @@ async fn run_and_show(
     let (stop, progress) = (Stop::new(), Arc::new(Progress::default()));
     let interrupt = on_interrupt(stop.clone());
     let showing = display.follow(progress.clone());
-    let perjury = std::env::current_exe().map_err(|error| HarnessFailure::new("finding this program", error))?;
+    let perjury = std::env::current_exe()
+        .map_err(|error| HarnessFailure::new("finding this program", error))?;
     let say = |line: &str| display.say(line);
-    let setting = Setting { registry, run, layers: layers.to_vec(), perjury, stop, progress, say: &say };
+    let setting =
+        Setting { registry, run, layers: layers.to_vec(), perjury, stop, progress, say: &say };
     let record = run::run(plan, &setting).await;
     interrupt.abort();
     showing.abort();

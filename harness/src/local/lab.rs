@@ -292,5 +292,10 @@ fn become_controller(terminal: bool, message: &str) -> io::Error {
     }
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "perjury".into());
-    Command::new("/proc/self/exe").arg0(name).args(arguments).env(MARK, mark).env(HANDOFF, message).exec()
+    Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(arguments)
+        .env(MARK, mark)
+        .env(HANDOFF, message)
+        .exec()
 }

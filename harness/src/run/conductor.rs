@@ -39,7 +39,8 @@ impl Conductor {
 
     /// Does one operation. The answer is an object: `outcome`, and `evidence` or `reason`.
     pub async fn apply(&self, op: &Op) -> Value {
-        let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f)) else {
+        let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f))
+        else {
             return json!({ "outcome": "skipped", "reason": format!("no fault here does `{}`", op.f) });
         };
         let applied = tokio::time::timeout(FAULT_LIMIT, fault.apply(&self.context, op)).await;
@@ -66,7 +67,11 @@ impl Conductor {
                     healed.insert(fault.name().to_owned(), evidence);
                 }
                 Ok(Err(error)) => broken.push(format!("{}: {error}", fault.name())),
-                Err(_) => broken.push(format!("{}: not done after {} s", fault.name(), FAULT_LIMIT.as_secs())),
+                Err(_) => broken.push(format!(
+                    "{}: not done after {} s",
+                    fault.name(),
+                    FAULT_LIMIT.as_secs()
+                )),
             }
         }
         if broken.is_empty() { Ok(Value::Object(healed)) } else { Err(broken.join("; ")) }

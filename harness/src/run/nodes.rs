@@ -22,17 +22,22 @@ pub struct Member {
 }
 
 /// Connects to all at once; the first that fails ends it.
-pub async fn connect_all(members: Vec<Member>, perjury: &Path) -> Result<Vec<Node>, HarnessFailure> {
+pub async fn connect_all(
+    members: Vec<Member>,
+    perjury: &Path,
+) -> Result<Vec<Node>, HarnessFailure> {
     let connecting = members.into_iter().enumerate().map(|(index, member)| async move {
         let name = member.name.clone();
-        let late = |_| HarnessFailure::new("connecting to the nodes", format!("{name}: not done in time"));
+        let late =
+            |_| HarnessFailure::new("connecting to the nodes", format!("{name}: not done in time"));
         tokio::time::timeout(LIMIT, connect(index, member, perjury)).await.map_err(late)?
     });
     try_join_all(connecting).await
 }
 
 async fn connect(index: usize, member: Member, perjury: &Path) -> Result<Node, HarnessFailure> {
-    let failed = |error: &dyn std::fmt::Display| HarnessFailure::new("connecting to the nodes", error);
+    let failed =
+        |error: &dyn std::fmt::Display| HarnessFailure::new("connecting to the nodes", error);
     let session = Session::connect(member.target).await.map_err(|error| failed(&error))?;
     let agent = Agent::deploy(&session, perjury, LEASE).await.map_err(|error| failed(&error))?;
     Ok(Node { index, name: member.name.into(), address: member.address, session, agent })

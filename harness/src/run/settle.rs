@@ -45,7 +45,12 @@ pub fn interrupted(time_ns: u64) -> Reason {
 }
 
 /// Fetches logs, stops the database and the agents. What goes wrong is said, and ends nothing.
-pub async fn teardown(setting: &Setting<'_>, lifecycle: &Lifecycle, cluster: &Cluster, leave_running: bool) {
+pub async fn teardown(
+    setting: &Setting<'_>,
+    lifecycle: &Lifecycle,
+    cluster: &Cluster,
+    leave_running: bool,
+) {
     (setting.say)("fetching logs and stopping the database");
     let taking = cluster.nodes.iter().map(|node| async move {
         let limited = tokio::time::timeout(NODE_LIMIT, async {
@@ -65,7 +70,11 @@ pub async fn teardown(setting: &Setting<'_>, lifecycle: &Lifecycle, cluster: &Cl
             node.session.close().await;
         });
         if limited.await.is_err() {
-            tracing::warn!("{}: logs and stopping took more than {} s", node.name, NODE_LIMIT.as_secs());
+            tracing::warn!(
+                "{}: logs and stopping took more than {} s",
+                node.name,
+                NODE_LIMIT.as_secs()
+            );
         }
     });
     join_all(taking).await;

@@ -10,7 +10,9 @@ use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
 use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::plan::Plan;
-use crate::scheduler::{NemesisAnswer, NemesisHandler, NodeClients, Scheduler, SchedulerConfig, Stop};
+use crate::scheduler::{
+    NemesisAnswer, NemesisHandler, NodeClients, Scheduler, SchedulerConfig, Stop,
+};
 use crate::store::{LiveHistory, seal};
 use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
 use futures::future::try_join_all;
@@ -27,9 +29,10 @@ const FINAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Directories that nodes must be able to write, from the database's definition.
 pub fn data_folders(plan: &Plan, registry: &Registry) -> Vec<PathBuf> {
-    let definition = registry.find_database(&plan.database).ok().and_then(|database| {
-        Definition::parse(database.definition(), "database.toml").ok()
-    });
+    let definition = registry
+        .find_database(&plan.database)
+        .ok()
+        .and_then(|database| Definition::parse(database.definition(), "database.toml").ok());
     let data = definition.map(|definition| definition.data).unwrap_or_default();
     data.into_iter().map(PathBuf::from).collect()
 }
@@ -90,7 +93,8 @@ async fn testify(
 ) -> Result<(), HarnessFailure> {
     start_database(plan, setting, conductor).await?;
     let path = setting.run.live_history();
-    let history = LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
+    let history =
+        LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
     record.started = jiff::Timestamp::now();
     let began = Instant::now();
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -130,7 +134,8 @@ async fn testify(
         record.phase(FINAL, from, since());
         failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
     }
-    let closed = scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
+    let closed =
+        scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
     let sealed = closed.and_then(|_| {
         let sealed = seal(&path, &setting.run.sealed_history());
         sealed.map_err(|error| HarnessFailure::new("the history", error))
@@ -160,7 +165,9 @@ async fn start_database(
         lifecycle.check_ports(node).await?;
         lifecycle.start(cluster, node).await.map(|_| ())
     });
-    let started = tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, try_join_all(starting)).await;
+    let started =
+        tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, try_join_all(starting))
+            .await;
     started.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
     let limit = plan.ready_limit.map_or(Duration::from_secs(3600), |limit| limit.0);
     let deadline = tokio::time::Instant::now() + limit;
@@ -172,7 +179,10 @@ async fn start_database(
     prepared.map_err(late)?.map_err(|error| HarnessFailure::new("preparing the database", error))
 }
 
-fn connector(plan: &Plan, registry: &Registry) -> Result<crate::client::SharedConnect, HarnessFailure> {
+fn connector(
+    plan: &Plan,
+    registry: &Registry,
+) -> Result<crate::client::SharedConnect, HarnessFailure> {
     let database = registry.find_database(&plan.database);
     let connect = database
         .map_err(|error| error.to_string())
