@@ -2,6 +2,7 @@
 
 use super::session::Shared;
 use super::{Command, ControlError, Exit, Output, SshTarget, dial, quote};
+use futures::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use std::sync::Arc;
@@ -57,6 +58,12 @@ async fn run_until(
     let connection = Arc::clone(&slot.connection);
     let (channel, _claim) = slot.split();
     let mut drain = Drain::new(channel, command.output_cap);
+    let mut abandoned = std::pin::pin!(abandoned);
+    if abandoned.as_mut().now_or_never().is_some() {
+        // Nobody waits any more, so it must not even begin.
+        drain.close().await;
+        return Err(shared.disconnected(&command.brief(), "the caller gave up".to_owned()));
+    }
     let deadline = Instant::now() + command.timeout;
     match drain.exec(rendered, &command.stdin, deadline, abandoned).await {
         Ended::Exit(exit) => Ok(drain.output(exit)),
