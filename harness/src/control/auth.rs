@@ -35,7 +35,7 @@ pub(super) async fn authenticate(
     if let Some(text) = &target.identity {
         let key = decode_secret_key(text, None).map_err(|error| ControlError::Key {
             node: target.name.clone(),
-            what: "given in memory".to_owned(),
+            what: "private key in memory".to_owned(),
             cause: error.to_string(),
         })?;
         if try_key(target, handle, key, "key in memory", &mut attempts).await {

@@ -62,8 +62,8 @@ pub enum ControlError {
         accepted: String,
         hint: String,
     },
-    /// A private key that was asked for cannot be used.
-    #[error("{node}: the private key {what} cannot be used ({cause}): name another")]
+    /// A key that was asked for cannot be used.
+    #[error("{node}: the {what} cannot be used ({cause}): name another")]
     Key { node: String, what: String, cause: String },
     /// What answers is not an SSH server, or none that we can talk to.
     #[error(

@@ -2,6 +2,7 @@
 
 use super::session::Shared;
 use super::{Command, ControlError, Exit, Output, SshTarget, dial, quote};
+use futures::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use std::sync::Arc;
@@ -57,6 +58,12 @@ async fn run_until(
     let connection = Arc::clone(&slot.connection);
     let (channel, _claim) = slot.split();
     let mut drain = Drain::new(channel, command.output_cap);
+    let mut abandoned = std::pin::pin!(abandoned);
+    if abandoned.as_mut().now_or_never().is_some() {
+        // Nobody waits any more, so it must not even begin.
+        drain.close().await;
+        return Err(shared.disconnected(&command.brief(), "the caller gave up".to_owned()));
+    }
     let deadline = Instant::now() + command.timeout;
     match drain.exec(rendered, &command.stdin, deadline, abandoned).await {
         Ended::Exit(exit) => Ok(drain.output(exit)),
@@ -323,5 +330,53 @@ async fn feed(write: &ChannelWriteHalf<Msg>, rendered: String, stdin: &[u8]) {
     .await;
     if let Err(error) = sent {
         tracing::trace!(%error, "standard input was not taken to its end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::HostKeys;
+
+    #[test]
+    fn a_refusing_sudo_is_told_from_a_failing_command() {
+        let mut target = SshTarget {
+            name: "n1".into(),
+            host: "db1".into(),
+            port: 22,
+            user: "bob".into(),
+            identity_files: Vec::new(),
+            identity: None,
+            use_agent: false,
+            host_keys: HostKeys::Insecure,
+            jump: None,
+            proxy_command: None,
+        };
+        let said = |code, text: &str| Output {
+            exit: Exit::Code(code),
+            stdout: Vec::new(),
+            stderr: text.into(),
+            discarded: 0,
+        };
+        let command = Command::new(["true"]).as_root();
+        let refusals = [
+            said(1, "sudo: a password is required\n"),
+            said(127, "sh: 1: exec: sudo: not found\n"),
+        ];
+        for output in refusals.clone() {
+            let error = sudo_worked(&target, &command, output).unwrap_err();
+            assert!(matches!(error, ControlError::NotRoot { .. }), "{error}");
+        }
+        assert!(sudo_worked(&target, &command, said(1, "grep: no such file\n")).is_ok());
+        assert!(sudo_worked(&target, &Command::new(["true"]), refusals[0].clone()).is_ok());
+        target.user = "root".into();
+        assert!(sudo_worked(&target, &command, refusals[0].clone()).is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_not_adds_up() {
+        let mut buffer = Vec::new();
+        let dropped: u64 = (0..5).map(|_| keep(&mut buffer, b"abc", 7)).sum();
+        assert_eq!((buffer.as_slice(), dropped), (b"abcabca".as_slice(), 8));
     }
 }

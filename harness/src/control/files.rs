@@ -124,8 +124,13 @@ async fn put(
         }
         Err(Problem::Denied(cause)) if is_root => Err(write_error(session, remote, cause)),
         Err(Problem::Missing(cause)) => Err(write_error(session, remote, cause)),
-        Err(Problem::Denied(_)) => {
-            shell_put(session, &source, &temporary, remote, mode, true).await
+        Err(Problem::Denied(cause)) => {
+            let put = shell_put(session, &source, &temporary, remote, mode, true).await;
+            put.map_err(|error| {
+                not_even_root(error, |root| {
+                    write_error(session, remote, format!("{cause}; {root}"))
+                })
+            })
         }
         Err(Problem::NoSftp(cause)) => {
             tracing::debug!(node = session.target().name, remote, cause, "writing through a shell");
@@ -277,7 +282,12 @@ async fn fetch(
         Err(Problem::Denied(cause)) if session.target().user == "root" => {
             Err(read_error(session, remote, cause))
         }
-        Err(Problem::Denied(_)) => shell_get(session, remote, part, cap, true).await,
+        Err(Problem::Denied(cause)) => {
+            let got = shell_get(session, remote, part, cap, true).await;
+            got.map_err(|error| {
+                not_even_root(error, |root| read_error(session, remote, format!("{cause}; {root}")))
+            })
+        }
         Err(Problem::NoSftp(_)) => shell_get(session, remote, part, cap, false).await,
         Err(Problem::Other(error)) => Err(*error),
     }
@@ -347,6 +357,19 @@ async fn shell_get(
 async fn close(sftp: &SftpSession) {
     if let Err(error) = sftp.close().await {
         tracing::trace!(%error, "SFTP session was closed already");
+    }
+}
+
+/// Keeps the first cause when the second way, as root, is barred.
+fn not_even_root(
+    error: ControlError,
+    explain: impl FnOnce(String) -> ControlError,
+) -> ControlError {
+    match error {
+        ControlError::NotRoot { user, cause, .. } => {
+            explain(format!("and {user} may not become root there ({cause})"))
+        }
+        other => other,
     }
 }
 

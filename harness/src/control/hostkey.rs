@@ -68,7 +68,7 @@ pub(super) fn unknown_certificate(target: &SshTarget, key: &PublicKey) -> Contro
 fn verify_pinned(target: &SshTarget, key: &PublicKey, pinned: &str) -> Result<(), ControlError> {
     let expected = PublicKey::from_openssh(pinned.trim()).map_err(|error| ControlError::Key {
         node: target.name.clone(),
-        what: "pinned as the host's".to_owned(),
+        what: "pinned host key".to_owned(),
         cause: error.to_string(),
     })?;
     if expected.key_data() == key.key_data() {

@@ -2,6 +2,7 @@
 
 use super::dial::{self, Connection};
 use super::exec::{exit_of, keep, render};
+use super::session::dial_patiently;
 use super::{Command, ControlError, Exit, SshTarget};
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
@@ -41,7 +42,7 @@ pub(super) async fn spawn(
     command: &Command,
 ) -> Result<RemoteProcess, ControlError> {
     let rendered = render(target, command, None)?;
-    let connection = dial::dial(target).await?;
+    let connection = dial_patiently(target).await?;
     let lost = |cause: String| ControlError::Disconnected {
         node: target.name.clone(),
         what: command.brief(),

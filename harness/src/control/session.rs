@@ -231,7 +231,8 @@ impl Shared {
     }
 }
 
-async fn dial_patiently(target: &SshTarget) -> Result<Connection, ControlError> {
+/// [`dial::dial`], again after a pause when the server refuses or hangs up.
+pub(super) async fn dial_patiently(target: &SshTarget) -> Result<Connection, ControlError> {
     let mut pauses = BACKOFF.iter();
     loop {
         let error = match dial::dial(target).await {

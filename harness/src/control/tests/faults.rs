@@ -171,7 +171,7 @@ async fn a_spawned_process_has_pipes_and_a_connection_of_its_own() {
     within(30, async {
         let mut process =
             session.spawn(&Command::shell("cat; echo bye >&2; exit 4")).await.unwrap();
-        assert_eq!(sshd.connections().len(), 2);
+        assert_eq!(sshd.connections(), 2);
         process.stdin.write_all(b"one\n").await.unwrap();
         let mut line = [0; 4];
         process.stdout.read_exact(&mut line).await.unwrap();

@@ -73,14 +73,19 @@ impl Sshd {
         path
     }
 
-    /// The server's processes that hold one connection each.
-    pub(crate) fn connections(&self) -> Vec<Pid> {
-        children(self.child.id() as i32)
+    /// How many connections the server holds: it has a child for each.
+    pub(crate) fn connections(&self) -> usize {
+        children(self.child.id() as i32).len()
     }
 
+    /// Signals everything of the server but the listener and the commands: depending on the user,
+    /// more than one process shares a connection's socket.
     pub(crate) fn signal_connections(&self, signal: Signal) {
-        for pid in self.connections() {
-            kill(pid, signal).unwrap();
+        for pid in family(self.child.id() as i32) {
+            if comm(pid.as_raw()).starts_with("sshd") {
+                // One may end with the other.
+                let _ = kill(pid, signal);
+            }
         }
     }
 
@@ -107,13 +112,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        let mut family = children(self.child.id() as i32);
-        let mut next = 0;
-        while let Some(pid) = family.get(next) {
-            family.extend(children(pid.as_raw()));
-            next += 1;
-        }
-        for pid in family {
+        for pid in family(self.child.id() as i32) {
             // It may have ended meanwhile.
             let _ = kill(pid, Signal::SIGKILL);
         }
@@ -169,6 +168,22 @@ fn children(parent: i32) -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|&pid| stat(pid).is_some_and(|(_, of)| of == parent)).map(Pid::from_raw).collect()
+}
+
+/// All descendants.
+fn family(ancestor: i32) -> Vec<Pid> {
+    let mut found = children(ancestor);
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children(pid.as_raw()));
+        next += 1;
+    }
+    found
+}
+
+/// The name of a process's program.
+fn comm(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
 fn free_port() -> u16 {

@@ -76,3 +76,39 @@ async fn procfs_files_without_a_size_are_read() {
     let got = within(20, session.download("/proc/self/status", &local, 1 << 20)).await.unwrap();
     assert!(got > 100 && std::fs::read_to_string(&local).unwrap().starts_with("Name:"));
 }
+
+/// Root may always write, so this says something only when an ordinary user runs it; its `sudo`
+/// is one that opens the directory.
+#[tokio::test]
+async fn where_the_user_may_not_root_does() {
+    let sshd = Sshd::start_with("SetEnv PATH=@/bin:/usr/bin:/bin");
+    let (bin, closed) = (sshd.path("bin"), sshd.path("closed"));
+    for dir in [&bin, &closed] {
+        std::fs::create_dir(dir).unwrap();
+    }
+    let set_mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let sudo = |text: String| {
+        std::fs::write(bin.join("sudo"), format!("#!/bin/sh\n{text}\n")).unwrap();
+        set_mode(&bin.join("sudo"), 0o755);
+    };
+    let remote = closed.join("file").display().to_string();
+    let session = sshd.session().await;
+    within(60, async {
+        set_mode(&closed, 0);
+        if sshd.target().user != "root" {
+            sudo("echo 'sudo: a password is required' >&2; exit 1".to_owned());
+            let error = session.upload_bytes(b"hello", &remote, 0o600).await.unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("denied") && text.contains("password is required"), "{text}");
+        }
+        sudo(format!("chmod 700 {}; shift 2; exec \"$@\"", closed.display()));
+        session.upload_bytes(b"hello", &remote, 0o600).await.unwrap();
+        set_mode(&closed, 0);
+        assert_eq!(session.download(&remote, &sshd.path("back"), 3).await.unwrap(), 3);
+        assert_eq!(std::fs::read(sshd.path("back")).unwrap(), b"llo");
+        set_mode(&closed, 0o700);
+    })
+    .await;
+}
