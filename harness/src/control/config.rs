@@ -191,7 +191,7 @@ impl<'a> Resolver<'a> {
             user: settings.one("user").map_or_else(local_user, str::to_owned),
             identity_files: match own_keys {
                 true => given.to_vec(),
-                false => settings.all("identityfile").map(|file| path_of(file)).collect(),
+                false => settings.all("identityfile").map(path_of).collect(),
             },
             identity: None,
             use_agent: !own_keys && settings.one("identitiesonly") != Some("yes"),

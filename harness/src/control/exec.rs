@@ -12,7 +12,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// After the process has ended, its output counts as closed when silent for this long.
 const QUIET: Duration = Duration::from_secs(3);
 /// For a killed command to be reported as ended.
-const KILL_TIMEOUT: Duration = Duration::from_secs(15);
+const KILL_TIMEOUT: Duration = Duration::from_secs(4);
+/// Kills and searches: a command that was just being started is hit by neither, once.
+const KILL_ROUNDS: usize = 4;
+/// For one search.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Standard input is sent in pieces of this size.
 const PIECE: usize = 64 << 10;
 
@@ -62,10 +66,17 @@ async fn run_until(
         }),
         Ended::TooLong => {
             tracing::warn!(node = shared.target.name, command = command.brief(), "killing it");
-            let (swept, exit) =
-                tokio::join!(sweep(&shared.target, &mark, command.root), drain.kill());
-            eprintln!("EXIT {mark} {exit:?}");
-            if exit.is_none() && connection.handle.is_closed() {
+            let mut gone = false;
+            for _ in 0..KILL_ROUNDS {
+                let (swept, ended) =
+                    tokio::join!(sweep(&shared.target, &mark, command.root), drain.kill());
+                gone = swept && ended;
+                if gone || connection.handle.is_closed() {
+                    break;
+                }
+            }
+            drain.close().await;
+            if drain.exit.is_none() && connection.handle.is_closed() {
                 return Ok(drain.output(Exit::Lost));
             }
             let output = drain.output(Exit::Lost);
@@ -73,7 +84,7 @@ async fn run_until(
                 node: shared.target.name.clone(),
                 command: command.brief(),
                 after: command.timeout,
-                gone: swept && exit.is_some(),
+                gone,
                 stdout: output.stdout,
                 stderr: output.stderr,
             })
@@ -99,7 +110,7 @@ async fn sweep(target: &SshTarget, mark: &str, root: bool) -> bool {
     let marked = format!("{}={mark}", quote::MARK);
     let mut command = Command::new(["/bin/sh", "-c", SWEEP, "sweep", &marked]);
     command.root = root;
-    let swept = timeout(KILL_TIMEOUT, async {
+    let swept = timeout(SWEEP_TIMEOUT, async {
         let rendered = render(target, &command, None)?;
         let connection = dial::dial(target).await?;
         let opened = connection.handle.channel_open_session().await;
@@ -108,14 +119,12 @@ async fn sweep(target: &SshTarget, mark: &str, root: bool) -> bool {
             cause: error.to_string(),
         })?;
         let mut drain = Drain::new(channel, 4096);
-        let deadline = Instant::now() + KILL_TIMEOUT;
+        let deadline = Instant::now() + SWEEP_TIMEOUT;
         let ended = drain.exec(rendered, &[], deadline, std::future::pending()).await;
         dial::hang_up(&connection).await;
         Ok::<_, ControlError>(matches!(ended, Ended::Exit(Exit::Code(0))))
     });
-    let swept = swept.await;
-    eprintln!("SWEPT {mark} {swept:?}");
-    match swept {
+    match swept.await {
         Ok(Ok(gone)) => gone,
         Ok(Err(error)) => {
             tracing::warn!(%error, "a killed command could not be looked for");
@@ -207,9 +216,12 @@ impl Drain {
         ended
     }
 
-    /// Kills what was started and reads on until it has ended, which is what is returned.
-    async fn kill(&mut self) -> Option<Exit> {
-        let signal = timeout(Duration::from_secs(2), self.write.signal(Sig::KILL));
+    /// Kills what was started and reads on until it has ended, for some seconds.
+    async fn kill(&mut self) -> bool {
+        if self.exit.is_some() {
+            return true;
+        }
+        let signal = timeout(Duration::from_secs(1), self.write.signal(Sig::KILL));
         if !matches!(signal.await, Ok(Ok(()))) {
             tracing::debug!("the kill signal could not be sent");
         }
@@ -226,9 +238,7 @@ impl Drain {
         if timeout(KILL_TIMEOUT, ending).await.is_err() {
             tracing::debug!("the killed command is not reported as ended");
         }
-        let exit = self.exit.take();
-        self.close().await;
-        exit
+        self.exit.is_some()
     }
 
     async fn close(&self) {

@@ -46,13 +46,19 @@ enum Problem {
     Missing(String),
     /// The server has no SFTP.
     NoSftp(String),
-    Other(ControlError),
+    Other(Box<ControlError>),
 }
 
 /// Where an upload's bytes come from.
 enum Source<'a> {
     Bytes(&'a [u8]),
     File(&'a Path, u64),
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        Self::Other(Box::new(error))
+    }
 }
 
 impl Source<'_> {
@@ -125,7 +131,7 @@ async fn put(
             tracing::debug!(node = session.target().name, remote, cause, "writing through a shell");
             shell_put(session, &source, &temporary, remote, mode, false).await
         }
-        Err(Problem::Other(error)) => Err(error),
+        Err(Problem::Other(error)) => Err(*error),
     }
 }
 
@@ -163,7 +169,7 @@ async fn finish(session: &Session, command: Command, remote: &str) -> Result<(),
 
 /// An SFTP session on a channel of its own.
 async fn open_sftp(session: &Session) -> Result<(SftpSession, Claim), Problem> {
-    let slot = session.shared().open_channel("a file transfer").await.map_err(Problem::Other)?;
+    let slot = session.shared().open_channel("a file transfer").await?;
     let connection = Arc::clone(&slot.connection);
     let (mut channel, claim) = slot.split();
     let refusal = match request_sftp(&mut channel).await {
@@ -181,7 +187,7 @@ async fn open_sftp(session: &Session) -> Result<(SftpSession, Claim), Problem> {
     };
     if connection.handle.is_closed() {
         let lost = session.shared().disconnected("a file transfer", connection.cause());
-        return Err(Problem::Other(lost));
+        return Err(lost.into());
     }
     Err(Problem::NoSftp(refusal))
 }
@@ -211,11 +217,11 @@ async fn sftp_put(session: &Session, source: &Source<'_>, temporary: &str) -> Re
         private.permissions = Some(0o600);
         let opened = sftp.open_with_flags_and_attributes(temporary, flags, private).await;
         let mut file = opened.map_err(|error| problem(session, "write", temporary, error))?;
-        let mut reader = source.open().await.map_err(Problem::Other)?;
+        let mut reader = source.open().await?;
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let read = reader.read(&mut buffer).await;
-            let count = read.map_err(|error| Problem::Other(source_error(source, &error)))?;
+            let count = read.map_err(|error| source_error(source, &error))?;
             if count == 0 {
                 break;
             }
@@ -227,7 +233,7 @@ async fn sftp_put(session: &Session, source: &Source<'_>, temporary: &str) -> Re
         file.close().await.map_err(|error| broken(session, "write", temporary, &error))
     };
     let sent = timeout(time_for(source.len()), sending).await.unwrap_or_else(|_| {
-        Err(Problem::Other(write_error(session, temporary, "it takes too long".to_owned())))
+        Err(write_error(session, temporary, "it takes too long".to_owned()).into())
     });
     if sent.is_err() && timeout(BASE_TIME, sftp.remove_file(temporary)).await.is_err() {
         tracing::debug!(temporary, "a torn upload could not be removed");
@@ -273,7 +279,7 @@ async fn fetch(
         }
         Err(Problem::Denied(_)) => shell_get(session, remote, part, cap, true).await,
         Err(Problem::NoSftp(_)) => shell_get(session, remote, part, cap, false).await,
-        Err(Problem::Other(error)) => Err(error),
+        Err(Problem::Other(error)) => Err(*error),
     }
 }
 
@@ -284,14 +290,14 @@ async fn sftp_get(session: &Session, remote: &str, part: &Path, cap: u64) -> Res
         let meta = meta.map_err(|error| problem(session, "read", remote, error))?;
         if meta.is_dir() {
             let cause = "it is a directory".to_owned();
-            return Err(Problem::Other(read_error(session, remote, cause)));
+            return Err(read_error(session, remote, cause).into());
         }
         let opened = sftp.open(remote).await;
         let mut file = opened.map_err(|error| problem(session, "read", remote, error))?;
         let start = meta.size.unwrap_or(0).saturating_sub(cap);
         let sought = file.seek(SeekFrom::Start(start)).await;
         sought.map_err(|error| broken(session, "read", remote, &error))?;
-        let write_failed = |error: std::io::Error| Problem::Other(local_error(part, &error));
+        let write_failed = |error: std::io::Error| local_error(part, &error);
         let mut out = tokio::fs::File::create(part).await.map_err(write_failed)?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut total = 0;
@@ -310,7 +316,7 @@ async fn sftp_get(session: &Session, remote: &str, part: &Path, cap: u64) -> Res
         Ok(total)
     };
     let fetched = timeout(time_for(cap), fetching).await.unwrap_or_else(|_| {
-        Err(Problem::Other(read_error(session, remote, "it takes too long".to_owned())))
+        Err(read_error(session, remote, "it takes too long".to_owned()).into())
     });
     close(&sftp).await;
     fetched
@@ -375,7 +381,7 @@ fn broken(
     error: &dyn std::fmt::Display,
 ) -> Problem {
     let (node, path) = (session.target().name.clone(), path.to_owned());
-    Problem::Other(ControlError::File { node, action, path, cause: error.to_string() })
+    ControlError::File { node, action, path, cause: error.to_string() }.into()
 }
 
 fn write_error(session: &Session, path: &str, cause: String) -> ControlError {

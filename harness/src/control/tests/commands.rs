@@ -91,7 +91,7 @@ async fn a_server_with_fewer_sessions_is_adapted_to() {
     let sshd = Sshd::start_with("MaxSessions 2");
     let session = sshd.session().await;
     within(60, async {
-        let commands = (0..12).map(|_| session.exec(Command::shell("sleep 0.1").as_static()));
+        let commands = (0..12).map(|_| session.exec(Command::shell("sleep 0.1").into_static()));
         for output in join_all(commands).await {
             assert!(output.unwrap().success());
         }
@@ -109,8 +109,8 @@ async fn output_past_the_cap_is_counted_and_does_not_stall() {
     let session = sshd.session().await;
     within(60, async {
         let command = Command::shell("head -c 20000000 /dev/zero; head -c 5000 /dev/zero >&2");
-        let flood = session.exec(command.output_cap(1000).as_static());
-        let small = session.exec(Command::new(["echo", "hi"]).as_static());
+        let flood = session.exec(command.output_cap(1000).into_static());
+        let small = session.exec(Command::new(["echo", "hi"]).into_static());
         let (flood, small) = tokio::join!(flood, small);
         let flood = flood.unwrap();
         assert_eq!((flood.stdout.len(), flood.stderr.len()), (1000, 1000));
@@ -228,7 +228,7 @@ async fn a_daemon_that_keeps_the_output_open_is_not_waited_for() {
 
 impl Command {
     /// Leaked, to be borrowed by futures of a test.
-    fn as_static(self) -> &'static Self {
+    fn into_static(self) -> &'static Self {
         Box::leak(Box::new(self))
     }
 }

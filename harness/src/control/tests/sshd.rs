@@ -22,7 +22,7 @@ impl Sshd {
         Self::start_with("")
     }
 
-    /// With more lines of configuration, which come first and so win.
+    /// With more lines of configuration, which come first and so win; `@` is the server's directory.
     pub(crate) fn start_with(extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         generate(&dir.path().join("host"), &["-t", "ed25519"]);
@@ -177,6 +177,7 @@ fn free_port() -> u16 {
 
 fn write_config(dir: &Path, port: u16, extra: &str) {
     let at = dir.display();
+    let extra = extra.replace('@', &at.to_string());
     let text = format!(
         "{extra}\n\
          ListenAddress 127.0.0.1\n\
@@ -224,6 +225,7 @@ fn launch(dir: &Path, port: u16) -> Option<Child> {
         std::thread::sleep(Duration::from_millis(20));
     }
     child.kill().unwrap();
+    child.wait().unwrap();
     None
 }
 
