@@ -221,7 +221,7 @@ impl Lifecycle {
         let mut last = "nothing was asked yet".to_owned();
         let mut next_status = began + STATUS_INTERVAL;
         while Instant::now() < deadline {
-            match self.ask(&facts, node).await? {
+            match self.ask(&facts, node, deadline).await? {
                 Ok(()) => return Ok(()),
                 Err(answer) => last = answer,
             }
@@ -246,18 +246,24 @@ impl Lifecycle {
     }
 
     /// Asks once. The outer error is one that asking again will not mend.
-    async fn ask(&self, facts: &[NodeFacts], node: &Node) -> Result<Result<(), String>, String> {
+    async fn ask(
+        &self,
+        facts: &[NodeFacts],
+        node: &Node,
+        deadline: Instant,
+    ) -> Result<Result<(), String>, String> {
         let here = node.index;
+        let limit = ASK_LIMIT.min(deadline - Instant::now());
         match &self.definition.ready.probe {
             Probe::Http { url, contains } => {
                 let url = self.render(url, facts, here)?;
                 let contains = contains.as_ref().map(|text| self.render(text, facts, here));
                 let contains = contains.transpose()?;
-                Ok(readiness::ask(&Question::Http { url, contains }, ASK_LIMIT).await)
+                Ok(readiness::ask(&Question::Http { url, contains }, limit).await)
             }
             Probe::Tcp(address) => {
                 let address = self.render(address, facts, here)?;
-                Ok(readiness::ask(&Question::Tcp(address), ASK_LIMIT).await)
+                Ok(readiness::ask(&Question::Tcp(address), limit).await)
             }
             Probe::Command(command) => {
                 let argv = self.render_all(command, facts, here)?;
