@@ -109,7 +109,6 @@ impl Compare {
 /// An operation within a transaction.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the names are etcd's")]
 pub(crate) enum TxnOp {
     RequestRange(Range),
     RequestPut(Put),

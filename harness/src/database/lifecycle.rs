@@ -7,11 +7,9 @@ use super::definition::{Definition, Probe};
 use super::diagnostic::nearest;
 use super::readiness::{self, Question};
 use super::template::{NodeFacts, Scope, Template};
-use crate::agent::AgentError;
-use crate::agent::protocol::{self, ProcessName, ProcessState, RunState, StartProcess};
+use crate::agent::protocol::{ProcessState, RunState, StartProcess};
 use crate::control::{Command, Exit, Output};
 use crate::{Cluster, Node, Options};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -21,8 +19,6 @@ pub const PROCESS: &str = "db";
 
 /// Packages may have to be downloaded over a slow line.
 pub const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// A stop takes five seconds before the agent kills.
-const AGENT_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Removing gigabytes of data takes its time.
 const WIPE_LIMIT: Duration = Duration::from_secs(120);
@@ -166,9 +162,8 @@ impl Lifecycle {
 
     /// Starts the database on `node`, or finds it running already. Data stays as it is.
     pub async fn start(&self, cluster: &Cluster, node: &Node) -> Result<ProcessState, String> {
-        if let Some(state) = self.status(node).await?
-            && state.state != RunState::Gone
-        {
+        let state = self.status(node).await?;
+        if state.state != RunState::Gone {
             return Ok(state);
         }
         let facts = facts(cluster);
@@ -179,9 +174,7 @@ impl Lifecycle {
             )?;
         }
         let request = self.start_request(&facts, node.index)?;
-        let with = serde_json::to_value(request).map_err(|error| error.to_string())?;
-        let answer = node.agent.call(protocol::PROCESS_START, with, AGENT_LIMIT).await;
-        self.state(node, answer.map_err(|error| error.to_string())?)
+        node.agent.start_process(&request).await.map_err(|error| error.to_string())
     }
 
     /// The agent's request that starts node `here`.
@@ -228,13 +221,13 @@ impl Lifecycle {
         let mut last = "nothing was asked yet".to_owned();
         let mut next_status = began + STATUS_INTERVAL;
         while Instant::now() < deadline {
-            match self.ask(&facts, node).await? {
+            match self.ask(&facts, node, deadline).await? {
                 Ok(()) => return Ok(()),
                 Err(answer) => last = answer,
             }
             if Instant::now() >= next_status {
                 next_status = Instant::now() + STATUS_INTERVAL;
-                if let Ok(Some(state)) = self.status(node).await
+                if let Ok(state) = self.status(node).await
                     && state.state == RunState::Gone
                 {
                     let what = format!("ended before it was ready ({})", state.observed);
@@ -245,8 +238,7 @@ impl Lifecycle {
         }
         let waited = began.elapsed().as_secs_f64();
         let process = match self.status(node).await {
-            Ok(Some(state)) => state.observed,
-            Ok(None) => "its process was never started".to_owned(),
+            Ok(state) => state.observed,
             Err(error) => error,
         };
         let what = format!("is not ready after {waited:.0} s ({process})");
@@ -254,18 +246,24 @@ impl Lifecycle {
     }
 
     /// Asks once. The outer error is one that asking again will not mend.
-    async fn ask(&self, facts: &[NodeFacts], node: &Node) -> Result<Result<(), String>, String> {
+    async fn ask(
+        &self,
+        facts: &[NodeFacts],
+        node: &Node,
+        deadline: Instant,
+    ) -> Result<Result<(), String>, String> {
         let here = node.index;
+        let limit = ASK_LIMIT.min(deadline - Instant::now());
         match &self.definition.ready.probe {
             Probe::Http { url, contains } => {
                 let url = self.render(url, facts, here)?;
                 let contains = contains.as_ref().map(|text| self.render(text, facts, here));
                 let contains = contains.transpose()?;
-                Ok(readiness::ask(&Question::Http { url, contains }, ASK_LIMIT).await)
+                Ok(readiness::ask(&Question::Http { url, contains }, limit).await)
             }
             Probe::Tcp(address) => {
                 let address = self.render(address, facts, here)?;
-                Ok(readiness::ask(&Question::Tcp(address), ASK_LIMIT).await)
+                Ok(readiness::ask(&Question::Tcp(address), limit).await)
             }
             Probe::Command(command) => {
                 let argv = self.render_all(command, facts, here)?;
@@ -292,45 +290,14 @@ impl Lifecycle {
         text
     }
 
-    /// Stops the database; `None` when the agent has never started it.
-    pub async fn stop(&self, node: &Node) -> Result<Option<ProcessState>, String> {
-        self.about_process(node, protocol::PROCESS_STOP).await
+    /// Stops the database, gently first; also when it was never started.
+    pub async fn stop(&self, node: &Node) -> Result<ProcessState, String> {
+        node.agent.stop(PROCESS).await.map_err(|error| error.to_string())
     }
 
-    /// What its process does; `None` when the agent has never started it.
-    pub async fn status(&self, node: &Node) -> Result<Option<ProcessState>, String> {
-        self.about_process(node, protocol::PROCESS_STATUS).await
-    }
-
-    async fn about_process(&self, node: &Node, verb: &str) -> Result<Option<ProcessState>, String> {
-        let name = ProcessName { name: PROCESS.to_owned() };
-        let with = serde_json::to_value(name).map_err(|error| error.to_string())?;
-        match node.agent.call(verb, with, AGENT_LIMIT).await {
-            Ok(answer) => self.state(node, answer).map(Some),
-            // The agent knows no process of this name.
-            Err(AgentError::Refused { .. }) if verb == protocol::PROCESS_STATUS => Ok(None),
-            Err(AgentError::Refused { message, .. }) => match self.has_process(node).await? {
-                false => Ok(None),
-                true => Err(format!("{}: `{verb}` was refused: {message}", node.name)),
-            },
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    async fn has_process(&self, node: &Node) -> Result<bool, String> {
-        let name = ProcessName { name: PROCESS.to_owned() };
-        let with = serde_json::to_value(name).map_err(|error| error.to_string())?;
-        match node.agent.call(protocol::PROCESS_STATUS, with, AGENT_LIMIT).await {
-            Ok(answer) => Ok(self.state(node, answer)?.state != RunState::Gone),
-            Err(AgentError::Refused { .. }) => Ok(false),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    fn state(&self, node: &Node, answer: Value) -> Result<ProcessState, String> {
-        serde_json::from_value(answer).map_err(|error| {
-            format!("{}: the agent's answer about the process is not one: {error}", node.name)
-        })
+    /// What its process does; gone when it was never started.
+    pub async fn status(&self, node: &Node) -> Result<ProcessState, String> {
+        node.agent.process_status(PROCESS).await.map_err(|error| error.to_string())
     }
 
     /// Log files on the nodes; the first is what the process prints.
@@ -486,5 +453,7 @@ fn ended(output: &Output) -> String {
     if said.is_empty() { how } else { format!("{how}: {said}") }
 }
 
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;
