@@ -62,7 +62,8 @@ pub enum LocalError {
     )]
     NotInLab,
     #[error(
-        "a local cluster has 1 to {NODES} nodes with distinct names of lower-case letters, digits and `-`; {0}"
+        "a local cluster has 1 to {NODES} nodes with distinct names of lower-case letters, digits and `-`: \
+         {0}"
     )]
     Names(String),
     #[error("node {node} did not come up: {message}")]
