@@ -303,9 +303,13 @@ fn mounts_of_the_machine_are_seen_and_kept() {
     let machine = "own=uid=$(id -u),gid=$(id -g) && mount -t tmpfs -o $own x /opt && \
                    mkdir /opt/sub && mount -t tmpfs -o $own y /opt/sub && \
                    echo deep > /opt/sub/file && echo top > /opt/file && ln -s sub /opt/link && \
-                   mkdir /opt/plain && echo plain > /opt/plain/file";
+                   mkdir /opt/plain && echo plain > /opt/plain/file && \
+                   for over in 1 2; do \
+                       mount -t overlay -o lowerdir=/srv:/opt/plain over$over /srv || exit 1; \
+                   done";
     let inside = "ssh -F $PERJURY_SSH_CONFIG n1 'cd /opt && cat file sub/file link/file plain/file && \
-                  echo new | tee file sub/new plain/new && rm sub/file && ls . sub' && \
+                  echo new | tee file sub/new plain/new && rm sub/file && ls . sub; \
+                  cat /srv/file; (echo new > /srv/file) 2>/dev/null || echo locked' && \
                   cat /opt/file /opt/sub/file && ls /opt/sub";
     // With rights in that namespace the mounts can be looked behind; without, they are locked.
     let rights = ["--map-user=0", "--map-group=0", ""];
@@ -320,6 +324,6 @@ fn mounts_of_the_machine_are_seen_and_kept() {
         let output = lab.wrapped(&[&words[..], &["sh", "-c", &script]].concat());
         assert_eq!(output.code, 0, "{}", output.text);
         output.has("top\ndeep\ndeep\nplain\nnew\n");
-        output.has("\n.:\nfile\nlink\nplain\nsub\n\nsub:\nnew\ntop\ndeep\nfile\n");
+        output.has("\n.:\nfile\nlink\nplain\nsub\n\nsub:\nnew\nplain\nlocked\ntop\ndeep\nfile\n");
     }
 }

@@ -22,7 +22,7 @@ mod wire;
 pub use command::{COMMAND, command_main};
 pub use doctor::{PROBE, Problem, check, probe_main};
 pub use fabric::CONTROLLER;
-pub use lab::{Entered, LabError, enter_lab, is_inside};
+pub use lab::{Entered, LabError, SCRATCH, enter_lab, is_inside};
 pub use node::{NODE, node_main};
 
 use crate::agent;
