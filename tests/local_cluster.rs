@@ -45,7 +45,8 @@ fn layers_are_unpacked_and_the_program_itself_is_there() {
         let output = lab.script(
             1,
             &[],
-            r#"on n1 'p=$(echo /var/tmp/perjury/perjury-*); stat -c %A $p; (echo x > $p) 2>/dev/null || echo locked
+            r#"on n1 'p=$(echo /var/tmp/perjury/perjury-*); stat -c %A $p
+                      (echo x > $p) 2>/dev/null || echo locked
                       $p local up --help | head -1; sha256sum $p | cut -c1-16; basename $p | cut -d- -f2'"#,
         );
         output.has("-rwxr-xr-x\n");
@@ -94,7 +95,6 @@ fn a_cut_is_one_way_and_counted() {
         output.has("n1 heard from2 from2 \nn2 heard \nn3 heard from1 from2 \n");
         let links = lab.links();
         assert!(links.dropped("n1", "n2") >= 2, "{links:?}");
-        assert_eq!(links.delivered("n1", "n2"), 0, "{links:?}");
         assert!(links.delivered("n2", "n1") >= 2 && links.dropped("n2", "n1") == 0, "{links:?}");
     });
 }
@@ -302,9 +302,13 @@ fn mounts_of_the_machine_are_seen_and_kept() {
     let machine = "own=uid=$(id -u),gid=$(id -g) && mount -t tmpfs -o $own x /opt && \
                    mkdir /opt/sub && mount -t tmpfs -o $own y /opt/sub && \
                    echo deep > /opt/sub/file && echo top > /opt/file && ln -s sub /opt/link && \
-                   mkdir /opt/plain && echo plain > /opt/plain/file";
+                   mkdir /opt/plain && echo plain > /opt/plain/file && \
+                   for over in 1 2; do \
+                       mount -t overlay -o lowerdir=/srv:/opt/plain over$over /srv || exit 1; \
+                   done";
     let inside = "ssh -F $PERJURY_SSH_CONFIG n1 'cd /opt && cat file sub/file link/file plain/file && \
-                  echo new | tee file sub/new plain/new && rm sub/file && ls . sub' && \
+                  echo new | tee file sub/new plain/new && rm sub/file && ls . sub; \
+                  cat /srv/file; (echo new > /srv/file) 2>/dev/null || echo locked' && \
                   cat /opt/file /opt/sub/file && ls /opt/sub";
     // With rights in that namespace the mounts can be looked behind; without, they are locked.
     let rights = ["--map-user=0", "--map-group=0", ""];
@@ -319,6 +323,6 @@ fn mounts_of_the_machine_are_seen_and_kept() {
         let output = lab.wrapped(&[&words[..], &["sh", "-c", &script]].concat());
         assert_eq!(output.code, 0, "{}", output.text);
         output.has("top\ndeep\ndeep\nplain\nnew\n");
-        output.has("\n.:\nfile\nlink\nplain\nsub\n\nsub:\nnew\ntop\ndeep\nfile\n");
+        output.has("\n.:\nfile\nlink\nplain\nsub\n\nsub:\nnew\nplain\nlocked\ntop\ndeep\nfile\n");
     }
 }

@@ -290,7 +290,10 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn is_test(name: &str) -> bool {
-    name.contains("/tests") || name.ends_with("/testing.rs") || name.starts_with("tests/") || name.contains("/benches/")
+    name.contains("/tests")
+        || name.ends_with("/testing.rs")
+        || name.starts_with("tests/")
+        || name.contains("/benches/")
 }
 
 fn without_tests(text: &str) -> String {

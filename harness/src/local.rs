@@ -22,7 +22,7 @@ mod wire;
 pub use command::{COMMAND, command_main};
 pub use doctor::{PROBE, Problem, check, probe_main};
 pub use fabric::CONTROLLER;
-pub use lab::{Entered, LabError, enter_lab, handoff, is_inside};
+pub use lab::{Entered, LabError, SCRATCH, enter_lab, handoff, is_inside};
 pub use node::{NODE, node_main};
 
 use crate::agent;
@@ -62,7 +62,8 @@ pub enum LocalError {
     )]
     NotInLab,
     #[error(
-        "a local cluster has 1 to {NODES} nodes with distinct names of lower-case letters, digits and `-`; {0}"
+        "a local cluster has 1 to {NODES} nodes with distinct names of lower-case letters, digits and `-`: \
+         {0}"
     )]
     Names(String),
     #[error("node {node} did not come up: {message}")]

@@ -1,4 +1,5 @@
 //! What the tests of local clusters share: users, scripts inside a lab, and the search for survivors.
+#![expect(clippy::unwrap_used, reason = "a panic is how tests fail")]
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -50,8 +51,8 @@ X
              until grep -q up /tmp/serve.out; do sleep 0.05; done"
 }
 say() {
-    echo "perl -MIO::Socket::IP -e 'my \$s = IO::Socket::IP->new(PeerHost => \"$1\", PeerPort => $2, Timeout => 5)
-          or die \$@; print \"heard \", <\$s>'"
+    echo "perl -MIO::Socket::IP -e 'my \$s = IO::Socket::IP->new(
+              PeerHost => \"$1\", PeerPort => $2, Timeout => 5) or die \$@; print \"heard \", <\$s>'"
 }
 listen() {
     ssh -F "$PERJURY_SSH_CONFIG" "$1" 'cat > /tmp/listen.pl' <<'X'

@@ -94,9 +94,13 @@ fn run(up: &Up) -> Result<ExitCode, Failure> {
     spec.check().map_err(|error| (USAGE, error.to_string()))?;
     let cuts = cuts(&spec, &up.cut)?;
     let needs = needs(&up.package)?;
-    let cache = packages::cache_dir().map_err(infrastructure)?;
     // The first time in the outer process, which has a network; then from the cache.
-    let layers = packages::ensure(&needs, &cache).map_err(infrastructure)?;
+    let layers = match needs.as_slice() {
+        [] => Vec::new(),
+        needs => packages::cache_dir()
+            .and_then(|cache| packages::ensure(needs, &cache))
+            .map_err(infrastructure)?,
+    };
     if let Entered::Left(code) = enter_lab("").map_err(infrastructure)? {
         return Ok(code);
     }

@@ -257,3 +257,34 @@ fn probe_inside() -> Result<(), (Step, Errno)> {
     super::sys::packet_socket("probe0").map_err(|error| (Step::PacketSocket, raw(&error)))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_survive_the_way_through_a_pipe() {
+        for step in Step::ALL {
+            assert_eq!(parse(&format!("{} 1", step as u8)), Some((step, Errno::EPERM)));
+        }
+        assert_eq!(parse("99 1"), None);
+        assert_eq!(parse("no number"), None);
+    }
+
+    #[test]
+    fn every_refusal_names_a_remedy() {
+        let modules = [
+            (Step::Overlay, Errno::ENODEV, "modprobe overlay"),
+            (Step::Veth, Errno::EOPNOTSUPP, "modprobe veth"),
+            (Step::PacketSocket, Errno::EAFNOSUPPORT, "modprobe af_packet"),
+        ];
+        for (step, errno, remedy) in modules {
+            assert!(explain(step, errno).remedy.contains(remedy), "{step:?}");
+        }
+        for step in Step::ALL {
+            let problem = explain(step, Errno::EPERM);
+            assert!(problem.what.contains(step.purpose()), "{problem}");
+            assert!(problem.remedy.contains("root") || problem.remedy.contains("--privileged"));
+        }
+    }
+}

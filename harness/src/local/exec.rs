@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use russh::server::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelWriteHalf, Sig};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
@@ -86,20 +86,27 @@ pub(super) async fn run(
     };
     drop(input);
     // Requests are still read, as nobody else would and the connection would stand still.
-    let finish = async {
-        let _ = tokio::time::timeout(LINGER, pumps.done()).await;
-        if let Ok(status) = status {
-            report(&handle, id, status).await;
-        }
-        pumps.done().await;
-        let _ = handle.eof(id).await;
-        let _ = handle.close(id).await;
-    };
     tokio::select! {
-        () = finish => {}
+        () = finish(&handle, id, status, &mut pumps) => {}
         () = closed(&mut requests) => {}
     }
     pumps.abort();
+}
+
+/// After the command has ended: its last output, its status, the channel's end.
+async fn finish(
+    handle: &Handle,
+    id: ChannelId,
+    status: std::io::Result<ExitStatus>,
+    pumps: &mut Pumps,
+) {
+    let _ = tokio::time::timeout(LINGER, pumps.done()).await;
+    if let Ok(status) = status {
+        report(handle, id, status).await;
+    }
+    pumps.done().await;
+    let _ = handle.eof(id).await;
+    let _ = handle.close(id).await;
 }
 
 async fn closed(requests: &mut russh::ChannelReadHalf) {
@@ -210,7 +217,7 @@ async fn pump(
     }
 }
 
-async fn report(handle: &Handle, id: russh::ChannelId, status: ExitStatus) {
+async fn report(handle: &Handle, id: ChannelId, status: ExitStatus) {
     let _ = match (status.code(), status.signal()) {
         (Some(code), _) => handle.exit_status_request(id, code as u32).await,
         (None, Some(signal)) => {

@@ -30,8 +30,9 @@ const MARK: &str = "PERJURY_LAB";
 const HANDOFF: &str = "PERJURY_HANDOFF";
 /// The controller is the first process that init starts.
 const CONTROLLER: i32 = 2;
-/// A directory that is a fresh file system in memory inside the lab, whatever the machine has.
-pub(super) const SCRATCH: &str = "/dev/shm";
+/// A directory that is a fresh file system in memory inside the lab. What the machine has there cannot
+/// be seen from inside, so no store may be kept in it.
+pub const SCRATCH: &str = "/dev/shm";
 
 /// Where a call of [`enter_lab`] returned.
 #[derive(Debug)]

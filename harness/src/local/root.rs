@@ -59,6 +59,9 @@ const WRITABLE: [&str; 16] = [
 const FRESH: [&str; 10] =
     ["boot", "dev", "lost+found", "media", "mnt", "proc", "run", "snap", "sys", "tmp"];
 
+/// Top-level directories without which a node is of no use.
+const VITAL: [&str; 3] = ["/etc", "/usr", "/var"];
+
 /// Devices that a node has.
 const DEVICES: [&str; 8] = ["null", "zero", "full", "random", "urandom", "tty", "fuse", "net/tun"];
 
@@ -204,7 +207,11 @@ impl<'a> Builder<'a> {
             Ok(()) => {}
             // Mounts below it that a user namespace may not look behind.
             Err(Errno::EINVAL) if !below.is_empty() => return self.piece_together(path, target),
-            Err(errno) => return Err(context("mount an overlay")(errno.into())),
+            Err(errno) if VITAL.iter().any(|vital| path == Path::new(vital)) => {
+                return Err(context("mount an overlay")(errno.into()));
+            }
+            // Some file systems cannot be below an overlay.
+            Err(_) => return self.show_read_only(path, target),
         }
         let mut covered: Option<&Path> = None;
         for mount in below {
@@ -216,6 +223,16 @@ impl<'a> Builder<'a> {
             if mount.is_dir() {
                 self.cover(mount, &target.join(relative))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Shows the machine's directory as it is; an empty one if even that cannot be.
+    fn show_read_only(&self, path: &Path, target: &Path) -> io::Result<()> {
+        let none: Option<&str> = None;
+        if mount(Some(path), target, none, MsFlags::MS_BIND, none).is_ok() && !read_only(target) {
+            // The node must not be able to change the machine.
+            umount2(target, MntFlags::MNT_DETACH)?;
         }
         Ok(())
     }
@@ -386,12 +403,7 @@ impl<'a> Builder<'a> {
             let none: Option<&str> = None;
             mount(Some(&path), &target, none, MsFlags::MS_BIND, none)
                 .map_err(|errno| context("bind this program")(errno.into()))?;
-            let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-            // Flags that the mount of the machine carries may have to be kept; then it stays as it is.
-            if mount(none, &target, none, flags, none).is_err() {
-                let more = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-                let _ = mount(none, &target, none, flags | more, none);
-            }
+            let _ = read_only(&target);
         } else {
             // Rebuilt since it was started: the file of that name is another one.
             fs::copy("/proc/self/exe", &target)?;
@@ -399,6 +411,17 @@ impl<'a> Builder<'a> {
         }
         Ok(())
     }
+}
+
+/// Makes a bind mount read-only; whether that worked.
+fn read_only(target: &Path) -> bool {
+    let none: Option<&str> = None;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let (nosuid, nodev, noexec) = (MsFlags::MS_NOSUID, MsFlags::MS_NODEV, MsFlags::MS_NOEXEC);
+    // In a user namespace, flags that the machine's mount carries have to be kept.
+    [MsFlags::empty(), nodev, nosuid | nodev, nosuid | nodev | noexec]
+        .into_iter()
+        .any(|kept| mount(none, target, none, flags | kept, none).is_ok())
 }
 
 /// `base` joined with an absolute path.

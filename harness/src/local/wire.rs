@@ -73,6 +73,10 @@ pub(super) async fn make_pair(
 /// behind a firewall, instead of being reported as unreachable.
 pub(super) async fn configure(station: Station, others: &[Station]) -> io::Result<bool> {
     super::sys::disable_offload(INTERFACE)?;
+    // There is no router to look for; asking would only blur what the links count.
+    for setting in ["accept_ra", "router_solicitations"] {
+        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{INTERFACE}/{setting}"), "0");
+    }
     let (connection, handle, _) = new_connection()?;
     let driver = tokio::spawn(connection);
     let index = index_of(&handle, INTERFACE).await?;
