@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    match enter_lab() {
+    match enter_lab("") {
         Ok(Entered::Left(code)) => code,
         Ok(Entered::Inside) => {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
