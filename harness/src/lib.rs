@@ -17,6 +17,7 @@ pub mod options;
 pub mod plan;
 pub mod registry;
 pub mod rng;
+pub mod scheduler;
 pub mod span;
 pub mod store;
 pub mod workload;
