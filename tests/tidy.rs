@@ -10,12 +10,11 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 
 /// Which of our crates each may use. No others.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 7] = [
     ("perjury-checkers", &[]),
     ("perjury-harness", &["perjury-checkers"]),
     ("perjury-workloads", &["perjury-checkers", "perjury-harness"]),
     ("perjury-nemesis", &["perjury-checkers", "perjury-harness"]),
-    ("perjury-vagrant", &["perjury-checkers", "perjury-harness"]),
     (
         "perjury-demo",
         &["perjury-checkers", "perjury-harness", "perjury-workloads", "perjury-nemesis"],

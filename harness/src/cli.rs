@@ -1,12 +1,18 @@
 //! The command line: reads the arguments, runs the command, returns the exit code.
 
 pub mod args;
+mod display;
+mod doctor;
 mod list;
+mod log;
 pub mod output;
 mod plan;
+mod stored;
+mod test;
 
-use crate::Registry;
 use crate::exit::{self, Stop};
+use crate::registry::InternalCommand;
+use crate::{Registry, local};
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +29,7 @@ pub fn main(registry: &Registry) -> ExitCode {
 fn dispatch(registry: &Registry) -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next().unwrap_or_default();
-    if let Some((_, command)) = registry.internal.iter().find(|(name, _)| *name == first) {
+    if let Some(command) = internal(registry, &first) {
         return command(arguments.collect());
     }
     match Cli::try_parse() {
@@ -38,13 +44,23 @@ fn dispatch(registry: &Registry) -> ExitCode {
     }
 }
 
+/// Commands that have arguments of their own: for nodes, for the lab.
+fn internal(registry: &Registry, name: &str) -> Option<InternalCommand> {
+    match name {
+        local::COMMAND => Some(local::command_main),
+        local::NODE => Some(local::node_main),
+        local::PROBE => Some(local::probe_main),
+        _ => registry.internal.iter().find(|(known, _)| *known == name).map(|(_, run)| *run),
+    }
+}
+
 fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
     match &cli.command {
-        Command::Test(args) => {
-            let plan = plan::resolve(args, registry)?;
-            output::print(&plan.to_toml());
-        }
-        Command::Analyze(_) | Command::History { .. } | Command::Check(_) | Command::Doctor(_) => {}
+        Command::Test(args) => return test::test(args, registry, cli.verbose),
+        Command::Analyze(args) => return stored::analyze(args, registry),
+        Command::Check(args) => return stored::check(args),
+        Command::History { run } => stored::history(run)?,
+        Command::Doctor(args) => return doctor::doctor(args),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

@@ -9,7 +9,7 @@ mod template;
 
 pub use definition::{Definition, FileDefinition, OptionDefinition, Probe, Ready, Start, When};
 pub use diagnostic::{TomlError, nearest};
-pub use lifecycle::{Lifecycle, PROCESS};
+pub use lifecycle::{INSTALL_LIMIT, Lifecycle, PROCESS};
 pub use template::{NodeFacts, Scope, Template};
 
 use crate::client::SharedConnect;

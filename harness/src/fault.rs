@@ -50,6 +50,11 @@ pub trait Fault: Send + Sync {
         None
     }
 
+    /// Like [`Fault::refuse`], by asking the nodes: once their agents run, before the run starts.
+    fn refuse_on_nodes<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move { self.refuse(context) })
+    }
+
     /// Breaking and mending in turn, endless. Which nodes are hit depends on `seed` alone.
     fn schedule(&self, options: &Options, seed: Seed) -> BoxGenerator;
 

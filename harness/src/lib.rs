@@ -4,6 +4,7 @@
 //! with a [`Registry`], in `src/main.rs` or in a third party's own `main`.
 
 pub mod agent;
+pub mod analysis;
 pub mod cli;
 pub mod client;
 pub mod cluster;
@@ -12,11 +13,14 @@ pub mod database;
 pub mod exit;
 pub mod fault;
 pub mod generator;
+pub mod local;
 pub mod op;
 pub mod options;
 pub mod plan;
 pub mod registry;
+pub mod report;
 pub mod rng;
+pub mod run;
 pub mod scheduler;
 pub mod span;
 pub mod store;

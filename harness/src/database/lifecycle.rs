@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub const PROCESS: &str = "db";
 
 /// Packages may have to be downloaded over a slow line.
-const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// A stop takes five seconds before the agent kills.
 const AGENT_LIMIT: Duration = Duration::from_secs(30);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);

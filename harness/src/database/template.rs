@@ -80,6 +80,14 @@ impl Template {
         Ok(Self { pieces })
     }
 
+    /// The text, when it has nothing to be filled in.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.pieces[..] {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The text for node `scope.here`. The only error is an option that has no value.
     pub fn render(&self, scope: &Scope<'_>) -> Result<String, String> {
         let mut text = String::new();

@@ -1,6 +1,7 @@
 //! The conductor: carries out what the nemesis is asked, and writes down what was observed.
 
 use crate::fault::{Applied, Fault, FaultContext};
+use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::op::Op;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,15 +27,20 @@ impl Conductor {
     }
 
     /// Why a fault cannot be had here: asked of each before the run starts.
-    pub fn refusals(&self) -> Vec<String> {
-        let refused =
-            self.faults.iter().filter_map(|fault| Some((fault.name(), fault.refuse(&self.context)?)));
-        refused.map(|(name, reason)| format!("--nemesis {name}: {reason}")).collect()
+    pub async fn refusals(&self) -> Vec<String> {
+        let mut refusals = Vec::new();
+        for fault in &self.faults {
+            if let Some(reason) = fault.refuse_on_nodes(&self.context).await {
+                refusals.push(format!("--nemesis {}: {reason}", fault.name()));
+            }
+        }
+        refusals
     }
 
     /// Does one operation. The answer is an object: `outcome`, and `evidence` or `reason`.
     pub async fn apply(&self, op: &Op) -> Value {
-        let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f)) else {
+        let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f))
+        else {
             return json!({ "outcome": "skipped", "reason": format!("no fault here does `{}`", op.f) });
         };
         let applied = tokio::time::timeout(FAULT_LIMIT, fault.apply(&self.context, op)).await;
@@ -42,6 +48,13 @@ impl Conductor {
             Applied::Indeterminate(format!("not done after {} s", FAULT_LIMIT.as_secs()))
         });
         answer(applied)
+    }
+
+    /// Every fault's own way to undo itself, once, in the history: what was broken when the load
+    /// ended is seen to be mended, like what was mended during it.
+    pub fn mends(&self) -> BoxGenerator {
+        let mends = self.faults.iter().rev().filter_map(|fault| fault.functions().get(1));
+        generator::from_ops(mends.map(|f| Op::new(*f, Value::Null))).on_nemesis()
     }
 
     /// Undoes every fault; the errors say which could not be.
@@ -54,7 +67,11 @@ impl Conductor {
                     healed.insert(fault.name().to_owned(), evidence);
                 }
                 Ok(Err(error)) => broken.push(format!("{}: {error}", fault.name())),
-                Err(_) => broken.push(format!("{}: not done after {} s", fault.name(), FAULT_LIMIT.as_secs())),
+                Err(_) => broken.push(format!(
+                    "{}: not done after {} s",
+                    fault.name(),
+                    FAULT_LIMIT.as_secs()
+                )),
             }
         }
         if broken.is_empty() { Ok(Value::Object(healed)) } else { Err(broken.join("; ")) }

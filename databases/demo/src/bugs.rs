@@ -1,0 +1,133 @@
+//! The planted bugs: mistakes that real systems made, one file each, none of them active unless
+//! asked for.
+//!
+//! The correct server consults this module at three points only: where a client's command arrives
+//! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
+//! counts as durable ([`Bug::durability`]).
+
+mod dirty_reads;
+mod early_ack;
+mod lost_cas;
+mod no_fsync;
+mod retry_duplicates;
+mod split_brain;
+mod stale_reads;
+mod table;
+mod torn_transactions;
+
+pub use table::TABLE;
+
+use crate::command::Command;
+use crate::log::Durability;
+use crate::node::{Node, Reply};
+use std::str::FromStr;
+use tokio::time::Instant;
+
+/// One of the mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    StaleReads,
+    EarlyAck,
+    NoFsync,
+    DirtyReads,
+    TornTransactions,
+    LostCas,
+    RetryDuplicates,
+    SplitBrain,
+}
+
+impl Bug {
+    pub const ALL: [Self; 8] = [
+        Self::StaleReads,
+        Self::EarlyAck,
+        Self::NoFsync,
+        Self::DirtyReads,
+        Self::TornTransactions,
+        Self::LostCas,
+        Self::RetryDuplicates,
+        Self::SplitBrain,
+    ];
+
+    /// As given to `--bug`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StaleReads => "stale-reads",
+            Self::EarlyAck => "early-ack",
+            Self::NoFsync => "no-fsync",
+            Self::DirtyReads => "dirty-reads",
+            Self::TornTransactions => "torn-transactions",
+            Self::LostCas => "lost-cas",
+            Self::RetryDuplicates => "retry-duplicates",
+            Self::SplitBrain => "split-brain",
+        }
+    }
+
+    /// When the log says that an entry is safe.
+    pub(crate) fn durability(self) -> Durability {
+        match self {
+            Self::NoFsync => no_fsync::DURABILITY,
+            _ => Durability::Synced,
+        }
+    }
+}
+
+impl FromStr for Bug {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|bug| bug.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+            format!("there is no bug `{name}`: choose one of {}", names.join(", "))
+        })
+    }
+}
+
+/// A bug at work in a node, with what it has to remember.
+#[derive(Debug)]
+pub(crate) struct Planted {
+    bug: Bug,
+    fork: split_brain::Fork,
+}
+
+impl Planted {
+    pub(crate) fn new(bug: Bug) -> Self {
+        Self { bug, fork: split_brain::Fork::default() }
+    }
+}
+
+/// Executes a client's command on the node where it arrived.
+pub(crate) async fn execute(
+    planted: &Planted,
+    node: &Node,
+    command: &Command,
+    deadline: Instant,
+) -> Reply {
+    match planted.bug {
+        Bug::StaleReads if command.is_read() => Ok(stale_reads::read(node, command)),
+        Bug::RetryDuplicates => retry_duplicates::execute(node, command, deadline).await,
+        _ => node.execute_by(command, deadline).await,
+    }
+}
+
+/// Executes a command on the node that leads, or thinks that it does.
+pub(crate) async fn lead(
+    planted: &Planted,
+    node: &Node,
+    command: &Command,
+    deadline: Instant,
+) -> Reply {
+    match (planted.bug, command) {
+        (Bug::EarlyAck, Command::SetAdd { .. } | Command::RegisterWrite { .. }) => {
+            early_ack::propose(node, command, deadline).await
+        }
+        (Bug::DirtyReads, _) => dirty_reads::lead(node, command, deadline).await,
+        (Bug::TornTransactions, Command::Transaction { operations }) => {
+            torn_transactions::run(node, operations, deadline).await
+        }
+        (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
+            lost_cas::compare_then_set(node, key, old, new, deadline).await
+        }
+        (Bug::SplitBrain, _) => split_brain::lead(&planted.fork, node, command, deadline).await,
+        _ => node.lead_correctly(command, deadline).await,
+    }
+}

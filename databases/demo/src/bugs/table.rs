@@ -1,0 +1,91 @@
+//! The table of bugs: whom each imitates, and the run that shows it.
+
+use perjury_harness::database::Bug;
+
+/// In the order of [`super::Bug::ALL`].
+pub const TABLE: &[Bug] = &[
+    Bug {
+        name: "stale-reads",
+        about: "any node answers reads from its own state, without asking the leader",
+        imitates: "etcd's default reads in 2014, served by whichever node was asked, and Consul's, \
+                   served by a leader that did not confirm it still was one \
+                   (Jepsen: etcd and Consul, 2014)",
+        workload: "register",
+        nemesis: &["partition"],
+        anomalies: &["stale-read", "nonlinearizable"],
+        settings: &[],
+    },
+    Bug {
+        name: "early-ack",
+        about: "the leader acknowledges a write when it has it, before a majority does",
+        imitates: "MongoDB's default write concern until 2.6-era drivers asked for more, and Redis \
+                   Sentinel's asynchronous replication: writes acknowledged by a primary that was \
+                   cut off were rolled back (Jepsen: MongoDB, Redis, both 2013)",
+        workload: "set",
+        nemesis: &["partition"],
+        anomalies: &["lost-element"],
+        settings: &[],
+    },
+    Bug {
+        name: "no-fsync",
+        about: "the log reaches the disk only every few seconds, but is acknowledged at once",
+        imitates: "Elasticsearch 1.x, which synced its transaction log every five seconds by \
+                   default, and Redis with appendfsync everysec (Jepsen: Elasticsearch 1.5.0, 2015)",
+        workload: "set",
+        nemesis: &["kill"],
+        anomalies: &["lost-element"],
+        settings: &[],
+    },
+    Bug {
+        name: "dirty-reads",
+        about: "the leader's reads see transactions that are not committed and may never be",
+        imitates: "VoltDB 6.3, whose reads saw a cut-off replica's uncommitted writes, and \
+                   MongoDB's reads from a primary whose writes were rolled back later \
+                   (Jepsen: VoltDB 6.3, 2016; MongoDB stale reads, 2015)",
+        workload: "list-append",
+        nemesis: &["partition"],
+        anomalies: &["G1a", "incompatible-order"],
+        settings: &[],
+    },
+    Bug {
+        name: "torn-transactions",
+        about: "the operations of a transaction happen one by one, visible in between",
+        imitates: "Cassandra's logged batches, which are all applied in the end but are not \
+                   isolated: others see them half done (Jepsen: Cassandra, 2013)",
+        workload: "list-append",
+        nemesis: &[],
+        anomalies: &["G1b", "G1c", "G-single", "G2-item", "internal"],
+        settings: &[],
+    },
+    Bug {
+        name: "lost-cas",
+        about: "compare-and-set compares first and writes later, as if nobody came in between",
+        imitates: "Elasticsearch 1.1.0, whose version checks let concurrent updates overwrite \
+                   each other (Jepsen: Elasticsearch, 2014)",
+        workload: "register",
+        nemesis: &[],
+        anomalies: &["lost-update", "nonlinearizable"],
+        settings: &[],
+    },
+    Bug {
+        name: "retry-duplicates",
+        about: "a request without a quick answer is sent again, and then happens twice",
+        imitates: "jetcd 0.8.2, the Java client of etcd, whose retries executed transactions more \
+                   than once (Jepsen: jetcd 0.8.2, 2024)",
+        workload: "list-append",
+        nemesis: &["kill", "pause", "partition"],
+        anomalies: &["duplicate-elements"],
+        settings: &[],
+    },
+    Bug {
+        name: "split-brain",
+        about: "a leader without a majority goes on serving reads and writes on its own copy",
+        imitates: "Elasticsearch 1.1.0 and RabbitMQ's mirrored queues, where both sides of a \
+                   partition accepted writes and one side's were discarded when it healed \
+                   (Jepsen: Elasticsearch, RabbitMQ, both 2014)",
+        workload: "register",
+        nemesis: &["partition"],
+        anomalies: &["stale-read", "lost-write", "nonlinearizable"],
+        settings: &[],
+    },
+];

@@ -1,0 +1,107 @@
+//! The client: one connection to one node, one operation at a time, nothing retried.
+//!
+//! `errors.md`, next to this crate's manifest, says what each failure means, and has a test for
+//! each of its rows.
+
+mod vocabulary;
+
+pub use vocabulary::Workload;
+
+use crate::database::PORT;
+use crate::wire::{Connection, Refusal, Request, Response, Status, WireError};
+use perjury_harness::{Client, Connect, Failure, Node, Op};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long connecting may take. The harness has no timeout of its own for this.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// A client of one node.
+#[derive(Debug)]
+pub struct DemoClient {
+    connection: Connection,
+    workload: Workload,
+    /// A request is under way, or one was and its answer was never read: a later answer could be
+    /// its, so the connection is of no use any more.
+    dirty: bool,
+}
+
+impl DemoClient {
+    /// Connects to the server at `address`.
+    pub async fn connect(address: SocketAddr, workload: Workload) -> Result<Self, String> {
+        let target = address.to_string();
+        let connected = Connection::connect(&target);
+        match tokio::time::timeout(CONNECT_LIMIT, connected).await {
+            Ok(Ok(connection)) => Ok(Self { connection, workload, dirty: false }),
+            Ok(Err(error)) => Err(format!("cannot connect to {address}: {error}")),
+            Err(_) => Err(format!("cannot connect to {address} within {CONNECT_LIMIT:?}")),
+        }
+    }
+
+    /// How the node sees itself and the cluster.
+    pub async fn status(&mut self) -> Result<Status, Failure> {
+        match self.ask(&Request::Status).await? {
+            Response::Status(status) => Ok(status),
+            other => Err(Failure::Unexpected(format!("asked for its status, it said {other:?}"))),
+        }
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<Response, Failure> {
+        if self.dirty {
+            let message = "not sent: the connection is unusable after an earlier failure";
+            return Err(Failure::Definite(message.to_owned()));
+        }
+        self.dirty = true;
+        self.connection.send(request).await.map_err(failure)?;
+        let response = self.connection.receive().await.map_err(failure)?;
+        let Some(response) = response else {
+            return Err(Failure::Indefinite("the node closed the connection".to_owned()));
+        };
+        self.dirty = false;
+        Ok(response)
+    }
+}
+
+fn failure(error: WireError) -> Failure {
+    match error {
+        WireError::Io(error) => Failure::from(error),
+        WireError::Undecodable(_) => Failure::Unexpected(error.to_string()),
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.definite {
+            Self::Definite(refusal.message)
+        } else {
+            Self::Indefinite(refusal.message)
+        }
+    }
+}
+
+impl Client for DemoClient {
+    async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
+        // An operation that the workload does not have is never sent.
+        let command = self.workload.command(op).map_err(Failure::Definite)?;
+        match self.ask(&Request::Execute(command)).await? {
+            Response::Executed(Ok(outcome)) => self.workload.completed(op, outcome),
+            Response::Executed(Err(refusal)) => Err(refusal.into()),
+            other => Err(Failure::Unexpected(format!("asked to execute, it said {other:?}"))),
+        }
+    }
+}
+
+/// Makes clients for one workload.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoConnect {
+    pub workload: Workload,
+}
+
+impl Connect for DemoConnect {
+    type Client = DemoClient;
+
+    async fn connect(&self, node: &Node) -> Result<DemoClient, String> {
+        DemoClient::connect(SocketAddr::new(node.address, PORT), self.workload).await
+    }
+}

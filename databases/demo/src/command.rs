@@ -1,0 +1,164 @@
+//! Commands: what a client can ask of the database, and what it is answered.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Operations that one transaction may hold.
+const OPERATIONS_LIMIT: usize = 256;
+/// Bytes that a key may have, as JSON.
+const KEY_LIMIT: usize = 256;
+/// Bytes that a value may have, as JSON.
+const VALUE_LIMIT: usize = 16 << 10;
+
+/// A key: any JSON value, in its shortest text, so that `1` and `"1"` are different keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(String);
+
+impl From<&Value> for Key {
+    fn from(value: &Value) -> Self {
+        Self(value.to_string())
+    }
+}
+
+/// One request, executed as a whole or not at all.
+///
+/// Registers, lists, sets and counters are four separate spaces of keys. What was never written
+/// reads as null, an empty list, an empty set and 0.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    RegisterRead {
+        key: Key,
+    },
+    RegisterWrite {
+        key: Key,
+        value: Value,
+    },
+    /// Writes `new` if the register holds `old`; null is the value of a register never written.
+    RegisterCompareAndSet {
+        key: Key,
+        old: Value,
+        new: Value,
+    },
+    /// Reads and writes registers and lists, all at one instant.
+    Transaction {
+        operations: Vec<Operation>,
+    },
+    SetAdd {
+        key: Key,
+        element: i64,
+    },
+    SetRead {
+        key: Key,
+    },
+    CounterAdd {
+        key: Key,
+        by: i64,
+    },
+    CounterRead {
+        key: Key,
+    },
+    /// Takes the lock if it is free.
+    LockAcquire {
+        owner: Key,
+    },
+    /// Frees the lock if `owner` has it.
+    LockRelease {
+        owner: Key,
+    },
+}
+
+/// One step of a transaction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    ReadList { key: Key },
+    Append { key: Key, element: Value },
+    ReadRegister { key: Key },
+    WriteRegister { key: Key, value: Value },
+}
+
+impl Operation {
+    /// Whether it changes nothing.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
+    }
+}
+
+impl Command {
+    /// Whether it changes nothing, so that it needs no place in the log.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Self::RegisterRead { .. } | Self::SetRead { .. } | Self::CounterRead { .. } => true,
+            Self::Transaction { operations } => operations.iter().all(Operation::is_read),
+            _ => false,
+        }
+    }
+
+    /// Whether it is within the database's limits; the error says which one it is not.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::RegisterRead { key } | Self::SetRead { key } | Self::CounterRead { key } => {
+                check_key(key)
+            }
+            Self::SetAdd { key, .. } | Self::CounterAdd { key, .. } => check_key(key),
+            Self::LockAcquire { owner } | Self::LockRelease { owner } => check_key(owner),
+            Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
+            Self::RegisterCompareAndSet { key, old, new } => {
+                check_key(key)?;
+                check_value(old)?;
+                check_value(new)
+            }
+            Self::Transaction { operations } if operations.len() > OPERATIONS_LIMIT => {
+                Err(format!("a transaction may hold {OPERATIONS_LIMIT} operations at the most"))
+            }
+            Self::Transaction { operations } => {
+                operations.iter().try_for_each(|operation| match operation {
+                    Operation::ReadList { key } | Operation::ReadRegister { key } => check_key(key),
+                    Operation::Append { key, element: value }
+                    | Operation::WriteRegister { key, value } => {
+                        check_key(key).and_then(|()| check_value(value))
+                    }
+                })
+            }
+        }
+    }
+}
+
+fn check_key(key: &Key) -> Result<(), String> {
+    if key.0.len() > KEY_LIMIT {
+        return Err(format!("a key may have {KEY_LIMIT} bytes at the most"));
+    }
+    Ok(())
+}
+
+fn check_value(value: &Value) -> Result<(), String> {
+    // Numbers and short texts, which nearly all values are, need not be written out to be counted.
+    let short = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.len() < VALUE_LIMIT / 8,
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    if !short && value.to_string().len() > VALUE_LIMIT {
+        return Err(format!("a value may have {VALUE_LIMIT} bytes at the most"));
+    }
+    Ok(())
+}
+
+/// What a command led to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done and has nothing to say.
+    Done,
+    /// What a register or a counter holds.
+    Value(Value),
+    /// The elements of a set, in ascending order.
+    Elements(Vec<i64>),
+    /// What each operation of a transaction read: null for those that read nothing.
+    Transaction(Vec<Value>),
+    /// It was decided not to do it, and nothing has changed: a compare-and-set that compared
+    /// unequal, a lock that is held.
+    Declined(String),
+}

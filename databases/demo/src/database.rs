@@ -1,0 +1,91 @@
+//! The database as the harness sees it: definition, workloads, bugs, clients, who leads.
+
+use crate::bugs;
+use crate::client::{DemoClient, DemoConnect, Workload};
+use crate::wire::Status;
+use futures::future::join_all;
+use perjury_harness::client::SharedConnect;
+use perjury_harness::database::Bug;
+use perjury_harness::{BoxFuture, Database, Node, Options};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The port of every node, for clients and peers alike; `database.toml` has the same.
+pub const PORT: u16 = 7600;
+
+/// How long a node is given to say whether it leads.
+const STATUS_LIMIT: Duration = Duration::from_millis(700);
+
+/// The demo database.
+pub fn database() -> impl Database {
+    Demo
+}
+
+struct Demo;
+
+impl Database for Demo {
+    fn name(&self) -> &str {
+        "demo"
+    }
+
+    fn about(&self) -> &str {
+        "Perjury's own replicated key-value store, with bugs that can be switched on"
+    }
+
+    fn definition(&self) -> &str {
+        include_str!("../database.toml")
+    }
+
+    fn workloads(&self) -> &[&'static str] {
+        &["register", "list-append", "rw-register", "set", "counter", "lock"]
+    }
+
+    fn options(&self) -> &[(&'static str, &'static str)] {
+        &[("bug", "a mistake for it to make")]
+    }
+
+    fn bugs(&self) -> &[Bug] {
+        bugs::TABLE
+    }
+
+    fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String> {
+        if let Some(bug) = options.get("bug") {
+            bug.parse::<bugs::Bug>()?;
+        }
+        match Workload::named(workload) {
+            Some(workload) => Ok(Arc::new(DemoConnect { workload })),
+            None => Err(format!("the demo database has no workload `{workload}`")),
+        }
+    }
+
+    /// The leader of the latest term. One of an earlier term may still believe that it leads.
+    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+        Box::pin(async move {
+            let addresses = nodes.iter().map(|node| SocketAddr::new(node.address, PORT));
+            leaders(&join_all(addresses.map(status)).await)
+        })
+    }
+}
+
+async fn status(address: SocketAddr) -> Option<Status> {
+    let asked = tokio::time::timeout(STATUS_LIMIT, async {
+        let mut client = DemoClient::connect(address, Workload::Register).await.ok()?;
+        client.status().await.ok()
+    });
+    asked.await.ok().flatten()
+}
+
+/// Positions of those that lead in the latest term in which anyone does.
+fn leaders(statuses: &[Option<Status>]) -> Vec<usize> {
+    let leading = || {
+        let leads = |status: &&Status| status.role == "leader";
+        let known = statuses.iter().enumerate();
+        known.filter_map(move |(at, status)| status.as_ref().filter(leads).map(|s| (at, s.term)))
+    };
+    let latest = leading().map(|(_, term)| term).max();
+    leading().filter(|(_, term)| Some(*term) == latest).map(|(at, _)| at).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The log on disk: one append-only file of checksummed records, mirrored in memory.
+
+mod record;
+mod store;
+mod writer;
+
+pub(crate) use store::LogStore;
+pub(crate) use writer::Durability;
+pub(crate) use writer::write_whole;

@@ -1,0 +1,7 @@
+//! The server: one process, one node, one TCP port for clients and peers alike.
+
+mod arguments;
+mod start;
+
+pub use arguments::main;
+pub use start::{Config, Server, StartError, Tuning};

@@ -1,0 +1,133 @@
+//! The state machine's rules, one structure at a time.
+
+use super::State;
+use crate::command::{Command, Key, Operation, Outcome};
+use serde_json::{Value, json};
+
+fn key(value: impl Into<Value>) -> Key {
+    Key::from(&value.into())
+}
+
+fn read(state: &State, name: &str) -> Value {
+    match state.read(&Command::RegisterRead { key: key(name) }) {
+        Outcome::Value(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_register_holds_null_until_written() {
+    let mut state = State::default();
+    assert_eq!(read(&state, "x"), Value::Null);
+    state.apply(&Command::RegisterWrite { key: key("x"), value: json!(1) });
+    assert_eq!(read(&state, "x"), json!(1));
+    assert_eq!(read(&state, "y"), Value::Null);
+}
+
+#[test]
+fn keys_of_different_types_are_different_keys() {
+    let mut state = State::default();
+    state.apply(&Command::RegisterWrite { key: key(1), value: json!("number") });
+    state.apply(&Command::RegisterWrite { key: key("1"), value: json!("text") });
+    let read = |key| state.read(&Command::RegisterRead { key });
+    assert_eq!(read(key(1)), Outcome::Value(json!("number")));
+    assert_eq!(read(key("1")), Outcome::Value(json!("text")));
+}
+
+#[test]
+fn compare_and_set_changes_nothing_when_it_compares_unequal() {
+    let mut state = State::default();
+    let cas = |old: Value, new: Value| Command::RegisterCompareAndSet { key: key("x"), old, new };
+    assert_eq!(state.apply(&cas(Value::Null, json!(1))), Outcome::Done);
+    let before = state.clone();
+    assert!(matches!(state.apply(&cas(json!(2), json!(3))), Outcome::Declined(_)));
+    assert_eq!(state, before);
+    assert_eq!(state.apply(&cas(json!(1), json!(2))), Outcome::Done);
+    assert_eq!(read(&state, "x"), json!(2));
+}
+
+#[test]
+fn a_transaction_sees_its_own_writes_in_order() {
+    let mut state = State::default();
+    let list = || key("l");
+    let operations = vec![
+        Operation::ReadList { key: list() },
+        Operation::Append { key: list(), element: json!(1) },
+        Operation::ReadList { key: list() },
+        Operation::WriteRegister { key: list(), value: json!("r") },
+        Operation::Append { key: list(), element: json!(2) },
+        Operation::ReadList { key: list() },
+        Operation::ReadRegister { key: list() },
+    ];
+    let outcome = state.apply(&Command::Transaction { operations });
+    let expected =
+        vec![json!([]), json!(null), json!([1]), json!(null), json!(null), json!([1, 2])];
+    let expected = expected.into_iter().chain([json!("r")]).collect();
+    assert_eq!(outcome, Outcome::Transaction(expected));
+}
+
+#[test]
+fn a_read_only_transaction_can_be_read_and_a_writing_one_cannot() {
+    let state = State::default();
+    let reading =
+        vec![Operation::ReadList { key: key(1) }, Operation::ReadRegister { key: key(1) }];
+    let outcome = state.read(&Command::Transaction { operations: reading });
+    assert_eq!(outcome, Outcome::Transaction(vec![json!([]), Value::Null]));
+    let writing = vec![Operation::Append { key: key(1), element: json!(1) }];
+    let outcome = state.read(&Command::Transaction { operations: writing });
+    assert!(matches!(outcome, Outcome::Declined(_)));
+}
+
+#[test]
+fn a_set_has_each_element_once_and_in_order() {
+    let mut state = State::default();
+    for element in [3, 1, 3, -2] {
+        state.apply(&Command::SetAdd { key: key("s"), element });
+    }
+    let outcome = state.read(&Command::SetRead { key: key("s") });
+    assert_eq!(outcome, Outcome::Elements(vec![-2, 1, 3]));
+}
+
+#[test]
+fn a_counter_adds_and_declines_to_overflow() {
+    let mut state = State::default();
+    let add = |by| Command::CounterAdd { key: key("c"), by };
+    let count = |state: &State| state.read(&Command::CounterRead { key: key("c") });
+    state.apply(&add(5));
+    state.apply(&add(-7));
+    assert_eq!(count(&state), Outcome::Value(json!(-2)));
+    assert!(matches!(state.apply(&add(i64::MIN)), Outcome::Declined(_)));
+    assert_eq!(count(&state), Outcome::Value(json!(-2)));
+}
+
+#[test]
+fn the_lock_has_one_owner_at_a_time() {
+    let mut state = State::default();
+    let acquire = |name: &str| Command::LockAcquire { owner: key(name) };
+    let release = |name: &str| Command::LockRelease { owner: key(name) };
+    assert_eq!(state.apply(&acquire("a")), Outcome::Done);
+    assert!(matches!(state.apply(&acquire("b")), Outcome::Declined(_)));
+    assert!(matches!(state.apply(&acquire("a")), Outcome::Declined(_)), "it is not reentrant");
+    assert!(matches!(state.apply(&release("b")), Outcome::Declined(_)));
+    assert_eq!(state.apply(&release("a")), Outcome::Done);
+    assert_eq!(state.apply(&acquire("b")), Outcome::Done);
+}
+
+#[test]
+fn a_part_answers_the_read_that_it_was_made_for() {
+    let mut state = State::default();
+    for name in ["a", "b"] {
+        state.apply(&Command::Transaction {
+            operations: vec![
+                Operation::Append { key: key(name), element: json!(name) },
+                Operation::WriteRegister { key: key(name), value: json!(name) },
+            ],
+        });
+    }
+    let operations =
+        vec![Operation::ReadList { key: key("a") }, Operation::ReadRegister { key: key("b") }];
+    let read = Command::Transaction { operations };
+    let part = state.only(&read);
+    assert_eq!(part.read(&read), state.read(&read));
+    assert_ne!(part, state);
+}

@@ -1,0 +1,184 @@
+//! The wire protocol: JSON lines over TCP, one request and then its answer, on one connection.
+//!
+//! Clients and peers speak the same protocol to the same port.
+
+use crate::command::{Command, Outcome};
+use crate::raft::{SnapshotMeta, Types, Vote};
+use base64::Engine;
+use openraft::error::{InstallSnapshotError, RaftError};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
+    VoteRequest, VoteResponse,
+};
+use serde::{Deserialize, Serialize};
+use std::io;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// Bytes that a line may have. What replication sends at once stays far below.
+const LINE_LIMIT: u64 = 64 << 20;
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// From a client: execute this, wherever the leader is.
+    Execute(Command),
+    /// From a peer that a client asked: execute this if you lead, and do not pass it on.
+    Forwarded(Command),
+    Status,
+    Append(AppendEntriesRequest<Types>),
+    Vote(VoteRequest<u64>),
+    Snapshot(Chunk),
+}
+
+/// What is answered, in the order of [`Request`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    Executed(Result<Outcome, Refusal>),
+    Status(Status),
+    Appended(Result<AppendEntriesResponse<u64>, RaftError<u64>>),
+    Voted(Result<VoteResponse<u64>, RaftError<u64>>),
+    Received(Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>),
+    /// The request could not be understood, and nothing was done.
+    Malformed(String),
+}
+
+/// Why a command has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// It was certainly not executed and never will be.
+    pub definite: bool,
+    /// It is definite, and asking again or elsewhere may well succeed.
+    pub retry: bool,
+    pub message: String,
+}
+
+impl Refusal {
+    /// It was not executed, and asking again is useless.
+    pub(crate) fn never(message: impl Into<String>) -> Self {
+        Self { definite: true, retry: false, message: message.into() }
+    }
+
+    /// It was not executed, for a reason that passes.
+    pub(crate) fn not_now(message: impl Into<String>) -> Self {
+        Self { definite: true, retry: true, message: message.into() }
+    }
+
+    /// It may have been executed, or may yet be.
+    pub(crate) fn unknown(message: impl Into<String>) -> Self {
+        Self { definite: false, retry: false, message: message.into() }
+    }
+}
+
+/// How a node sees itself and the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub id: u64,
+    /// `leader`, `follower`, `candidate` or `learner`.
+    pub role: String,
+    /// The leader, as far as this node knows.
+    pub leader: Option<u64>,
+    pub term: u64,
+    /// Index of the last entry in the log.
+    pub logged: u64,
+    /// Index of the last entry applied.
+    pub applied: u64,
+    /// It knows a leader and has applied nearly all of its log.
+    pub ready: bool,
+}
+
+/// A piece of a snapshot. JSON would write its bytes as a list of numbers, hence base64.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Chunk {
+    vote: Vote,
+    meta: SnapshotMeta,
+    offset: u64,
+    data: String,
+    done: bool,
+}
+
+impl From<InstallSnapshotRequest<Types>> for Chunk {
+    fn from(request: InstallSnapshotRequest<Types>) -> Self {
+        let InstallSnapshotRequest { vote, meta, offset, data, done } = request;
+        let data = base64::engine::general_purpose::STANDARD.encode(data);
+        Self { vote, meta, offset, data, done }
+    }
+}
+
+impl TryFrom<Chunk> for InstallSnapshotRequest<Types> {
+    type Error = base64::DecodeError;
+
+    fn try_from(chunk: Chunk) -> Result<Self, Self::Error> {
+        let Chunk { vote, meta, offset, data, done } = chunk;
+        let data = base64::engine::general_purpose::STANDARD.decode(data)?;
+        Ok(Self { vote, meta, offset, data, done })
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+    line: Vec<u8>,
+}
+
+/// Why no message came.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the other side sent what cannot be understood: {0}")]
+    Undecodable(#[source] serde_json::Error),
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        // Small messages that wait for an answer: Nagle's algorithm only delays them.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream), line: Vec::new() })
+    }
+
+    pub(crate) async fn connect(address: &str) -> io::Result<Self> {
+        Self::new(TcpStream::connect(address).await?)
+    }
+
+    /// Whether the other side has closed it, or said something unasked, while it lay idle.
+    pub(crate) fn is_stale(&self) -> bool {
+        let mut byte = [0];
+        let read = self.stream.get_ref().try_read(&mut byte);
+        !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    pub(crate) async fn send(&mut self, message: &impl Serialize) -> Result<(), WireError> {
+        let mut bytes = serde_json::to_vec(message).map_err(io::Error::other)?;
+        bytes.push(b'\n');
+        self.stream.get_mut().write_all(&bytes).await?;
+        Ok(())
+    }
+
+    /// The next message; `None` when the other side has closed the connection between messages.
+    pub(crate) async fn receive<T: for<'de> Deserialize<'de>>(
+        &mut self,
+    ) -> Result<Option<T>, WireError> {
+        self.line.clear();
+        let mut limited = (&mut self.stream).take(LINE_LIMIT);
+        let length = limited.read_until(b'\n', &mut self.line).await?;
+        if length == 0 {
+            return Ok(None);
+        }
+        if self.line.last() != Some(&b'\n') {
+            let message = if length as u64 == LINE_LIMIT {
+                format!("a message has more than {LINE_LIMIT} bytes")
+            } else {
+                "the connection was closed within a message".to_owned()
+            };
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+        }
+        serde_json::from_slice(&self.line).map(Some).map_err(WireError::Undecodable)
+    }
+}
+
+#[cfg(test)]
+mod tests;

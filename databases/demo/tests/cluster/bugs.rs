@@ -1,0 +1,191 @@
+//! Each planted bug shows its mistake when asked to, and only then.
+
+use crate::support::{Cluster, until};
+use perjury_demo::bugs::Bug;
+use perjury_demo::client::Workload;
+use perjury_harness::{Client, Failure, Op};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Whether a follower that is cut off answers a read with what has been overwritten since.
+async fn reads_stale(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, followers) = cluster.leader_and_followers().await;
+    cluster.must(leader, Workload::Register, "write", json!([1, "old"])).await;
+    let target = cluster.status(leader).await.unwrap().applied;
+    let follower = followers[0];
+    until(async || cluster.status(follower).await.unwrap().applied >= target).await;
+    cluster.isolate(&[follower]);
+    cluster.must(leader, Workload::Register, "write", json!([1, "new"])).await;
+    cluster.ask(follower, Workload::Register, "read", json!([1, null])).await
+        == Ok(json!([1, "old"]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stale_reads() {
+    assert!(reads_stale(Some(Bug::StaleReads)).await);
+    assert!(!reads_stale(None).await);
+}
+
+/// Whether a leader that is cut off acknowledges an element that is gone afterwards.
+async fn loses_acknowledged(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, followers) = cluster.leader_and_followers().await;
+    cluster.isolate(&[leader]);
+    let acknowledged = cluster.ask(leader, Workload::Set, "add", json!(1)).await.is_ok();
+    let new_leader = cluster.leader(&followers).await;
+    cluster.must(new_leader, Workload::Set, "add", json!(2)).await;
+    cluster.mend();
+    let elements = cluster.must(leader, Workload::Set, "read", Value::Null).await;
+    acknowledged && elements == json!([2])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn early_ack() {
+    assert!(loses_acknowledged(Some(Bug::EarlyAck)).await);
+    assert!(!loses_acknowledged(None).await);
+}
+
+/// Whether elements are gone after all nodes have been stopped at once.
+async fn forgets(bug: Option<Bug>) -> bool {
+    let mut cluster = Cluster::start(3, bug).await;
+    for element in 0..20 {
+        cluster.must(0, Workload::Set, "add", json!(element)).await;
+    }
+    for node in cluster.nodes() {
+        cluster.stop(node).await;
+    }
+    for node in cluster.nodes() {
+        cluster.restart(node).await;
+    }
+    let elements = cluster.must(0, Workload::Set, "read", Value::Null).await;
+    elements.as_array().unwrap().len() < 20
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fsync() {
+    assert!(forgets(Some(Bug::NoFsync)).await);
+    assert!(!forgets(None).await);
+}
+
+/// Whether a read on a leader that is cut off sees what its writer was told had not happened.
+async fn reads_aborted(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, _) = cluster.leader_and_followers().await;
+    cluster.isolate(&[leader]);
+    let append = json!([["append", 1, 7]]);
+    let written = cluster.ask(leader, Workload::ListAppend, "txn", append).await;
+    let read = cluster.ask(leader, Workload::ListAppend, "txn", json!([["r", 1, null]])).await;
+    matches!(written, Err(Failure::Definite(_))) && read == Ok(json!([["r", 1, [7]]]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dirty_reads() {
+    assert!(reads_aborted(Some(Bug::DirtyReads)).await);
+    assert!(!reads_aborted(None).await);
+}
+
+/// How many of many reads see one half of a transaction without the other.
+async fn half_seen(bug: Option<Bug>) -> usize {
+    let cluster = Cluster::start(3, bug).await;
+    let mut writer = cluster.client(0, Workload::ListAppend).await;
+    let mut reader = cluster.client(1, Workload::ListAppend).await;
+    let writing = tokio::spawn(async move {
+        for n in 0..100 {
+            let both = json!([["append", 1, n], ["append", 2, n]]);
+            writer.invoke(&Op::new("txn", both)).await.unwrap();
+        }
+    });
+    let mut torn = 0;
+    while !writing.is_finished() {
+        let read = Op::new("txn", json!([["r", 2, null], ["r", 1, null]]));
+        let read = reader.invoke(&read).await.unwrap();
+        torn += usize::from(read[0][2] != read[1][2]);
+    }
+    writing.await.unwrap();
+    torn
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torn_transactions() {
+    assert!(half_seen(Some(Bug::TornTransactions)).await > 0);
+    assert_eq!(half_seen(None).await, 0);
+}
+
+/// How often two clients that raced for the same compare-and-set both won.
+async fn both_won(bug: Option<Bug>) -> usize {
+    let cluster = Cluster::start(3, bug).await;
+    let mut left = cluster.client(1, Workload::Register).await;
+    let mut right = cluster.client(2, Workload::Register).await;
+    let mut count = 0;
+    for key in 0..60 {
+        let cas = |new: &str| Op::new("cas", json!([key, [null, new]]));
+        let (left_op, right_op) = (cas("left"), cas("right"));
+        let (left, right) = tokio::join!(left.invoke(&left_op), right.invoke(&right_op));
+        count += usize::from(left.is_ok() && right.is_ok());
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_cas() {
+    assert!(both_won(Some(Bug::LostCas)).await > 0);
+    assert_eq!(both_won(None).await, 0);
+}
+
+/// How often an element is in the list after one append of it, with the majority cut off from
+/// the leader for a moment that is too short to replace it.
+async fn copies(bug: Option<Bug>) -> usize {
+    let cluster = Cluster::start(3, bug).await;
+    // A machine busy with other things may elect another leader all the same; then once more.
+    for attempt in 1.. {
+        let (leader, _) = cluster.leader_and_followers().await;
+        let key = json!(attempt);
+        cluster.isolate(&[leader]);
+        let mut client = cluster.client(leader, Workload::ListAppend).await;
+        let append = Op::new("txn", json!([["append", key, "once"]]));
+        let writing = tokio::spawn(async move { client.invoke(&append).await });
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        cluster.mend();
+        if writing.await.unwrap().is_ok() {
+            let read = json!([["r", key, null]]);
+            let read = cluster.must(leader, Workload::ListAppend, "txn", read).await;
+            return read[0][2].as_array().unwrap().len();
+        }
+        assert!(attempt < 20, "no append succeeded in {attempt} attempts");
+    }
+    unreachable!("the attempts are counted")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retry_duplicates() {
+    assert!(copies(Some(Bug::RetryDuplicates)).await > 1);
+    assert_eq!(copies(None).await, 1);
+}
+
+/// Whether both sides of a partition accept writes and read them back.
+async fn two_leaders(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, followers) = cluster.leader_and_followers().await;
+    cluster.isolate(&[leader]);
+    let other = cluster.leader(&followers).await;
+    cluster.must(other, Workload::Register, "write", json!([1, "majority"])).await;
+    // Long enough for the old leader to notice the silence, after which the correct one refuses.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let write = cluster.ask(leader, Workload::Register, "write", json!([1, "minority"])).await;
+    let read = cluster.ask(leader, Workload::Register, "read", json!([1, null])).await;
+    let both = write.is_ok() && read == Ok(json!([1, "minority"]));
+    cluster.mend();
+    until(async || {
+        let read = cluster.ask(leader, Workload::Register, "read", json!([1, null])).await;
+        read == Ok(json!([1, "majority"]))
+    })
+    .await;
+    both
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn split_brain() {
+    assert!(two_leaders(Some(Bug::SplitBrain)).await);
+    assert!(!two_leaders(None).await);
+}
