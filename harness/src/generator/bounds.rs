@@ -76,7 +76,7 @@ impl Generator for ProcessLimit {
         if let Next::Emit { process, .. } = &next
             && !self.seen.contains(process)
         {
-            self.seen.extend(context.all.iter().map(|worker| context.process(worker)));
+            self.seen.extend(context.all.usable().iter().map(|worker| context.process(worker)));
             if self.seen.len() > self.limit {
                 return Next::Done;
             }

@@ -121,7 +121,7 @@ where
 {
     fn divide(&mut self, context: &Context) {
         let workers: Vec<Worker> = context.all.usable().iter().collect();
-        let count = if self.threads == 0 { 1 } else { (workers.len() / self.threads).max(1) };
+        let count = workers.len().checked_div(self.threads).unwrap_or(1).max(1);
         for group in 0..count {
             let range = group * workers.len() / count..(group + 1) * workers.len() / count;
             let workers = workers[range].iter().copied().collect();

@@ -5,7 +5,7 @@ use super::{BoxGenerator, Context, Generator, Next};
 use perjury_checkers::{Event, Process};
 use rand_chacha::ChaCha8Rng;
 
-/// How far behind its times a generator may be and still catch up, in nanoseconds. It makes up
+/// How late an operation may be and still not delay those after it, in nanoseconds. It makes up
 /// for the scheduler's timer, which has ticks of a millisecond, and not for a database that
 /// stood still: a burst of everything that was missed would be a load that nobody asked for.
 const CATCH_UP: u64 = 5_000_000;
@@ -45,7 +45,7 @@ impl Generator for Pace {
     }
 
     fn took(&mut self, context: &Context, at: u64, process: Process) {
-        let base = self.due.map_or(at, |due| due.max(at.saturating_sub(CATCH_UP)));
+        let base = self.due.filter(|due| at.saturating_sub(*due) <= CATCH_UP).unwrap_or(at);
         self.due = Some(base.saturating_add(self.interval.draw()));
         self.generator.took(context, at, process);
     }

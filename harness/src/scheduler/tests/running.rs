@@ -51,14 +51,15 @@ async fn stop_asks_nothing_more_and_gives_open_calls_a_short_time() {
     );
     let stop = rig.stop.clone();
     let progress = Arc::clone(&rig.scheduler.config.progress);
-    tokio::spawn(async move {
+    let watcher = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(progress.open(), 2);
-        assert!(progress.ok() > 3);
         stop.request();
+        (progress.open(), progress.ok())
     });
     let start = Instant::now();
     let (summary, events, _) = rig.run(generator).await;
+    let (open, ok) = watcher.await.unwrap();
+    assert!(open >= 2 && ok > 3, "{open} open, {ok} ok");
     assert!(summary.stopped);
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     assert_eq!((summary.operations.info, summary.nemesis_failures), (1, 1));
