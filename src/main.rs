@@ -5,5 +5,11 @@ use perjury_harness::{Registry, cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main(&Registry::default())
+    let registry = Registry::default()
+        .database(perjury_demo::database())
+        .database(perjury_etcd::database())
+        .internal("demo-server", perjury_demo::server::main);
+    let registry = perjury_workloads::register(registry);
+    let registry = perjury_nemesis::register(registry);
+    cli::main(&registry)
 }

@@ -6,6 +6,11 @@
 pub mod budget;
 pub mod finding;
 pub mod history;
+pub mod linear;
+#[cfg(test)]
+mod testing;
+mod words;
+pub mod workload;
 
 pub use budget::Budget;
 pub use finding::{Anomaly, Edge, Finding, Step, Verdict};

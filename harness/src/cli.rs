@@ -1,15 +1,72 @@
-//! The command line.
+//! The command line: reads the arguments, runs the command, returns the exit code.
 
-use crate::Registry;
+pub mod args;
+mod display;
+mod doctor;
+mod list;
+mod log;
+pub mod output;
+mod plan;
+mod stored;
+mod test;
+
+use crate::exit::{self, Stop};
+use crate::registry::InternalCommand;
+use crate::{Registry, local};
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// Runs `perjury` with what is registered.
+/// Runs `perjury` with what is registered. A panic ends with the code that means "our bug".
 pub fn main(registry: &Registry) -> ExitCode {
+    catch_unwind(AssertUnwindSafe(|| dispatch(registry))).unwrap_or_else(|_| {
+        output::complain("This is a bug in Perjury: please report it with the message above.");
+        ExitCode::from(exit::BUG)
+    })
+}
+
+fn dispatch(registry: &Registry) -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if let Some(first) = arguments.next()
-        && let Some((_, command)) = registry.internal.iter().find(|(name, _)| *name == first)
-    {
+    let first = arguments.next().unwrap_or_default();
+    if let Some(command) = internal(registry, &first) {
         return command(arguments.collect());
     }
-    ExitCode::from(254)
+    match Cli::try_parse() {
+        Ok(cli) => run(registry, &cli).unwrap_or_else(|stop| {
+            output::complain(&format!("perjury: {stop}"));
+            stop.code()
+        }),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::VALID })
+        }
+    }
+}
+
+/// Commands that have arguments of their own: for nodes, for the lab.
+fn internal(registry: &Registry, name: &str) -> Option<InternalCommand> {
+    match name {
+        local::COMMAND => Some(local::command_main),
+        local::NODE => Some(local::node_main),
+        local::PROBE => Some(local::probe_main),
+        _ => registry.internal.iter().find(|(known, _)| *known == name).map(|(_, run)| *run),
+    }
+}
+
+fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
+    match &cli.command {
+        Command::Test(args) => return test::test(args, registry, cli.verbose),
+        Command::Analyze(args) => return stored::analyze(args, registry),
+        Command::Check(args) => return stored::check(args),
+        Command::History { run } => stored::history(run)?,
+        Command::Doctor(args) => return doctor::doctor(args),
+        Command::Databases(args) => list::databases(registry, args)?,
+        Command::Workloads(args) => list::workloads(registry, args)?,
+        Command::Faults(args) => list::faults(registry, args)?,
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "perjury", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

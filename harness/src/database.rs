@@ -1,8 +1,16 @@
 //! Databases under test: how they are installed, run and spoken to.
 
+mod definition;
+mod diagnostic;
 mod lifecycle;
+mod paths;
+mod readiness;
+mod template;
 
-pub use lifecycle::{Lifecycle, PROCESS};
+pub use definition::{Definition, FileDefinition, OptionDefinition, Probe, Ready, Start, When};
+pub use diagnostic::{TomlError, nearest};
+pub use lifecycle::{INSTALL_LIMIT, Lifecycle, PROCESS};
+pub use template::{NodeFacts, Scope, Template};
 
 use crate::client::SharedConnect;
 use crate::{BoxFuture, Node, Options};

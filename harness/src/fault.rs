@@ -39,10 +39,20 @@ pub trait Fault: Send + Sync {
     /// The operations that it understands, beginning with those that break: `["kill", "start"]`.
     fn functions(&self) -> &'static [&'static str];
 
+    /// Whether a run that names no faults has this one.
+    fn by_default(&self) -> bool {
+        true
+    }
+
     /// Why this cluster cannot have this fault; asked before the run starts.
     fn refuse(&self, context: &FaultContext) -> Option<String> {
         let _ = context;
         None
+    }
+
+    /// Like [`Fault::refuse`], by asking the nodes: once their agents run, before the run starts.
+    fn refuse_on_nodes<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move { self.refuse(context) })
     }
 
     /// Breaking and mending in turn, endless. Which nodes are hit depends on `seed` alone.

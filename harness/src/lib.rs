@@ -4,28 +4,38 @@
 //! with a [`Registry`], in `src/main.rs` or in a third party's own `main`.
 
 pub mod agent;
+pub mod analysis;
 pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod control;
 pub mod database;
+pub mod exit;
 pub mod fault;
 pub mod generator;
+pub mod local;
 pub mod op;
 pub mod options;
+pub mod plan;
 pub mod registry;
+pub mod report;
 pub mod rng;
+pub mod run;
+pub mod scheduler;
+pub mod span;
+pub mod store;
 pub mod workload;
 
 pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
 pub use cluster::{Cluster, Fabric, Node};
 pub use database::Database;
 pub use fault::{Applied, Fault, FaultContext};
-pub use generator::{BoxGenerator, Generator};
+pub use generator::{BoxGenerator, Generator, GeneratorExt};
 pub use op::Op;
 pub use options::Options;
 pub use registry::Registry;
 pub use rng::Seed;
+pub use store::{RunDir, Store, StoreError};
 pub use workload::Workload;
 
 /// A boxed future that may move between threads.

@@ -1,5 +1,6 @@
 //! The registry: which databases, workloads and faults this binary has.
 
+use crate::exit::Usage;
 use crate::{Database, Fault, Workload};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,4 +41,49 @@ impl Registry {
         self.internal.push((name, command));
         self
     }
+
+    /// The database called `name`, or an error that lists those there are.
+    pub fn find_database(&self, name: &str) -> Result<&Arc<dyn Database>, Usage> {
+        let all = || self.databases.iter().map(|database| database.name());
+        self.databases
+            .iter()
+            .find(|database| database.name() == name)
+            .ok_or_else(|| unknown("DATABASE", "database", name, all()))
+    }
+
+    /// The workload called `name`, or an error that lists those there are.
+    pub fn find_workload(&self, name: &str) -> Result<&Arc<dyn Workload>, Usage> {
+        let all = || self.workloads.iter().map(|workload| workload.name());
+        self.workloads
+            .iter()
+            .find(|workload| workload.name() == name)
+            .ok_or_else(|| unknown("--workload", "workload", name, all()))
+    }
+
+    /// The fault called `name`, or an error that lists those there are.
+    pub fn find_fault(&self, name: &str) -> Result<&Arc<dyn Fault>, Usage> {
+        let all = || self.faults.iter().map(|fault| fault.name());
+        self.faults
+            .iter()
+            .find(|fault| fault.name() == name)
+            .ok_or_else(|| unknown("--nemesis", "fault", name, all()))
+    }
+}
+
+/// "no such thing", with the nearest name and all names.
+pub fn unknown<'a>(
+    flag: &str,
+    what: &str,
+    name: &str,
+    all: impl Iterator<Item = &'a str>,
+) -> Usage {
+    let all: Vec<&str> = all.collect();
+    let nearest = all
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, name), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 2 + name.len() / 4)
+        .map(|(_, candidate)| format!(" Did you mean `{candidate}`?"))
+        .unwrap_or_default();
+    Usage(format!("{flag}: there is no {what} `{name}`.{nearest} There are: {}.", all.join(", ")))
 }

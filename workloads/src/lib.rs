@@ -1,1 +1,31 @@
 //! What clients ask: vocabulary, generator and checkers of each workload.
+//!
+//! A workload knows no database: it names operations, and a database's client carries them out.
+//! Every sequence of operations is a function of the seed alone; see [`Keys`](keys::Keys) for how
+//! histories are kept short enough, key by key, to be checked completely.
+
+mod keys;
+mod list_append;
+mod register;
+mod set;
+mod sweep;
+#[cfg(test)]
+mod testing;
+
+pub use list_append::ListAppend;
+pub use register::Register;
+pub use set::Set;
+
+use perjury_harness::{Registry, Workload};
+use std::sync::Arc;
+
+/// All workloads, by name.
+pub fn all() -> Vec<Arc<dyn Workload>> {
+    vec![Arc::new(ListAppend), Arc::new(Register), Arc::new(Set)]
+}
+
+/// Registers all workloads.
+pub fn register(mut registry: Registry) -> Registry {
+    registry.workloads.extend(all());
+    registry
+}

@@ -1,5 +1,6 @@
 //! Pairing: calls with their answers.
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::{Event, History, Kind, Name, Process};
@@ -27,26 +28,69 @@ pub struct Operation {
     pub outcome: Outcome,
     /// Nanoseconds since the run began.
     pub called: u64,
-    /// When the answer came; `None` while unknown, for an unknown call never ends.
+    /// When the answer came, in nanoseconds since the run began; `None` while unknown, for an
+    /// unknown call never ends.
     pub returned: Option<u64>,
-    /// Index of the completion event, if there is one.
+    /// Index of the completion event, if there is one (also of an `info`).
     pub completion: Option<u64>,
     pub node: Option<Name>,
 }
 
+impl Operation {
+    /// The answer, when it happened.
+    pub fn output(&self) -> Option<&Value> {
+        match &self.outcome {
+            Outcome::Ok(value) => Some(value),
+            Outcome::Failed | Outcome::Unknown => None,
+        }
+    }
+
+    /// Whether it certainly happened.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok(_))
+    }
+
+    /// Whether it certainly did not happen.
+    pub fn is_failed(&self) -> bool {
+        self.outcome == Outcome::Failed
+    }
+
+    /// Whether nobody knows if it happened.
+    pub fn is_unknown(&self) -> bool {
+        self.outcome == Outcome::Unknown
+    }
+
+    /// The position in the history by which its effect was in place or certainly absent: the
+    /// index of its completion, and never (`u64::MAX`) for an unknown call. Two operations are
+    /// ordered in real time when one's end is less than the other's `index`.
+    pub fn end(&self) -> u64 {
+        match self.outcome {
+            Outcome::Unknown => u64::MAX,
+            Outcome::Ok(_) | Outcome::Failed => self.completion.unwrap_or(u64::MAX),
+        }
+    }
+}
+
 impl History {
     /// Client calls with their answers, ordered by invocation.
+    ///
+    /// A completion without a call (only a lenient history has those) is an operation of its
+    /// own that began and ended at once. Linear in the number of events.
     pub fn operations(&self) -> Vec<Operation> {
         let mut operations: Vec<Operation> = Vec::with_capacity(self.events.len() / 2);
-        let mut open: std::collections::HashMap<u32, usize> = std::collections::HashMap::new();
+        let mut open: FxHashMap<u32, usize> = FxHashMap::default();
         for event in &self.events {
             let Process::Client(process) = event.process else { continue };
             if event.kind == Kind::Invoke {
                 open.insert(process, operations.len());
                 operations.push(called(event, process));
-            } else if let Some(position) = open.remove(&process) {
-                complete(&mut operations[position], event);
+                continue;
             }
+            let position = open.remove(&process).unwrap_or_else(|| {
+                operations.push(called(event, process));
+                operations.len() - 1
+            });
+            complete(&mut operations[position], event);
         }
         operations
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 /// A command for a node. Arguments are quoted once, centrally; nobody builds shell strings.
 #[derive(Clone, Debug)]
 pub struct Command {
+    /// Program and arguments. The program is looked up in `PATH`, with the `sbin` directories added.
     pub argv: Vec<String>,
     pub env: BTreeMap<String, String>,
+    /// Working directory; the login directory when absent.
     pub dir: Option<String>,
     pub stdin: Vec<u8>,
     /// Through `sudo -n` when the login user is not root.
@@ -48,6 +50,39 @@ impl Command {
         self.timeout = timeout;
         self
     }
+
+    /// With one more environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// In this directory.
+    pub fn dir(mut self, dir: impl Into<String>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// With these bytes as its standard input, which then ends.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Keeping this many bytes of each output stream.
+    pub fn output_cap(mut self, bytes: usize) -> Self {
+        self.output_cap = bytes;
+        self
+    }
+
+    /// Program and arguments for a message, not longer than a line.
+    pub fn brief(&self) -> String {
+        let mut text = self.argv.join(" ").replace(['\n', '\r'], " ");
+        if text.chars().count() > 80 {
+            text = text.chars().take(79).chain(['…']).collect();
+        }
+        text
+    }
 }
 
 /// How a remote command ended.
@@ -58,6 +93,16 @@ pub enum Exit {
     Signal(String),
     /// The connection went before an answer came: what it did is unknown. Never success.
     Lost,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(name) => write!(f, "killed by SIG{name}"),
+            Self::Lost => f.write_str("connection lost, outcome unknown"),
+        }
+    }
 }
 
 /// What a remote command left.
@@ -74,6 +119,11 @@ impl Output {
     /// Exit code 0.
     pub fn success(&self) -> bool {
         self.exit == Exit::Code(0)
+    }
+
+    /// Standard error as text, without the last line break.
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
     }
 
     /// Standard output as text, without the last line break.

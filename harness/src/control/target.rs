@@ -10,7 +10,7 @@ pub struct SshTarget {
     pub host: String,
     pub port: u16,
     pub user: String,
-    /// Private key files, tried in order.
+    /// Private key files, tried in order; those that do not exist are skipped.
     pub identity_files: Vec<PathBuf>,
     /// A private key in OpenSSH's format, held in memory only.
     pub identity: Option<String>,
@@ -19,7 +19,8 @@ pub struct SshTarget {
     pub host_keys: HostKeys,
     /// Reached through this host.
     pub jump: Option<Box<SshTarget>>,
-    /// Or through this command's standard input and output.
+    /// Or through this command's standard input and output (`%h`, `%p`, `%r`, `%n` and `%%` are
+    /// replaced).
     pub proxy_command: Option<String>,
 }
 
@@ -34,6 +35,19 @@ pub enum HostKeys {
     AcceptNew(PathBuf),
     /// Any. For throwaway machines only.
     Insecure,
+}
+
+impl SshTarget {
+    /// Host and port as they are written in messages and in known hosts files.
+    pub fn address(&self) -> String {
+        if self.port == 22 {
+            self.host.clone()
+        } else if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
 }
 
 impl std::fmt::Debug for SshTarget {

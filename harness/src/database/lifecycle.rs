@@ -1,17 +1,490 @@
 //! The database's life on a node: installed, wiped, started, ready, stopped.
 
-use crate::agent::protocol::ProcessState;
-use crate::{Cluster, Node};
+mod logs;
+mod ports;
+
+use super::definition::{Definition, Probe};
+use super::diagnostic::nearest;
+use super::readiness::{self, Question};
+use super::template::{NodeFacts, Scope, Template};
+use crate::agent::AgentError;
+use crate::agent::protocol::{self, ProcessName, ProcessState, RunState, StartProcess};
+use crate::control::{Command, Exit, Output};
+use crate::{Cluster, Node, Options};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The name under which the agent knows the database's process.
 pub const PROCESS: &str = "db";
 
+/// Packages may have to be downloaded over a slow line.
+pub const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// A stop takes five seconds before the agent kills.
+const AGENT_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// Removing gigabytes of data takes its time.
+const WIPE_LIMIT: Duration = Duration::from_secs(120);
+/// Past the command's own limit, which the session enforces and verifies.
+const GRACE: Duration = Duration::from_secs(15);
+const ASK_LIMIT: Duration = Duration::from_secs(2);
+const ASK_COMMAND_LIMIT: Duration = Duration::from_secs(10);
+const ASK_PAUSE: Duration = Duration::from_millis(100);
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Runs one database as its `database.toml` says, with one set of options.
-pub struct Lifecycle {}
+///
+/// Every method has a time limit of its own, and every error is a sentence that names the node.
+pub struct Lifecycle {
+    definition: Definition,
+    /// Those that are set or have a default.
+    options: BTreeMap<String, String>,
+    perjury: String,
+    layered: bool,
+}
 
 impl Lifecycle {
-    /// Starts the database on `node`, or finds it running already.
-    pub async fn start(&self, _cluster: &Cluster, _node: &Node) -> Result<ProcessState, String> {
-        unimplemented!()
+    /// `perjury` is the path of the perjury binary on the nodes. Errors name the option that is
+    /// wrong or missing.
+    pub fn new(definition: Definition, options: &Options, perjury: String) -> Result<Self, String> {
+        let mut values = BTreeMap::new();
+        for (name, option) in &definition.options {
+            let Some(value) = options.get(name).or(option.default.as_deref()) else { continue };
+            if !option.values.is_empty() && !option.values.iter().any(|allowed| allowed == value) {
+                let hint = nearest(value, option.values.iter().map(String::as_str))
+                    .map(|near| format!("; did you mean `{near}`?"))
+                    .unwrap_or_default();
+                return Err(format!(
+                    "{} has no {name} `{value}`: it is one of {}{hint}",
+                    definition.name,
+                    option.values.join(", ")
+                ));
+            }
+            values.insert(name.clone(), value.to_owned());
+        }
+        let lifecycle = Self { definition, options: values, perjury, layered: false };
+        lifecycle.missing_option().map_or(Ok(lifecycle), Err)
+    }
+
+    /// Says that nodes see the machine's own programs beneath a layer of their own (local
+    /// clusters): nothing is installed there, it is only looked for.
+    pub fn layered(mut self, layered: bool) -> Self {
+        self.layered = layered;
+        self
+    }
+
+    /// What the `database.toml` says.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Installs the packages where the program is absent. The error says what to do.
+    pub async fn install(&self, cluster: &Cluster, node: &Node) -> Result<(), String> {
+        let Some(program) = &self.definition.program else { return Ok(()) };
+        let program = self.render(program, &facts(cluster), node.index)?;
+        if has_program(node, &program).await? {
+            return Ok(());
+        }
+        let packages = self.definition.packages.join(" ");
+        if self.layered || packages.is_empty() {
+            let name = &self.definition.name;
+            let how = match (self.layered, packages.is_empty()) {
+                (true, false) => format!("install it on this machine: apt-get install {packages}"),
+                (true, true) => "install it on this machine".to_owned(),
+                (false, _) => format!("install it on {} and have it on PATH", node.name),
+            };
+            return Err(format!("{}: {name} needs the program `{program}`: {how}", node.name));
+        }
+        self.install_packages(node).await?;
+        if has_program(node, &program).await? {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: `{program}` is not on PATH even after apt-get install {packages}: \
+             is `install.program` of its database.toml right?",
+            node.name
+        ))
+    }
+
+    async fn install_packages(&self, node: &Node) -> Result<(), String> {
+        let mut argv: Vec<String> =
+            ["/bin/sh", "-c", INSTALL_SCRIPT, "sh"].map(str::to_owned).into();
+        argv.extend(self.definition.packages.iter().cloned());
+        let command = Command::new(argv).as_root().timeout(INSTALL_LIMIT);
+        let output = run(node, &command).await?;
+        if output.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: apt-get install {} {}",
+            node.name,
+            self.definition.packages.join(" "),
+            ended(&output)
+        ))
+    }
+
+    /// Whether all ports are free; the error names the port and, when it can be found, its
+    /// holder. Asked after [`Lifecycle::wipe`], when the database itself cannot be the holder.
+    pub async fn check_ports(&self, node: &Node) -> Result<(), String> {
+        ports::check(node, &self.definition).await
+    }
+
+    /// Stops what an earlier run left, and empties data directories and logs.
+    pub async fn wipe(&self, cluster: &Cluster, node: &Node) -> Result<(), String> {
+        let _ = cluster;
+        self.stop(node).await?;
+        for (tool, paths) in [("-rf", &self.definition.data), ("-f", &self.definition.logs)] {
+            if paths.is_empty() {
+                continue;
+            }
+            let argv = ["rm", tool, "--"].map(str::to_owned).into_iter();
+            self.must(node, argv.chain(paths.iter().cloned()), WIPE_LIMIT).await?;
+        }
+        self.make_directories(node).await
+    }
+
+    async fn make_directories(&self, node: &Node) -> Result<(), String> {
+        let mut parents: Vec<String> = self.definition.logs.iter().map(|log| parent(log)).collect();
+        parents.extend(self.definition.files.iter().map(|file| parent(&file.path)));
+        parents.sort();
+        parents.dedup();
+        if !parents.is_empty() {
+            let argv = ["mkdir", "-p", "--"].map(str::to_owned).into_iter();
+            self.must(node, argv.chain(parents), COMMAND_LIMIT).await?;
+        }
+        let data = &self.definition.data;
+        if data.is_empty() {
+            return Ok(());
+        }
+        let argv = ["mkdir", "-p", "-m", "0700", "--"].map(str::to_owned).into_iter();
+        self.must(node, argv.chain(data.iter().cloned()), COMMAND_LIMIT).await?;
+        let Some(user) = &self.definition.start.user else { return Ok(()) };
+        let argv = ["chown", user, "--"].map(str::to_owned).into_iter();
+        self.must(node, argv.chain(data.iter().cloned()), COMMAND_LIMIT).await
+    }
+
+    /// Starts the database on `node`, or finds it running already. Data stays as it is.
+    pub async fn start(&self, cluster: &Cluster, node: &Node) -> Result<ProcessState, String> {
+        if let Some(state) = self.status(node).await?
+            && state.state != RunState::Gone
+        {
+            return Ok(state);
+        }
+        let facts = facts(cluster);
+        for file in &self.definition.files {
+            let text = self.render(&file.text, &facts, node.index)?;
+            node.session.upload_bytes(text.as_bytes(), &file.path, file.mode).await.map_err(
+                |error| format!("{}: {} was not written: {error}", node.name, file.path),
+            )?;
+        }
+        let request = self.start_request(&facts, node.index)?;
+        let with = serde_json::to_value(request).map_err(|error| error.to_string())?;
+        let answer = node.agent.call(protocol::PROCESS_START, with, AGENT_LIMIT).await;
+        self.state(node, answer.map_err(|error| error.to_string())?)
+    }
+
+    /// The agent's request that starts node `here`.
+    fn start_request(&self, facts: &[NodeFacts], here: usize) -> Result<StartProcess, String> {
+        let start = &self.definition.start;
+        let mut argv = self.render_all(&start.command, facts, here)?;
+        for when in self.active_conditions() {
+            argv.extend(self.render_all(&when.arguments, facts, here)?);
+        }
+        let mut env = BTreeMap::new();
+        for (name, value) in &start.env {
+            env.insert(name.clone(), self.render(value, facts, here)?);
+        }
+        Ok(StartProcess {
+            name: PROCESS.to_owned(),
+            argv,
+            env,
+            dir: start.directory.clone(),
+            log: self.definition.logs[0].clone(),
+            user: start.user.clone(),
+        })
+    }
+
+    fn active_conditions(&self) -> impl Iterator<Item = &super::definition::When> {
+        self.definition.start.when.iter().filter(|when| {
+            self.options
+                .get(&when.option)
+                .is_some_and(|value| when.is.as_ref().is_none_or(|is| is == value))
+        })
+    }
+
+    /// Waits until the database on `node` answers as `[ready]` wants it, until `deadline` or
+    /// that section's own time limit, whichever comes first. The error tells the last answer,
+    /// whether the process still runs, and the end of its log.
+    pub async fn await_ready(
+        &self,
+        cluster: &Cluster,
+        node: &Node,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        let began = Instant::now();
+        let deadline = deadline.min(began + self.definition.ready.timeout);
+        let facts = facts(cluster);
+        let mut last = "nothing was asked yet".to_owned();
+        let mut next_status = began + STATUS_INTERVAL;
+        while Instant::now() < deadline {
+            match self.ask(&facts, node).await? {
+                Ok(()) => return Ok(()),
+                Err(answer) => last = answer,
+            }
+            if Instant::now() >= next_status {
+                next_status = Instant::now() + STATUS_INTERVAL;
+                if let Ok(Some(state)) = self.status(node).await
+                    && state.state == RunState::Gone
+                {
+                    let what = format!("ended before it was ready ({})", state.observed);
+                    return Err(self.not_ready(node, &what, &last).await);
+                }
+            }
+            sleep_until(deadline.min(Instant::now() + ASK_PAUSE)).await;
+        }
+        let waited = began.elapsed().as_secs_f64();
+        let process = match self.status(node).await {
+            Ok(Some(state)) => state.observed,
+            Ok(None) => "its process was never started".to_owned(),
+            Err(error) => error,
+        };
+        let what = format!("is not ready after {waited:.0} s ({process})");
+        Err(self.not_ready(node, &what, &last).await)
+    }
+
+    /// Asks once. The outer error is one that asking again will not mend.
+    async fn ask(&self, facts: &[NodeFacts], node: &Node) -> Result<Result<(), String>, String> {
+        let here = node.index;
+        match &self.definition.ready.probe {
+            Probe::Http { url, contains } => {
+                let url = self.render(url, facts, here)?;
+                let contains = contains.as_ref().map(|text| self.render(text, facts, here));
+                let contains = contains.transpose()?;
+                Ok(readiness::ask(&Question::Http { url, contains }, ASK_LIMIT).await)
+            }
+            Probe::Tcp(address) => {
+                let address = self.render(address, facts, here)?;
+                Ok(readiness::ask(&Question::Tcp(address), ASK_LIMIT).await)
+            }
+            Probe::Command(command) => {
+                let argv = self.render_all(command, facts, here)?;
+                let shown = argv.join(" ");
+                let command = Command::new(argv).timeout(ASK_COMMAND_LIMIT);
+                let output = match run(node, &command).await {
+                    Ok(output) => output,
+                    Err(error) => return Ok(Err(error)),
+                };
+                if output.success() {
+                    return Ok(Ok(()));
+                }
+                Ok(Err(format!("`{shown}` {}", ended(&output))))
+            }
+        }
+    }
+
+    async fn not_ready(&self, node: &Node, what: &str, last: &str) -> String {
+        let name = &self.definition.name;
+        let mut text = format!("{}: {name} {what}; the last answer was: {last}", node.name);
+        if let Some(excerpt) = logs::excerpt(node, &self.definition.logs[0]).await {
+            text.push_str(&format!("\nthe end of {}:\n{excerpt}", self.definition.logs[0]));
+        }
+        text
+    }
+
+    /// Stops the database; `None` when the agent has never started it.
+    pub async fn stop(&self, node: &Node) -> Result<Option<ProcessState>, String> {
+        self.about_process(node, protocol::PROCESS_STOP).await
+    }
+
+    /// What its process does; `None` when the agent has never started it.
+    pub async fn status(&self, node: &Node) -> Result<Option<ProcessState>, String> {
+        self.about_process(node, protocol::PROCESS_STATUS).await
+    }
+
+    async fn about_process(&self, node: &Node, verb: &str) -> Result<Option<ProcessState>, String> {
+        let name = ProcessName { name: PROCESS.to_owned() };
+        let with = serde_json::to_value(name).map_err(|error| error.to_string())?;
+        match node.agent.call(verb, with, AGENT_LIMIT).await {
+            Ok(answer) => self.state(node, answer).map(Some),
+            // The agent knows no process of this name.
+            Err(AgentError::Refused { .. }) if verb == protocol::PROCESS_STATUS => Ok(None),
+            Err(AgentError::Refused { message, .. }) => match self.has_process(node).await? {
+                false => Ok(None),
+                true => Err(format!("{}: `{verb}` was refused: {message}", node.name)),
+            },
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn has_process(&self, node: &Node) -> Result<bool, String> {
+        let name = ProcessName { name: PROCESS.to_owned() };
+        let with = serde_json::to_value(name).map_err(|error| error.to_string())?;
+        match node.agent.call(protocol::PROCESS_STATUS, with, AGENT_LIMIT).await {
+            Ok(answer) => Ok(self.state(node, answer)?.state != RunState::Gone),
+            Err(AgentError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn state(&self, node: &Node, answer: Value) -> Result<ProcessState, String> {
+        serde_json::from_value(answer).map_err(|error| {
+            format!("{}: the agent's answer about the process is not one: {error}", node.name)
+        })
+    }
+
+    /// Log files on the nodes; the first is what the process prints.
+    pub fn logs(&self) -> &[String] {
+        &self.definition.logs
+    }
+
+    /// The last lines of the first log, when there are any.
+    pub async fn log_excerpt(&self, node: &Node) -> Option<String> {
+        logs::excerpt(node, &self.definition.logs[0]).await
+    }
+
+    /// Fetches each log's last `cap` bytes into the existing directory `into`. Returns the files
+    /// that came, and a sentence for each that did not.
+    pub async fn fetch_logs(
+        &self,
+        node: &Node,
+        into: &std::path::Path,
+        cap: u64,
+    ) -> (Vec<std::path::PathBuf>, Vec<String>) {
+        logs::fetch(node, &self.definition.logs, into, cap).await
+    }
+
+    async fn must(
+        &self,
+        node: &Node,
+        argv: impl IntoIterator<Item = String>,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let command = Command::new(argv).as_root().timeout(limit);
+        let output = run(node, &command).await?;
+        if output.success() {
+            return Ok(());
+        }
+        Err(format!("{}: `{}` {}", node.name, command.argv.join(" "), ended(&output)))
+    }
+
+    fn scope<'a>(&'a self, nodes: &'a [NodeFacts], here: usize) -> Scope<'a> {
+        Scope {
+            nodes,
+            here,
+            perjury: &self.perjury,
+            ports: &self.definition.ports,
+            options: &self.options,
+        }
+    }
+
+    fn render(
+        &self,
+        template: &Template,
+        nodes: &[NodeFacts],
+        here: usize,
+    ) -> Result<String, String> {
+        template.render(&self.scope(nodes, here))
+    }
+
+    fn render_all(
+        &self,
+        templates: &[Template],
+        nodes: &[NodeFacts],
+        here: usize,
+    ) -> Result<Vec<String>, String> {
+        templates.iter().map(|template| self.render(template, nodes, here)).collect()
+    }
+
+    /// A complaint about an option that some template in use needs and that has no value.
+    fn missing_option(&self) -> Option<String> {
+        let definition = &self.definition;
+        let mut templates: Vec<&Template> = definition.program.iter().collect();
+        templates.extend(&definition.start.command);
+        templates.extend(definition.start.env.values());
+        templates.extend(definition.files.iter().map(|file| &file.text));
+        templates.extend(self.active_conditions().flat_map(|when| &when.arguments));
+        match &definition.ready.probe {
+            Probe::Http { url, contains } => templates.extend([url].into_iter().chain(contains)),
+            Probe::Tcp(address) => templates.push(address),
+            Probe::Command(command) => templates.extend(command),
+        }
+        let missing = templates
+            .into_iter()
+            .flat_map(Template::options)
+            .find(|name| !self.options.contains_key(*name))?;
+        let about = &definition.options[missing].about;
+        Some(format!(
+            "{} needs option `{missing}` ({about}): give --set {missing}=VALUE",
+            definition.name
+        ))
     }
 }
+
+/// Installs with services held back: a database that its package starts would take the ports.
+const INSTALL_SCRIPT: &str = r#"
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 143' TERM INT HUP
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" || exit 1
+fi
+install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -- "$@"
+}
+install "$@" || { apt-get update -q && install "$@"; }
+"#;
+
+fn facts(cluster: &Cluster) -> Vec<NodeFacts> {
+    cluster
+        .nodes
+        .iter()
+        .map(|node| NodeFacts { name: node.name.to_string(), address: node.address })
+        .collect()
+}
+
+/// The directory above; paths here have two components at least.
+fn parent(path: &str) -> String {
+    path.trim_end_matches('/').rsplit_once('/').map_or("/", |(above, _)| above).to_owned()
+}
+
+async fn has_program(node: &Node, program: &str) -> Result<bool, String> {
+    // As root, who has /usr/sbin on PATH and for whom the agent will look it up.
+    let argv = ["/bin/sh", "-c", "command -v -- \"$1\"", "sh", program];
+    let command = Command::new(argv).as_root().timeout(COMMAND_LIMIT);
+    let output = run(node, &command).await?;
+    match output.exit {
+        Exit::Code(0) => Ok(true),
+        Exit::Code(1 | 127) => Ok(false),
+        _ => Err(format!("{}: looking for `{program}` {}", node.name, ended(&output))),
+    }
+}
+
+async fn run(node: &Node, command: &Command) -> Result<Output, String> {
+    match timeout(command.timeout + GRACE, node.session.exec(command)).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "{}: `{}` gave no answer within {} s",
+            node.name,
+            command.argv.first().map(String::as_str).unwrap_or_default(),
+            (command.timeout + GRACE).as_secs()
+        )),
+    }
+}
+
+/// How a command ended, as the end of a sentence, with the last lines of what it said.
+fn ended(output: &Output) -> String {
+    let how = match &output.exit {
+        Exit::Code(code) => format!("ended with code {code}"),
+        Exit::Signal(signal) => format!("was ended by SIG{signal}"),
+        Exit::Lost => "was cut off: whether it was done is unknown".to_owned(),
+    };
+    let stream = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+    let said = logs::last_lines(&String::from_utf8_lossy(stream), 5);
+    if said.is_empty() { how } else { format!("{how}: {said}") }
+}
+
+#[cfg(test)]
+mod tests;

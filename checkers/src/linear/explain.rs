@@ -1,0 +1,233 @@
+//! Explanation: a violation in words, for someone who did not write the test.
+
+use super::classify::{Classifier, Verdict};
+use super::model::{Leaves, Model};
+use super::partition::Part;
+use super::shrink::Shrinker;
+use crate::words::{either, seconds};
+use crate::{Anomaly, Budget, Operation, Step};
+
+/// Explains why the calls of `part` are not linearizable; the search could not get past the
+/// end of call `at`.
+pub(super) fn explain<M: Model>(
+    model: &M,
+    part: &Part<'_, M>,
+    at: usize,
+    budget: &Budget,
+) -> Anomaly {
+    let classifier = Classifier::new(model, part);
+    let mut shrinker = Shrinker::new(model, part.initial, &part.calls, budget);
+    let plain = match classifier.first_unwritten(at) {
+        Some(seen) => Some((vec![seen], seen)),
+        None => classifier.overwritten(at).map(|write| (vec![write, at], at)),
+    };
+    let (mut core, culprit, states) = match plain {
+        Some((core, culprit)) => {
+            let states = classifier.leaves(core[0]).filter(|_| core.len() > 1);
+            (core, culprit, states.into_iter().collect())
+        }
+        None => {
+            let core = shrinker.core(at);
+            match shrinker.dead_end(&core) {
+                Some((culprit, states)) => (core, culprit, states),
+                None => (vec![at], at, Vec::new()),
+            }
+        }
+    };
+    let verdict = classifier.classify(&core, culprit);
+    if let Some(origin) = classifier.origin(&core, culprit) {
+        core.push(origin);
+        core.sort_by_key(|number| part.calls[*number].start);
+    }
+    let teller = Teller { model, part };
+    let mut steps: Vec<Step> =
+        core.iter().map(|n| teller.step(*n, teller.sentence(*n, *n == culprit))).collect();
+    if let Verdict::Dirty { failed, .. } = verdict {
+        let (_, operation) = part.failed[failed];
+        let text = format!(
+            "Process {} tried to leave {} there at {}, and was told that this failed.",
+            operation.process,
+            teller.state(part.failed[failed].0),
+            seconds(operation.called)
+        );
+        steps.insert(0, Step { text, operations: vec![operation.index] });
+    }
+    if let Verdict::Future { write, .. } = verdict {
+        steps.push(teller.step(write, teller.sentence(write, false)));
+    }
+    steps.push(teller.dead_end(culprit, &states, shrinker.any_past()));
+    let mut operations: Vec<u64> =
+        steps.iter().flat_map(|step| step.operations.iter().copied()).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    Anomaly {
+        kind: kind(model, verdict).to_owned(),
+        title: teller.title(verdict),
+        explanation: teller.explanation(verdict, culprit),
+        steps,
+        operations,
+        edges: Vec::new(),
+        key: part.key.clone(),
+        rules_out: rules_out(verdict),
+    }
+}
+
+fn kind<M: Model>(model: &M, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Phantom { .. } => "phantom-read",
+        Verdict::Dirty { .. } => "dirty-read",
+        Verdict::Future { .. } => "future-read",
+        Verdict::Conflict => model.conflict_kind(),
+        Verdict::Stale { .. } => "stale-read",
+        Verdict::Lost { .. } => "lost-write",
+        Verdict::Other => "nonlinearizable",
+    }
+}
+
+/// Values out of nowhere break even models that ignore real time.
+fn rules_out(verdict: Verdict) -> Vec<String> {
+    let models: &[&str] = match verdict {
+        Verdict::Phantom { .. } | Verdict::Dirty { .. } => {
+            &["linearizable", "sequential", "causal"]
+        }
+        _ => &["linearizable"],
+    };
+    models.iter().map(|model| (*model).to_owned()).collect()
+}
+
+struct Teller<'p, 'a, M: Model> {
+    model: &'p M,
+    part: &'p Part<'a, M>,
+}
+
+impl<M: Model> Teller<'_, '_, M> {
+    fn operation(&self, number: usize) -> &Operation {
+        self.part.operations[number]
+    }
+
+    fn did(&self, number: usize) -> String {
+        self.model.describe(self.part.calls[number].call, &self.part.values)
+    }
+
+    fn state(&self, state: M::State) -> String {
+        self.model.describe_state(state, &self.part.values)
+    }
+
+    fn step(&self, number: usize, text: String) -> Step {
+        Step { text, operations: vec![self.operation(number).index] }
+    }
+
+    fn sentence(&self, number: usize, culprit: bool) -> String {
+        let operation = self.operation(number);
+        let (process, did) = (operation.process, self.did(number));
+        let called = seconds(operation.called);
+        let observes = self.model.leaves(self.part.calls[number].call) == Leaves::Unchanged;
+        match operation.returned {
+            Some(returned) if culprit || observes => {
+                format!("Process {process} {did} between {called} and {}.", seconds(returned))
+            }
+            Some(returned) => format!(
+                "Process {process} {did} between {called} and {}, and was told that it happened.",
+                seconds(returned)
+            ),
+            None => format!(
+                "Process {process} {did}, perhaps: it called at {called} and never learnt the \
+                 outcome, so this may have taken effect at any time after, or never."
+            ),
+        }
+    }
+
+    /// The last step: what was possible, and what was answered instead.
+    fn dead_end(&self, culprit: usize, states: &[M::State], any_past: bool) -> Step {
+        let states: Vec<String> = states.iter().map(|state| self.state(*state)).collect();
+        let past = if any_past { ", and whatever was there before" } else { "" };
+        let (noun, process) = (self.model.noun(), self.operation(culprit).process);
+        let text = if states.is_empty() {
+            format!(
+                "No operation that had begun by then, in whatever order, explains what process \
+                 {process} was answered."
+            )
+        } else {
+            format!(
+                "However these are ordered{past}, the {noun} could only hold {} when process {process} \
+                 {}: no place is left for that operation.",
+                either(&states),
+                self.did(culprit)
+            )
+        };
+        self.step(culprit, text)
+    }
+
+    fn of_key(&self) -> String {
+        self.part.key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default()
+    }
+
+    fn title(&self, verdict: Verdict) -> String {
+        let what = match verdict {
+            Verdict::Phantom { .. } => "Read of a value that nobody wrote",
+            Verdict::Dirty { .. } => "Dirty read",
+            Verdict::Future { .. } => "Read from the future",
+            Verdict::Conflict if self.model.conflict_kind() == "lost-update" => "Lost update",
+            Verdict::Conflict if self.model.conflict_kind() == "double-grant" => {
+                "Granted twice at the same time"
+            }
+            Verdict::Conflict | Verdict::Other => "Not linearizable: the history",
+            Verdict::Stale { .. } => "Stale read",
+            Verdict::Lost { .. } => "Lost write",
+        };
+        format!("{what}{}", self.of_key())
+    }
+
+    fn explanation(&self, verdict: Verdict, culprit: usize) -> String {
+        let noun = self.model.noun();
+        let key = self.of_key();
+        let who = |number: usize| {
+            format!("process {} {}", self.operation(number).process, self.did(number))
+        };
+        match verdict {
+            Verdict::Phantom { seen } => format!(
+                "In the history{key}, {}, but no operation ever wrote that value, nor tried to. \
+                 The value was invented, corrupted, or belongs to another key.",
+                who(seen)
+            ),
+            Verdict::Dirty { seen, failed } => format!(
+                "In the history{key}, {}, a value that only failed operations tried to leave \
+                 there; process {} had been told that its attempt did not happen. Either the \
+                 failure was a lie, or the value was shown before it was decided.",
+                who(seen),
+                self.part.failed[failed].1.process
+            ),
+            Verdict::Future { seen, write } => format!(
+                "In the history{key}, {} and was answered before {}. A value cannot be met \
+                 before anybody has asked for it to be written.",
+                who(seen),
+                who(write)
+            ),
+            Verdict::Conflict => format!(
+                "All these operations were acknowledged, but they cannot all have happened on one \
+                 {noun}: whichever order they are put in, {} when it could not have. An \
+                 acknowledged change was overwritten or forgotten.",
+                who(culprit)
+            ),
+            Verdict::Stale { read, newer } => format!(
+                "In the history{key}, {} although {} and that had completed before the read \
+                 began. The read was answered from an old state; some operation saw, or could \
+                 still see, the newer one.",
+                who(read),
+                who(newer)
+            ),
+            Verdict::Lost { write, read } => format!(
+                "In the history{key}, {} and got an acknowledgement, and then {}. Nothing else \
+                 overwrote that value, and nobody saw it afterwards: the acknowledged write is \
+                 gone.",
+                who(write),
+                who(read)
+            ),
+            Verdict::Other => format!(
+                "The operations below have no order that both respects real time and explains \
+                 every answer: {} when the {noun} could not be in such a state.",
+                who(culprit)
+            ),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A lock that one process at a time may hold.
+
+use serde_json::Value;
+
+use super::model::{Answer, Leaves, Model, Needs, Values};
+
+/// A mutex: `acquire` when it is free, `release` when it is held. It does not look at who
+/// releases, as Knossos' does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mutex;
+
+/// A call on a mutex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MutexCall {
+    Acquire,
+    Release,
+}
+
+impl Model for Mutex {
+    /// Whether it is held.
+    type State = bool;
+    type Call = MutexCall;
+
+    fn noun(&self) -> &'static str {
+        "mutex"
+    }
+
+    fn initial(&self, _values: &mut Values) -> bool {
+        false
+    }
+
+    fn call(
+        &self,
+        f: &str,
+        _input: &Value,
+        answer: Answer<'_>,
+        _values: &mut Values,
+    ) -> Result<Option<MutexCall>, String> {
+        match (f, answer) {
+            ("acquire" | "release", Answer::Failed) => Ok(None),
+            ("acquire", _) => Ok(Some(MutexCall::Acquire)),
+            ("release", _) => Ok(Some(MutexCall::Release)),
+            _ => Err(format!("a mutex has no `{f}`, only acquire and release")),
+        }
+    }
+
+    fn step(&self, held: bool, call: MutexCall) -> Option<bool> {
+        match call {
+            MutexCall::Acquire => (!held).then_some(true),
+            MutexCall::Release => held.then_some(false),
+        }
+    }
+
+    fn needs(&self, call: MutexCall) -> Needs<bool> {
+        Needs::State(call == MutexCall::Release)
+    }
+
+    fn leaves(&self, call: MutexCall) -> Leaves<bool> {
+        Leaves::State(call == MutexCall::Acquire)
+    }
+
+    fn states(&self, _calls: &[MutexCall]) -> Option<Vec<bool>> {
+        Some(vec![false, true])
+    }
+
+    fn describe(&self, call: MutexCall, _values: &Values) -> String {
+        match call {
+            MutexCall::Acquire => "acquired it".to_owned(),
+            MutexCall::Release => "released it".to_owned(),
+        }
+    }
+
+    fn describe_state(&self, held: bool, _values: &Values) -> String {
+        if held { "held" } else { "free" }.to_owned()
+    }
+
+    fn conflict_kind(&self) -> &'static str {
+        "double-grant"
+    }
+}

@@ -1,0 +1,190 @@
+//! The search against a brute-force oracle, on valid histories, and within its limits.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::search::{Outcome, Timed, search};
+use super::*;
+use crate::testing::{Random, Script, atomic_history};
+use crate::{Checker, Kind, Verdict};
+
+/// Tries every order, without memory or cuts.
+fn brute_force(calls: &[Timed<RegisterCall>], state: u32, taken: u32) -> bool {
+    let open = |n: &usize| taken & (1 << n) == 0;
+    let left: Vec<usize> = (0..calls.len()).filter(open).collect();
+    if left.iter().all(|n| calls[*n].end == u64::MAX) {
+        return true;
+    }
+    let first_end = left.iter().map(|n| calls[*n].end).min().unwrap_or(u64::MAX);
+    left.iter().any(|n| {
+        calls[*n].start < first_end
+            && CasRegister::default()
+                .step(state, calls[*n].call)
+                .is_some_and(|state| brute_force(calls, state, taken | 1 << n))
+    })
+}
+
+fn random_calls(random: &mut Random, most: u64, values: u64) -> Vec<Timed<RegisterCall>> {
+    let count = 1 + random.below(most);
+    let mut ends: Vec<u64> = (0..2 * count).collect();
+    for i in (1..ends.len()).rev() {
+        ends.swap(i, random.below(i as u64 + 1) as usize);
+    }
+    (0..count as usize)
+        .map(|n| {
+            let (a, b) = (ends[2 * n], ends[2 * n + 1]);
+            // Mostly short calls, or everything would be concurrent.
+            let (start, end) = (a.min(b), a.max(b).min(a.min(b) + 1 + random.below(6)));
+            let unknown = random.chance(25);
+            let mut value = || random.below(values) as u32;
+            let (x, y) = (value(), value());
+            let call = match random.below(10) {
+                0..4 => RegisterCall::Read(x),
+                4..7 => RegisterCall::Write(x),
+                7..9 => RegisterCall::Cas(x, y),
+                _ => RegisterCall::CasMiss(x),
+            };
+            Timed { call, start: 2 * start, end: if unknown { u64::MAX } else { 2 * end + 1 } }
+        })
+        .collect()
+}
+
+#[test]
+fn the_search_agrees_with_brute_force() {
+    let (mut yes, mut no) = (0, 0);
+    for seed in 0..30_000 {
+        let mut random = Random(seed);
+        let calls = random_calls(&mut random, 7, 3);
+        let model = CasRegister::default();
+        let report = search(&model, 0, &calls, 1 << 20, &Budget::default());
+        let found = report.outcome == Outcome::Linearizable;
+        assert_eq!(found, brute_force(&calls, 0, 0), "seed {seed}: {calls:?}");
+        if found { yes += 1 } else { no += 1 }
+    }
+    assert!(yes > 3000 && no > 3000, "{yes} {no}");
+}
+
+/// Every explanation must hold: a core by itself contradicts, and so does the whole.
+#[test]
+fn cores_contradict_by_themselves() {
+    let mut sizes = 0;
+    for seed in 0..6_000 {
+        let mut random = Random(seed);
+        let calls = random_calls(&mut random, 8, 3);
+        let model = CasRegister::default();
+        let report = search(&model, 0, &calls, 1 << 20, &Budget::default());
+        let Outcome::Stuck { at, .. } = report.outcome else { continue };
+        let budget = Budget::default();
+        let mut shrinker = shrink::Shrinker::new(&model, 0, &calls, &budget);
+        let core = shrinker.core(at);
+        let part: Vec<_> = core.iter().map(|n| calls[*n]).collect();
+        // With the ends of the whole history it must contradict as well, being part of it.
+        assert!(!brute_force(&part, 0, 0), "seed {seed}: {part:?} of {calls:?}");
+        assert!(core.len() <= calls.len());
+        assert!(shrinker.dead_end(&core).is_some());
+        sizes += core.len();
+    }
+    assert!(sizes > 0);
+}
+
+fn register_history(seed: u64, calls: usize, processes: u32, unknown: u64) -> crate::History {
+    let mut value = Value::Null;
+    let mut object = |f: &str, input: &Value| match f {
+        "read" => Some(value.clone()),
+        "write" => {
+            value = input.clone();
+            Some(input.clone())
+        }
+        _ => (value == input[0]).then(|| {
+            value = input[1].clone();
+            input.clone()
+        }),
+    };
+    let mut asking = |random: &mut Random| match random.below(10) {
+        0..4 => ("read", Value::Null),
+        4..8 => ("write", json!(random.below(5))),
+        _ => ("cas", json!([random.below(5), random.below(5)])),
+    };
+    atomic_history(&mut Random(seed), calls, processes, unknown, &mut asking, &mut object)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn atomic_histories_are_valid(
+        seed: u64, calls in 1usize..400, processes in 1u32..12, unknown in 0u64..6,
+    ) {
+        let history = register_history(seed, calls, processes, unknown);
+        let finding = Linearizable::new(CasRegister::default()).check(&history, &Budget::default());
+        prop_assert_ne!(finding.verdict, Verdict::Invalid);
+        prop_assert!(finding.verdict == Verdict::Valid || history.operations().len() < 20);
+    }
+}
+
+#[test]
+fn a_long_valid_history_takes_about_one_state_a_call() {
+    let history = register_history(7, 10_000, 10, 0);
+    let finding = Linearizable::new(CasRegister::default()).check(&history, &Budget::default());
+    assert_eq!(finding.verdict, Verdict::Valid);
+    let states = finding.stats["states"].as_u64().expect("a count");
+    assert!(states < 60_000, "{states}");
+}
+
+#[test]
+fn keys_are_judged_apart_and_violations_counted() {
+    let mut script = Script::default();
+    for key in 0..10 {
+        script
+            .whole(0, "write", json!([key, 1]), json!([key, 1]))
+            .whole(1, "read", json!([key, null]), json!([key, if key == 3 { 1 } else { 2 }]))
+            .whole(0, "cas", json!([key, [1, 2]]), json!([key, [1, 2]]));
+    }
+    let checker = Linearizable::new(CasRegister::default()).keyed(true);
+    let finding = checker.check(&script.history(), &Budget::default());
+    assert_eq!((finding.verdict, finding.anomaly_count), (Verdict::Invalid, 9));
+    assert_eq!(finding.anomalies.len(), 8);
+    assert_eq!(finding.anomalies[3].key, Some(json!(4)));
+    assert_eq!(finding.anomalies[3].kind, "future-read");
+    assert_eq!(finding.stats["keys"], 10);
+}
+
+#[test]
+fn out_of_budget_is_unknown_and_says_how_far() {
+    let history = register_history(3, 2_000, 10, 0);
+    let finding = Linearizable::new(CasRegister::default()).check(&history, &Budget::states(200));
+    assert_eq!(finding.verdict, Verdict::Unknown);
+    let reason = finding.reason.expect("a reason");
+    assert!(reason.contains("verified up to operation"), "{reason}");
+    let budget = Budget::default();
+    budget.cancel();
+    let finding = Linearizable::new(CasRegister::default()).check(&history, &budget);
+    assert!(finding.reason.expect("a reason").contains("time was up"));
+}
+
+#[test]
+fn what_cannot_be_read_is_unknown_with_the_operation() {
+    let check = |script: &Script, keyed| {
+        let checker = Linearizable::new(CasRegister::default()).keyed(keyed);
+        checker.check(&script.history(), &Budget::default()).reason.expect("unknown")
+    };
+    let mut script = Script::default();
+    script.whole(0, "write", json!(1), json!(1)).whole(0, "frobnicate", json!(1), json!(1));
+    assert!(check(&script, false).contains("operation 2"), "{}", check(&script, false));
+    assert!(check(&script, true).contains("[key, value]"));
+    let mut script = Script::default();
+    script.call(0, "read", json!(null)).push(0, Kind::Info, "read", json!(null));
+    assert!(check(&script, false).contains("nothing to judge"));
+}
+
+#[test]
+fn the_answer_is_the_same_each_time() {
+    let mut history = register_history(11, 300, 6, 3).events().to_vec();
+    let wrong = history.iter().rposition(|e| e.kind == Kind::Ok && &*e.f == "read").expect("one");
+    history[wrong].value = json!(77);
+    let history = crate::History::new(history).expect("well-formed");
+    let check = || {
+        let checker = Linearizable::new(CasRegister::default());
+        serde_json::to_string(&checker.check(&history, &Budget::default())).expect("JSON")
+    };
+    assert_eq!(check(), check());
+}

@@ -1,0 +1,217 @@
+//! Analysis: from what a run left in the store to findings, a verdict and the reports.
+//!
+//! Asks nothing of the cluster, so it can be repeated at any time: after a run, after a crash of
+//! the controller, with another consistency model, or with a newer Perjury.
+
+use crate::exit::{HarnessFailure, Stop, Usage};
+use crate::plan::Plan;
+use crate::report::results::{Evidence, Results};
+use crate::report::verdict::Reason;
+use crate::report::{Expectations, Pair, ReportInput};
+use crate::run::record::RunRecord;
+use crate::store::{RunDir, StoreError};
+use crate::{Registry, Workload, report};
+use perjury_checkers::history::{Recovery, jsonl};
+use perjury_checkers::{Budget, Checker, Finding, History};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// The file of a run that holds its plan.
+pub const PLAN: &str = "plan.toml";
+/// After the time limit, how long a checker has to notice it.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// Code of the reason that a history was cut off.
+const TORN: &str = "history-torn";
+/// Code of the reason that a run never came to its end.
+const KILLED: &str = "run-not-finished";
+
+/// What may differ from the run's own plan.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub consistency_model: Option<String>,
+    pub check_limit: Option<Duration>,
+}
+
+/// Reads a run, checks its history and writes `results.json` and the reports.
+pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Result<Results, Stop> {
+    let (plan, plan_text) = read_plan(run, overrides)?;
+    let workload = registry.find_workload(&plan.workload)?;
+    let record =
+        RunRecord::read(run).map_err(|error| failure(format!("{error}: {}", no_start(run))))?;
+    let (history, notes) = read_history(run)?;
+    let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
+    let checkers = workload.checkers(&plan.options());
+    let findings = check_all(checkers, &history, limit);
+    let evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
+    let results = Results::new(record.subject(&plan), &history, evidence);
+    let logs = report::logs::excerpts(run, &results, &history).map_err(store_failure)?;
+    let input = ReportInput {
+        results: &results,
+        history: &history,
+        plan_toml: &plan_text,
+        logs: &logs,
+        reproduce: &reproduce(run),
+    };
+    report::write(run, &input).map_err(store_failure)?;
+    Ok(results)
+}
+
+fn read_plan(run: &RunDir, overrides: &Overrides) -> Result<(Plan, String), Stop> {
+    let bytes = run.read(PLAN).map_err(|_| {
+        Usage(format!("{} holds no {PLAN}: it is no run of Perjury", run.path().display()))
+    })?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut plan = Plan::parse(&text, PLAN)?;
+    if let Some(model) = &overrides.consistency_model {
+        plan.set.insert("consistency-model".to_owned(), model.clone());
+    }
+    Ok((plan, text))
+}
+
+/// The history and a reason for each thing that had to be recovered.
+fn read_history(run: &RunDir) -> Result<(History, Vec<Reason>), Stop> {
+    let source = match run.read_history() {
+        Ok(source) => source,
+        Err(StoreError::NoHistory { .. }) => return Err(failure(no_start(run)).into()),
+        Err(error) => return Err(store_failure(error)),
+    };
+    let path = source.path.clone();
+    let (history, recovery) = jsonl::read(source.reader)
+        .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+    if history.events().is_empty() {
+        return Err(failure(no_start(run)).into());
+    }
+    Ok((history, torn(&recovery)))
+}
+
+fn torn(recovery: &Recovery) -> Vec<Reason> {
+    if !recovery.is_torn() {
+        return Vec::new();
+    }
+    let note = recovery.notes().join(" ");
+    vec![Reason::new(TORN, format!("the history is torn: {note} Checked is what came before."))]
+}
+
+fn no_start(run: &RunDir) -> String {
+    format!(
+        "the run in {} ended before its first operation, so there is nothing to check: see its \
+         perjury.log, and run it again",
+        run.path().display()
+    )
+}
+
+fn evidence(
+    plan: &Plan,
+    registry: &Registry,
+    workload: &dyn Workload,
+    record: &RunRecord,
+    findings: Vec<Finding>,
+    mut reasons: Vec<Reason>,
+) -> Evidence {
+    let fault_pairs = fault_pairs(registry);
+    let asked =
+        registry.faults.iter().filter(|fault| plan.nemesis.iter().any(|name| name == fault.name()));
+    let reads_at_end =
+        workload.final_generator(&plan.options(), crate::Seed::root(plan.seed)).is_some();
+    let expectations = Expectations {
+        functions: Vec::new(),
+        faults: asked
+            .filter_map(|fault| fault.functions().first())
+            .map(|f| (*f).to_owned())
+            .collect(),
+        final_reads_from: reads_at_end.then(|| record.final_reads_from().unwrap_or(u64::MAX)),
+    };
+    reasons.extend(record.doubts.iter().cloned());
+    if !record.ended {
+        let text = "the controller was killed before the run came to its end";
+        reasons.push(Reason::new(KILLED, text));
+    }
+    Evidence {
+        phases: record.phases.clone(),
+        findings,
+        fault_pairs,
+        expectations,
+        reasons,
+        error: record.error.clone(),
+    }
+}
+
+/// Which function mends which, over all faults: the second of each undoes the first.
+pub fn fault_pairs(registry: &Registry) -> Vec<Pair> {
+    let two = registry.faults.iter().filter_map(|fault| match fault.functions() {
+        [breaks, mends, ..] => Some(Pair::new(breaks, mends)),
+        _ => None,
+    });
+    two.collect()
+}
+
+/// Runs every checker in a thread of its own, until `limit`.
+pub fn check_all(
+    checkers: Vec<Box<dyn Checker>>,
+    history: &History,
+    limit: Duration,
+) -> Vec<Finding> {
+    let budget = Budget::default();
+    let count = checkers.len();
+    let mut findings: Vec<Option<Finding>> = (0..count).map(|_| None).collect();
+    let names: Vec<String> = checkers.iter().map(|checker| checker.name().to_owned()).collect();
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::channel();
+        for (position, checker) in checkers.into_iter().enumerate() {
+            let (send, budget) = (send.clone(), budget.clone());
+            scope.spawn(move || {
+                let finding = checked(&*checker, history, &budget);
+                let _ = send.send((position, finding));
+            });
+        }
+        collect(&receive, &mut findings, &budget, limit);
+    });
+    let late =
+        |name: &str| Finding::unknown(name, format!("it was not done after {} s", limit.as_secs()));
+    findings
+        .into_iter()
+        .zip(names)
+        .map(|(finding, name)| finding.unwrap_or_else(|| late(&name)))
+        .collect()
+}
+
+fn checked(checker: &dyn Checker, history: &History, budget: &Budget) -> Finding {
+    let check = std::panic::AssertUnwindSafe(|| checker.check(history, budget));
+    std::panic::catch_unwind(check).unwrap_or_else(|_| {
+        Finding::unknown(
+            checker.name(),
+            "the checker failed, which is a bug in Perjury: please report it",
+        )
+    })
+}
+
+fn collect(
+    receive: &mpsc::Receiver<(usize, Finding)>,
+    findings: &mut [Option<Finding>],
+    budget: &Budget,
+    limit: Duration,
+) {
+    let deadline = Instant::now() + limit;
+    for _ in 0..findings.len() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut next = receive.recv_timeout(left);
+        if next.is_err() {
+            budget.cancel();
+            next = receive.recv_timeout(CANCEL_GRACE);
+        }
+        let Ok((position, finding)) = next else { continue };
+        findings[position] = Some(finding);
+    }
+}
+
+fn reproduce(run: &RunDir) -> String {
+    format!("perjury test --plan {}", run.path().join(PLAN).display())
+}
+
+fn failure(message: impl std::fmt::Display) -> HarnessFailure {
+    HarnessFailure::new("reading the run", message)
+}
+
+fn store_failure(error: StoreError) -> Stop {
+    HarnessFailure::new("writing the store", error).into()
+}

@@ -1,0 +1,239 @@
+//! The arguments: every command and flag, with its help.
+
+use crate::span::Span;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 valid, 1 an anomaly was found, 2 it cannot be said, 3 the harness or the
+infrastructure failed, 254 bad arguments or configuration, 255 a bug in Perjury.";
+
+/// Puts a distributed database on the witness stand: drives clients against a real cluster,
+/// breaks it meanwhile, and proves from the history whether it told the truth.
+#[derive(Debug, Parser)]
+#[command(name = "perjury", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    /// More in the log on the terminal: -v for steps, -vv for every command
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a test: cluster up, load and faults, heal, final reads, check, report
+    Test(Box<TestArgs>),
+    /// Check a stored run again, also one that was killed half-way
+    Analyze(AnalyzeArgs),
+    /// Print a stored run's history as JSON lines, whether it is sealed, live or torn
+    History {
+        /// The run: its folder, or `store/latest`
+        #[arg(default_value = "store/latest")]
+        run: PathBuf,
+    },
+    /// Check a history file, of Perjury's or of other tools
+    Check(CheckArgs),
+    /// Say whether this machine can run local clusters, and whether hosts are usable
+    Doctor(DoctorArgs),
+    /// List the databases, or tell all about one: its options and planted bugs
+    Databases(ListArgs),
+    /// List the workloads, or tell all about one
+    Workloads(ListArgs),
+    /// List the faults
+    Faults(ListArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct TestArgs {
+    /// Database under test; `perjury databases` lists them [default: demo]
+    pub database: Option<String>,
+    /// What clients ask; `perjury workloads` lists them [default: register]
+    #[arg(short, long, value_name = "NAME")]
+    pub workload: Option<String>,
+    /// Faults, separated by commas; `none` for none, `all` for all [default: kill,pause,partition]
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
+    pub nemesis: Option<Vec<String>>,
+    /// Mean time between two fault operations [default: 5s]
+    #[arg(long, value_name = "SPAN")]
+    pub nemesis_interval: Option<Span>,
+    /// How long the main load lasts [default: 30s]
+    #[arg(long, value_name = "SPAN")]
+    pub time_limit: Option<Span>,
+    /// Client workers: a number, or `2n` for two on each node [default: 2n]
+    #[arg(short, long, value_name = "NUMBER[n]")]
+    pub concurrency: Option<String>,
+    /// Operations a second over all workers; 0 for as many as are answered [default: 200]
+    #[arg(short, long, value_name = "NUMBER")]
+    pub rate: Option<f64>,
+    /// Root of every choice made by chance [default: drawn, and printed]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Plant a bug in the demo database, and choose the workload and faults that show it
+    #[arg(long, value_name = "NAME")]
+    pub bug: Option<String>,
+    /// Consistency of reads, for databases that offer a choice (etcd: linearizable, serializable)
+    #[arg(long, value_name = "LEVEL")]
+    pub read: Option<String>,
+    /// Consistency model that the history must satisfy, where the workload has a choice
+    #[arg(long, value_name = "MODEL")]
+    pub consistency_model: Option<String>,
+    /// An option of the database, workload or a fault; may be given often
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Keys in use at a time [default: 5]
+    #[arg(long, value_name = "NUMBER")]
+    pub keys: Option<usize>,
+    /// Operations on a key before it is retired for a fresh one [default: 200]
+    #[arg(long, value_name = "NUMBER")]
+    pub ops_per_key: Option<usize>,
+    /// After this long without an answer, an operation's outcome is unknown [default: 5s]
+    #[arg(long, value_name = "SPAN")]
+    pub operation_timeout: Option<Span>,
+    /// How long the database may take to become ready at first [default: as its definition says]
+    #[arg(long, value_name = "SPAN")]
+    pub ready_limit: Option<Span>,
+    /// How long the database may take to answer again once all faults are healed [default: 30s]
+    #[arg(long, value_name = "SPAN")]
+    pub recovery_limit: Option<Span>,
+    /// How long the analysis may take before the verdict is unknown [default: 5m]
+    #[arg(long, value_name = "SPAN")]
+    pub check_limit: Option<Span>,
+    /// Number of nodes to make on this machine [default: 5]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["nodes", "node", "nodes_file"])]
+    pub node_count: Option<usize>,
+    #[command(flatten)]
+    pub hosts: HostArgs,
+    /// Leave the database running on the hosts, with its data
+    #[arg(long)]
+    pub leave_db_running: bool,
+    /// Folder under the store [default: DATABASE-WORKLOAD, or DATABASE-BUG]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Run what this plan.toml says, as far as no other flag says otherwise
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Print the plan as TOML and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Runs in a row, with seeds counting up; stops at the first that is not valid
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub test_count: u32,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct HostArgs {
+    /// Hosts reachable by SSH, separated by commas, in place of local nodes
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    pub nodes: Vec<String>,
+    /// One host; may be given often
+    #[arg(short = 'n', long, value_name = "HOST")]
+    pub node: Vec<String>,
+    /// File with a host a line
+    #[arg(long, value_name = "FILE")]
+    pub nodes_file: Option<PathBuf>,
+    /// OpenSSH client configuration for the hosts; what `ssh -G` says of them is what counts
+    #[arg(long, value_name = "FILE")]
+    pub ssh_config: Option<PathBuf>,
+    /// User to log in as, where the configuration does not say
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Private key to log in with
+    #[arg(long, value_name = "FILE")]
+    pub ssh_private_key: Option<PathBuf>,
+    /// Which server keys to believe: strict, accept-new or insecure [default: as configured]
+    #[arg(long, value_name = "POLICY", value_parser = ["strict", "accept-new", "insecure"])]
+    pub host_keys: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct OutputArgs {
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = "store", env = "PERJURY_STORE")]
+    pub store: PathBuf,
+    /// Print the results as JSON, and nothing else, on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Colour on the terminal
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub colour: Colour,
+}
+
+impl Default for OutputArgs {
+    fn default() -> Self {
+        Self { store: PathBuf::from("store"), json: false, colour: Colour::Auto }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// When the output is a terminal and `NO_COLOR` is not set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct AnalyzeArgs {
+    /// The run: its folder, or `store/latest`
+    #[arg(default_value = "store/latest")]
+    pub run: PathBuf,
+    /// Another consistency model than the run's plan had
+    #[arg(long, value_name = "MODEL")]
+    pub consistency_model: Option<String>,
+    /// How long the analysis may take before the verdict is unknown
+    #[arg(long, value_name = "SPAN")]
+    pub check_limit: Option<Span>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// History: our JSON lines (also .zst), Jepsen's history.edn, or elle-cli's JSON
+    pub file: PathBuf,
+    /// cas-register, mutex, list-append, rw-register, bank, counter, set, set-full, long-fork
+    #[arg(short, long, value_name = "NAME")]
+    pub workload: String,
+    /// Consistency model, for list-append and rw-register
+    #[arg(short = 'm', long, value_name = "MODEL")]
+    pub consistency_model: Option<String>,
+    /// Values are `[key, value]` pairs: every key is a register of its own
+    #[arg(long)]
+    pub independent: bool,
+    /// How long the check may take before the verdict is unknown
+    #[arg(long, value_name = "SPAN", default_value = "5m")]
+    pub check_limit: Span,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Colour on the terminal
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub colour: Colour,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub hosts: HostArgs,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    /// Only this one, in full
+    pub name: Option<String>,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,141 @@
+//! `perjury databases`, `workloads`, `faults`: what there is, and all about one of them.
+
+use super::args::ListArgs;
+use super::output::print;
+use crate::exit::Usage;
+use crate::{Database, Registry, Workload};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// `perjury databases [NAME]`.
+pub fn databases(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
+    let Some(name) = &args.name else {
+        let rows = registry.databases.iter().map(|database| (database.name(), database.about()));
+        return table(rows.collect(), args.json);
+    };
+    let database = registry.find_database(name)?;
+    if args.json {
+        return print_json(&database_json(&**database));
+    }
+    print(&database_text(&**database));
+    Ok(())
+}
+
+/// `perjury workloads [NAME]`.
+pub fn workloads(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
+    let Some(name) = &args.name else {
+        let rows = registry.workloads.iter().map(|workload| (workload.name(), workload.about()));
+        return table(rows.collect(), args.json);
+    };
+    let workload = registry.find_workload(name)?;
+    if args.json {
+        return print_json(&json!({
+            "name": workload.name(), "about": workload.about(), "operations": pairs(workload.vocabulary()),
+        }));
+    }
+    print(&workload_text(&**workload));
+    Ok(())
+}
+
+/// `perjury faults [NAME]`.
+pub fn faults(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
+    let Some(name) = &args.name else {
+        let rows = registry.faults.iter().map(|fault| (fault.name(), fault.about()));
+        return table(rows.collect(), args.json);
+    };
+    let fault = registry.find_fault(name)?;
+    if args.json {
+        return print_json(&json!({
+            "name": fault.name(), "about": fault.about(), "operations": fault.functions(),
+            "default": fault.by_default(),
+        }));
+    }
+    print(&format!(
+        "{}: {}\noperations: {}",
+        fault.name(),
+        fault.about(),
+        fault.functions().join(", ")
+    ));
+    Ok(())
+}
+
+fn table(rows: Vec<(&str, &str)>, as_json: bool) -> Result<(), Usage> {
+    if as_json {
+        let rows: Vec<Value> =
+            rows.iter().map(|(name, about)| json!({ "name": name, "about": about })).collect();
+        return print_json(&Value::from(rows));
+    }
+    print(columns(&rows).trim_end());
+    Ok(())
+}
+
+fn columns(rows: &[(&str, &str)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    rows.iter().map(|(name, about)| format!("  {name:width$}  {about}\n")).collect()
+}
+
+fn print_json(value: &Value) -> Result<(), Usage> {
+    print(&serde_json::to_string_pretty(value).unwrap_or_default());
+    Ok(())
+}
+
+fn pairs(rows: &[(&str, &str)]) -> Value {
+    rows.iter().map(|(name, about)| ((*name).to_owned(), Value::from(*about))).collect()
+}
+
+fn database_json(database: &dyn Database) -> Value {
+    let bugs: Vec<Value> = database.bugs().iter().map(bug_json).collect();
+    json!({
+        "name": database.name(),
+        "about": database.about(),
+        "workloads": database.workloads(),
+        "options": pairs(database.options()),
+        "bugs": bugs,
+        "definition": database.definition(),
+    })
+}
+
+fn bug_json(bug: &crate::database::Bug) -> Value {
+    json!({
+        "name": bug.name, "about": bug.about, "imitates": bug.imitates, "workload": bug.workload,
+        "nemesis": bug.nemesis, "anomalies": bug.anomalies, "settings": pairs(bug.settings),
+    })
+}
+
+fn database_text(database: &dyn Database) -> String {
+    let mut text = format!(
+        "{}: {}\n\nworkloads: {}\n",
+        database.name(),
+        database.about(),
+        database.workloads().join(", ")
+    );
+    if !database.options().is_empty() {
+        let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(database.options()));
+    }
+    if !database.bugs().is_empty() {
+        text.push_str("\nplanted bugs (--bug NAME):\n");
+        for bug in database.bugs() {
+            let _ = write!(
+                text,
+                "\n  {}\n      {}\n      imitates: {}\n      shown by: {} under {}; reported as {}\n",
+                bug.name,
+                bug.about,
+                bug.imitates,
+                bug.workload,
+                bug.nemesis.join(", "),
+                bug.anomalies.join(" or ")
+            );
+        }
+    }
+    let _ = write!(text, "\ndatabase.toml:\n\n{}", database.definition().trim_end());
+    text
+}
+
+fn workload_text(workload: &dyn Workload) -> String {
+    format!(
+        "{}: {}\n\noperations:\n{}",
+        workload.name(),
+        workload.about(),
+        columns(workload.vocabulary()).trim_end()
+    )
+}

@@ -1,0 +1,125 @@
+//! `perjury analyze`, `check` and `history`: what works on files, without a cluster.
+
+use super::args::{AnalyzeArgs, CheckArgs};
+use super::{output, test};
+use crate::Registry;
+use crate::analysis::{self, Overrides};
+use crate::exit::{self, HarnessFailure, Stop, Usage};
+use crate::store::{RunDir, Store, StoreError};
+use perjury_checkers::finding::worst;
+use perjury_checkers::history::{Recovery, read_any};
+use perjury_checkers::workload::{CheckOptions, checkers_for_workload};
+use perjury_checkers::{Finding, History, Verdict};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The largest history file that is read into memory, decompressed.
+const FILE_LIMIT: u64 = 8 << 30;
+
+/// Checks a stored run again and writes its results and reports anew.
+pub fn analyze(args: &AnalyzeArgs, registry: &Registry) -> Result<ExitCode, Stop> {
+    let run = find(&args.run, &args.output.store)?;
+    let overrides = Overrides {
+        consistency_model: args.consistency_model.clone(),
+        check_limit: args.check_limit.map(|limit| limit.0),
+    };
+    let results = analysis::analyze(&run, registry, &overrides)?;
+    test::show(&results, &run, &args.output);
+    Ok(ExitCode::from(results.exit_code))
+}
+
+/// The run that an argument means: a folder, `store/latest`, or the name of a test.
+fn find(argument: &Path, store: &Path) -> Result<RunDir, Usage> {
+    let store = Store::open(store).map_err(|error| Usage(error.to_string()))?;
+    store.resolve(&argument.to_string_lossy()).map_err(|error| Usage(error.to_string()))
+}
+
+/// Prints the history of a stored run.
+pub fn history(run: &Path) -> Result<(), Stop> {
+    let run = find(run, &super::args::OutputArgs::default().store)?;
+    let missing = |error: StoreError| Usage(error.to_string());
+    let mut source = run.read_history().map_err(missing)?;
+    let copied = std::io::copy(&mut source.reader, &mut std::io::stdout().lock());
+    match copied {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(HarnessFailure::new("printing the history", error).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks a history file of any known format.
+pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
+    let options = CheckOptions {
+        consistency_model: args.consistency_model.clone(),
+        independent: args.independent.then_some(true),
+    };
+    let checkers = checkers_for_workload(&args.workload, &options)
+        .map_err(|error| Usage(format!("--workload: {error}")))?;
+    let (history, recovery) = read(&args.file)?;
+    let findings = analysis::check_all(checkers, &history, args.check_limit.0);
+    let verdict = worst(findings.iter().map(|finding| finding.verdict));
+    if args.json {
+        let json = json!({ "verdict": verdict, "findings": findings, "recovery": recovery });
+        output::print(&serde_json::to_string_pretty(&json).unwrap_or_default());
+    } else {
+        tell(args, &findings, &history, &recovery);
+    }
+    Ok(ExitCode::from(exit::of_verdict(verdict)))
+}
+
+fn read(file: &Path) -> Result<(History, Recovery), Usage> {
+    let wrong = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", file.display()));
+    let opened = std::fs::File::open(file).map_err(|error| wrong(&error))?;
+    let mut bytes = Vec::new();
+    let compressed = file.extension().is_some_and(|ending| ending == "zst");
+    let read = if compressed {
+        let decoder = zstd::Decoder::new(opened).map_err(|error| wrong(&error))?;
+        decoder.take(FILE_LIMIT).read_to_end(&mut bytes)
+    } else {
+        opened.take(FILE_LIMIT).read_to_end(&mut bytes)
+    };
+    read.map_err(|error| wrong(&error))?;
+    let name = file.file_stem().filter(|_| compressed).or(file.file_name()).unwrap_or_default();
+    read_any(&bytes, &name.to_string_lossy()).map_err(|error| wrong(&error))
+}
+
+fn tell(args: &CheckArgs, findings: &[Finding], history: &History, recovery: &Recovery) {
+    for note in recovery.notes() {
+        output::complain(&format!("note: {note}"));
+    }
+    output::print(&format!("{} events", history.events().len()));
+    for finding in findings {
+        output::print(&finding_text(finding, output::coloured(args.colour)));
+    }
+}
+
+/// A finding in words: the verdict, then each anomaly with its proof.
+fn finding_text(finding: &Finding, colour: bool) -> String {
+    let (word, code) = match finding.verdict {
+        Verdict::Valid => ("valid", "32"),
+        Verdict::Unknown => ("unknown", "33"),
+        Verdict::Invalid => ("INVALID", "31"),
+    };
+    let word = if colour { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() };
+    let mut text = format!("{}: {word}", finding.checker);
+    if let Some(reason) = &finding.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    for anomaly in &finding.anomalies {
+        let _ =
+            write!(text, "\n\n  {} ({})\n  {}", anomaly.title, anomaly.kind, anomaly.explanation);
+        for (number, step) in anomaly.steps.iter().enumerate() {
+            let _ = write!(text, "\n    {}. {}", number + 1, step.text);
+        }
+        let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+    }
+    let shown = finding.anomalies.len() as u64;
+    if finding.anomaly_count > shown {
+        let _ = write!(text, "\n\n  and {} more", finding.anomaly_count - shown);
+    }
+    text
+}

@@ -1,0 +1,1 @@
+//! Tests of generators, in virtual time.

@@ -1,0 +1,168 @@
+//! The plan: everything that decides what a run does. With its seed it is enough to run it again.
+
+use crate::exit::Usage;
+use crate::span::Span;
+use crate::{Options, Registry};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The version of `plan.toml` that this build writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A validated description of one run, written to its directory as `plan.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub version: u32,
+    /// The folder under `store/`: `demo-register`.
+    pub name: String,
+    pub database: String,
+    pub workload: String,
+    /// Faults by name; empty for none.
+    pub nemesis: Vec<String>,
+    /// Every choice made by chance comes from this number.
+    pub seed: u64,
+    /// Client workers, over all nodes.
+    pub concurrency: usize,
+    /// Operations a second, over all workers; 0 is as many as the database answers.
+    pub rate: f64,
+    pub time_limit: Span,
+    pub nemesis_interval: Span,
+    pub operation_timeout: Span,
+    pub keys: usize,
+    pub ops_per_key: usize,
+    /// How long the database has to become ready at first; as its definition says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_limit: Option<Span>,
+    /// How long the database has, after the faults are healed, to answer again.
+    pub recovery_limit: Span,
+    /// How long the analysis may take.
+    pub check_limit: Span,
+    #[serde(default)]
+    pub leave_db_running: bool,
+    pub cluster: ClusterPlan,
+    /// Options of the database, the workload and the faults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+}
+
+/// Where the nodes come from: `local` nodes made here, or `hosts` that are reachable by SSH.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterPlan {
+    /// Number of local nodes, when there are no hosts.
+    #[serde(default)]
+    pub local: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_config: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_keys: Option<String>,
+}
+
+impl ClusterPlan {
+    /// How many nodes there will be.
+    pub fn size(&self) -> usize {
+        if self.is_local() { self.local } else { self.hosts.len() }
+    }
+
+    /// Whether the nodes are made on this machine.
+    pub fn is_local(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// The nodes' names in order.
+    pub fn names(&self) -> Vec<String> {
+        if self.is_local() {
+            (1..=self.local).map(|number| format!("n{number}")).collect()
+        } else {
+            self.hosts.clone()
+        }
+    }
+}
+
+impl Plan {
+    /// Reads a `plan.toml`; the error shows the line.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Usage> {
+        let plan: Self = toml::from_str(text).map_err(|error| Usage(format!("{file}: {error}")))?;
+        if plan.version != VERSION {
+            return Err(Usage(format!(
+                "{file}: this is a plan of version {}, and this build reads version {VERSION}",
+                plan.version
+            )));
+        }
+        Ok(plan)
+    }
+
+    /// The text of `plan.toml`.
+    pub fn to_toml(&self) -> String {
+        let body = toml::to_string(self).unwrap_or_default();
+        format!("# Run this again with: perjury test --plan plan.toml\n{body}")
+    }
+
+    /// The settings that reach the pluggable parts.
+    pub fn options(&self) -> Options {
+        Options {
+            set: self.set.clone(),
+            nodes: self.cluster.names(),
+            concurrency: self.concurrency,
+            keys: self.keys,
+            ops_per_key: self.ops_per_key,
+            time_limit: self.time_limit.0,
+            nemesis_interval: self.nemesis_interval.0,
+        }
+    }
+
+    /// Checks names and limits against what this binary has; the error names the flag.
+    pub fn validate(&self, registry: &Registry) -> Result<(), Usage> {
+        let database = registry.find_database(&self.database)?;
+        registry.find_workload(&self.workload)?;
+        for fault in &self.nemesis {
+            registry.find_fault(fault)?;
+        }
+        if !database.workloads().contains(&self.workload.as_str()) {
+            return Err(Usage(format!(
+                "--workload: the client of {} cannot run `{}`; it can run {}",
+                self.database,
+                self.workload,
+                database.workloads().join(", ")
+            )));
+        }
+        self.validate_limits()?;
+        database.connect(&self.workload, &self.options()).map_err(Usage)?;
+        Ok(())
+    }
+
+    fn validate_limits(&self) -> Result<(), Usage> {
+        let between = |flag: &str, value: usize, low: usize, high: usize| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(Usage(format!("{flag}: {value} is not between {low} and {high}")))
+        };
+        if self.cluster.is_local() {
+            between("--node-count", self.cluster.local, 1, 50)?;
+        }
+        between("--concurrency", self.concurrency, 1, 10_000)?;
+        between("--keys", self.keys, 1, 1_000_000)?;
+        between("--ops-per-key", self.ops_per_key, 1, 100_000_000)?;
+        if !self.rate.is_finite() || self.rate < 0.0 {
+            return Err(Usage(format!(
+                "--rate: {} is no rate; write operations a second",
+                self.rate
+            )));
+        }
+        let bad_name =
+            self.name.is_empty() || self.name.starts_with('.') || self.name.contains('/');
+        if bad_name {
+            return Err(Usage(format!("--name: `{}` cannot be the name of a folder", self.name)));
+        }
+        Ok(())
+    }
+}

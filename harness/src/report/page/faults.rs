@@ -1,0 +1,102 @@
+//! The fault log: what was broken when, and how that is known.
+
+use super::value;
+use crate::report::faults::{FaultOutcome, FaultRecord, Mend};
+use crate::report::results::Results;
+use crate::report::text;
+use maud::{Markup, html};
+
+/// Faults on the page; the rest is in `results.json`.
+const FAULTS_MAX: usize = 200;
+
+pub(super) fn section(results: &Results) -> Markup {
+    let faults = &results.faults;
+    html! {
+        section id="faults" aria-labelledby="faults-title" {
+            h2 id="faults-title" { "Faults" }
+            @if faults.is_empty() {
+                p class="note" { "Nothing was broken in this run." }
+            } @else {
+                p class="lead" {
+                    "A fault counts only if it was observed on the node itself. The evidence is what \
+                     was seen there, not what a command said."
+                }
+                div class="scroll" {
+                    table class="faults" {
+                        caption class="hidden" { "Faults with their evidence, in order" }
+                        thead { tr {
+                            th scope="col" { "When" }
+                            th scope="col" { "Fault" }
+                            th scope="col" { "Outcome" }
+                            th scope="col" { "Evidence" }
+                            th scope="col" class="number" { "Ok inside" }
+                        } }
+                        tbody { @for fault in faults.iter().take(FAULTS_MAX) { (row(fault)) } }
+                    }
+                }
+                @if faults.len() > FAULTS_MAX {
+                    p class="note" {
+                        "results.json holds "
+                        (text::count((faults.len() - FAULTS_MAX) as u64, "more fault")) "."
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(fault: &FaultRecord) -> Markup {
+    let long = fault.to_ns.map(|to| text::duration(to.saturating_sub(fault.from_ns)));
+    html! {
+        tr id=(format!("fault-{}", fault.index)) {
+            td class="when" {
+                (text::moment(fault.from_ns))
+                span class="soft" {
+                    @match (long, fault.outcome) {
+                        (Some(long), _) => { "for " (long) }
+                        (None, FaultOutcome::Installed) => "never seen healed",
+                        (None, _) => "",
+                    }
+                }
+            }
+            th scope="row" {
+                (text::elide(&fault.f, 40))
+                span class="soft" { (text::elide(&text::printable(&fault.target_words()), 80)) }
+            }
+            td { (outcome(fault.outcome)) }
+            td class="evidence" {
+                @if let Some(reason) = &fault.reason { p { (text::elide(reason, 600)) } }
+                @if !fault.evidence.is_null() { (value::render(&fault.evidence)) }
+                @if let Some(mend) = &fault.mend { (mended(mend)) }
+            }
+            td class="number" {
+                @if fault.observed_ns.is_some() { (text::number(fault.ok_operations)) }
+            }
+        }
+    }
+}
+
+fn mended(mend: &Mend) -> Markup {
+    let when = text::moment(mend.to_ns.unwrap_or(mend.from_ns));
+    html! {
+        details {
+            summary { (text::elide(&mend.f, 40)) " at " (when) ": " (mend.outcome.word()) }
+            @if let Some(reason) = &mend.reason { p { (text::elide(reason, 600)) } }
+            @if !mend.evidence.is_null() { (value::render(&mend.evidence)) }
+        }
+    }
+}
+
+fn outcome(outcome: FaultOutcome) -> Markup {
+    let (sign, class) = match outcome {
+        FaultOutcome::Installed => ("●", "installed"),
+        FaultOutcome::Healed => ("✓", "healed"),
+        FaultOutcome::Skipped => ("–", "skipped"),
+        FaultOutcome::Indeterminate => ("?", "indeterminate"),
+    };
+    html! {
+        span class=(format!("outcome {class}")) {
+            span aria-hidden="true" { (sign) } " " (outcome.word())
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Results: everything that is known of a run, as `results.json` holds it.
+
+use super::faults::{FaultRecord, Pair, faults_from};
+use super::stats::{self, Counts, ErrorCount};
+use super::vacuity::{Expectations, vacuity};
+use super::verdict::{Reason, conclude};
+use crate::store::StoreError;
+use perjury_checkers::{Finding, History, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the format: changes only when a name changes its meaning or goes away.
+pub const VERSION: u32 = 1;
+
+/// What was tested and how: known before the run begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Who wrote this: `perjury 0.1.0`.
+    pub tool: String,
+    /// The controller's machine in a few words: `Linux 6.1.0 x86_64, 2 CPUs`.
+    pub host: String,
+    /// The test's name, as in `store/<name>`.
+    pub name: String,
+    pub database: String,
+    pub workload: String,
+    /// The root seed.
+    pub seed: u64,
+    /// When time 0 of the history was. RFC 3339.
+    pub started: jiff::Timestamp,
+    /// Names of the nodes, in order.
+    pub nodes: Vec<String>,
+    /// Every other setting that shaped the run, as the user would write it:
+    /// `concurrency = "10"`, `nemesis = "kill,pause"`. Never secrets.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A stretch of the run: `setup`, `main`, `settle`, `final`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    pub name: String,
+    /// Nanoseconds since the run began.
+    pub from_ns: u64,
+    pub to_ns: u64,
+}
+
+/// The harness or the infrastructure failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// What was being done: completes "while ...": `starting etcd on n3`.
+    pub phase: String,
+    /// What went wrong and what to do.
+    pub message: String,
+}
+
+/// The content of `results.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// [`VERSION`].
+    pub version: u32,
+    pub verdict: Verdict,
+    /// 0 valid, 1 anomaly, 2 unknown, 3 the harness failed.
+    pub exit_code: u8,
+    /// Why the verdict is not `valid`, weightiest first. Empty when it is.
+    pub reasons: Vec<Reason>,
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// From time 0 to the last event or the end of the last phase.
+    pub duration_ns: u64,
+    pub phases: Vec<Phase>,
+    /// Counts and latencies by function.
+    pub operations: BTreeMap<String, Counts>,
+    /// The most frequent errors, most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// In the order in which they were asked for.
+    pub faults: Vec<FaultRecord>,
+    pub findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<RunError>,
+}
+
+/// What a run brought to light: the rest of what [`Results::new`] needs.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub phases: Vec<Phase>,
+    pub findings: Vec<Finding>,
+    /// Which function mends which.
+    pub fault_pairs: Vec<Pair>,
+    pub expectations: Expectations,
+    /// Reasons of the caller's own why a clean history proves nothing: the user interrupted it.
+    pub reasons: Vec<Reason>,
+    pub error: Option<RunError>,
+}
+
+impl Results {
+    /// Puts together what is known. The same arguments give the same results: no clock, no
+    /// machine is asked.
+    pub fn new(subject: Subject, history: &History, evidence: Evidence) -> Self {
+        let operations = history.operations();
+        let mut faults = faults_from(history, &evidence.fault_pairs);
+        stats::count_inside(&operations, &mut faults);
+        let mut doubts = evidence.reasons;
+        doubts.extend(vacuity(history, &operations, &faults, &evidence.expectations));
+        let conclusion = conclude(&evidence.findings, doubts, evidence.error.as_ref());
+        let last_event = history.events().last().map_or(0, |event| event.time);
+        let last_phase = evidence.phases.iter().map(|phase| phase.to_ns).max().unwrap_or(0);
+        Self {
+            version: VERSION,
+            verdict: conclusion.verdict,
+            exit_code: conclusion.exit_code,
+            reasons: conclusion.reasons,
+            subject,
+            duration_ns: last_event.max(last_phase),
+            phases: evidence.phases,
+            operations: stats::by_function(&operations),
+            errors: stats::errors(history),
+            faults,
+            findings: evidence.findings,
+            error: evidence.error,
+        }
+    }
+
+    /// The bytes of `results.json`: indented, every map in order of its keys.
+    pub fn to_json(&self) -> Result<Vec<u8>, StoreError> {
+        let failed = |error: serde_json::Error| StoreError::Render {
+            name: "results.json",
+            reason: error.to_string(),
+        };
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(failed)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads `results.json` back. The error is a sentence that says what is wrong with it.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_slice(bytes)
+            .map_err(|error| format!("this is no results.json of Perjury: {error}"))?;
+        if version != VERSION {
+            return Err(format!(
+                "these results have version {version}, and this Perjury reads version {VERSION}: \
+                 run `perjury analyze` on the run again"
+            ));
+        }
+        serde_json::from_slice(bytes).map_err(|error| format!("damaged results.json: {error}"))
+    }
+
+    /// All counts together.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for counts in self.operations.values() {
+            total.invoked += counts.invoked;
+            total.ok += counts.ok;
+            total.fail += counts.fail;
+            total.info += counts.info;
+        }
+        total
+    }
+
+    /// How many anomalies were found in all, shown or not.
+    pub fn anomaly_count(&self) -> u64 {
+        let count = |finding: &Finding| finding.anomaly_count.max(finding.anomalies.len() as u64);
+        self.findings.iter().map(count).sum()
+    }
+}

@@ -1,0 +1,122 @@
+//! Counts and latencies of a run, by function.
+
+use super::faults::FaultRecord;
+use super::text::elide;
+use perjury_checkers::{History, Kind, Operation, Outcome, Process};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many different errors are kept.
+const ERRORS_MAX: usize = 20;
+/// How much of an error's text tells it from others, in characters.
+const ERROR_TEXT_MAX: usize = 200;
+/// How many different errors are counted at all; what comes later is not told apart.
+const ERRORS_COUNTED_MAX: usize = 10_000;
+
+/// What became of the calls of one function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub invoked: u64,
+    pub ok: u64,
+    pub fail: u64,
+    /// Nobody knows, those still open at the end among them.
+    pub info: u64,
+    /// Of the calls that were answered with ok.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latency: Option<Latency>,
+}
+
+/// Exact quantiles of a set of latencies, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    pub p50_ns: u64,
+    pub p95_ns: u64,
+    pub p99_ns: u64,
+    pub max_ns: u64,
+}
+
+/// How often an error was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCount {
+    pub f: String,
+    /// `fail` or `info`.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The error's text, its middle left out where it is long.
+    pub error: String,
+    pub count: u64,
+}
+
+impl Latency {
+    /// Sorts `latencies` and reads the quantiles off; `None` when there are none. A quantile is
+    /// the smallest latency that at least that part of the calls did not exceed.
+    pub fn of(latencies: &mut [u64]) -> Option<Self> {
+        latencies.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (latencies.len() * percent).div_ceil(100);
+            latencies[rank.max(1) - 1]
+        };
+        let max_ns = *latencies.last()?;
+        Some(Self { p50_ns: at(50), p95_ns: at(95), p99_ns: at(99), max_ns })
+    }
+}
+
+/// Counts and latencies of every function. Cost: a sort of the latencies.
+pub(super) fn by_function(operations: &[Operation]) -> BTreeMap<String, Counts> {
+    let mut counts: BTreeMap<&str, (Counts, Vec<u64>)> = BTreeMap::new();
+    for operation in operations {
+        let (count, latencies) = counts.entry(&operation.f).or_default();
+        count.invoked += 1;
+        match operation.outcome {
+            Outcome::Ok(_) => {
+                count.ok += 1;
+                latencies.extend(latency(operation));
+            }
+            Outcome::Failed => count.fail += 1,
+            Outcome::Unknown => count.info += 1,
+        }
+    }
+    let with_latency = |(mut count, mut latencies): (Counts, Vec<u64>)| {
+        count.latency = Latency::of(&mut latencies);
+        count
+    };
+    counts.into_iter().map(|(f, entry)| (f.to_owned(), with_latency(entry))).collect()
+}
+
+fn latency(operation: &Operation) -> Option<u64> {
+    Some(operation.returned?.saturating_sub(operation.called))
+}
+
+/// The errors that were seen most often.
+pub(super) fn errors(history: &History) -> Vec<ErrorCount> {
+    let mut counts: BTreeMap<(String, Kind, String), u64> = BTreeMap::new();
+    for event in history.events() {
+        let (Process::Client(_), Some(error)) = (event.process, &event.error) else { continue };
+        let key = (event.f.to_string(), event.kind, elide(error, ERROR_TEXT_MAX).into_owned());
+        if counts.len() < ERRORS_COUNTED_MAX || counts.contains_key(&key) {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+    let named = |((f, kind, error), count)| ErrorCount { f, kind, error, count };
+    let mut errors: Vec<ErrorCount> = counts.into_iter().map(named).collect();
+    // Stable: errors that are as frequent stay in order of their names.
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    errors.truncate(ERRORS_MAX);
+    errors
+}
+
+/// Counts for each fault the operations that were called and answered with ok while it was
+/// certainly in force. `operations` are in order of their calls.
+pub(super) fn count_inside(operations: &[Operation], faults: &mut [FaultRecord]) {
+    for fault in faults {
+        let Some((from, to)) = fault.window() else { continue };
+        let first = operations.partition_point(|operation| operation.called < from);
+        let called_inside =
+            operations[first..].iter().take_while(|operation| operation.called <= to);
+        let answered_inside = |operation: &&Operation| {
+            matches!(operation.outcome, Outcome::Ok(_))
+                && operation.returned.is_some_and(|returned| returned <= to)
+        };
+        fault.ok_operations = called_inside.filter(answered_inside).count() as u64;
+    }
+}

@@ -1,0 +1,8 @@
+//! Reports of runs made up in full detail: a stale read, a cycle, a lost element, a clean run.
+
+mod anomalies;
+mod faults;
+mod fixture;
+mod page;
+mod vacuity;
+mod verdict;

@@ -1,0 +1,88 @@
+//! The conductor: carries out what the nemesis is asked, and writes down what was observed.
+
+use crate::fault::{Applied, Fault, FaultContext};
+use crate::generator::{self, BoxGenerator, GeneratorExt};
+use crate::op::Op;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A fault operation that takes longer has an unknown outcome.
+const FAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The faults of a run, and what they act on.
+pub struct Conductor {
+    faults: Vec<Arc<dyn Fault>>,
+    context: FaultContext,
+}
+
+impl Conductor {
+    pub fn new(faults: Vec<Arc<dyn Fault>>, context: FaultContext) -> Self {
+        Self { faults, context }
+    }
+
+    /// What the faults act on.
+    pub fn context(&self) -> &FaultContext {
+        &self.context
+    }
+
+    /// Why a fault cannot be had here: asked of each before the run starts.
+    pub async fn refusals(&self) -> Vec<String> {
+        let mut refusals = Vec::new();
+        for fault in &self.faults {
+            if let Some(reason) = fault.refuse_on_nodes(&self.context).await {
+                refusals.push(format!("--nemesis {}: {reason}", fault.name()));
+            }
+        }
+        refusals
+    }
+
+    /// Does one operation. The answer is an object: `outcome`, and `evidence` or `reason`.
+    pub async fn apply(&self, op: &Op) -> Value {
+        let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f))
+        else {
+            return json!({ "outcome": "skipped", "reason": format!("no fault here does `{}`", op.f) });
+        };
+        let applied = tokio::time::timeout(FAULT_LIMIT, fault.apply(&self.context, op)).await;
+        let applied = applied.unwrap_or_else(|_| {
+            Applied::Indeterminate(format!("not done after {} s", FAULT_LIMIT.as_secs()))
+        });
+        answer(applied)
+    }
+
+    /// Every fault's own way to undo itself, once, in the history: what was broken when the load
+    /// ended is seen to be mended, like what was mended during it.
+    pub fn mends(&self) -> BoxGenerator {
+        let mends = self.faults.iter().rev().filter_map(|fault| fault.functions().get(1));
+        generator::from_ops(mends.map(|f| Op::new(*f, Value::Null))).on_nemesis()
+    }
+
+    /// Undoes every fault; the errors say which could not be.
+    pub async fn heal(&self) -> Result<Value, String> {
+        let mut healed = serde_json::Map::new();
+        let mut broken = Vec::new();
+        for fault in &self.faults {
+            match tokio::time::timeout(FAULT_LIMIT, fault.heal(&self.context)).await {
+                Ok(Ok(evidence)) => {
+                    healed.insert(fault.name().to_owned(), evidence);
+                }
+                Ok(Err(error)) => broken.push(format!("{}: {error}", fault.name())),
+                Err(_) => broken.push(format!(
+                    "{}: not done after {} s",
+                    fault.name(),
+                    FAULT_LIMIT.as_secs()
+                )),
+            }
+        }
+        if broken.is_empty() { Ok(Value::Object(healed)) } else { Err(broken.join("; ")) }
+    }
+}
+
+fn answer(applied: Applied) -> Value {
+    match applied {
+        Applied::Installed(evidence) => json!({ "outcome": "installed", "evidence": evidence }),
+        Applied::Healed(evidence) => json!({ "outcome": "healed", "evidence": evidence }),
+        Applied::Skipped(reason) => json!({ "outcome": "skipped", "reason": reason }),
+        Applied::Indeterminate(reason) => json!({ "outcome": "indeterminate", "reason": reason }),
+    }
+}

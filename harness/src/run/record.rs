@@ -1,0 +1,124 @@
+//! The run's record: what analysis has to know and the history does not tell, as `run.json`.
+
+use crate::exit::HarnessFailure;
+use crate::plan::Plan;
+use crate::report::verdict::Reason;
+use crate::report::{Phase, RunError, Subject};
+use crate::store::{RunDir, StoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The file in the run's directory.
+pub const FILE: &str = "run.json";
+/// Name of the phase of the main load.
+pub const LOAD: &str = "load";
+/// Name of the phase in which final reads are asked.
+pub const FINAL: &str = "final reads";
+
+/// Written when the run begins and after every phase, so that a killed run has it too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// `perjury 0.1.0`.
+    pub tool: String,
+    /// The controller's machine.
+    pub host: String,
+    /// When time 0 of the history was.
+    pub started: jiff::Timestamp,
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+    /// Why a clean history would prove nothing: interrupted, not recovered.
+    #[serde(default)]
+    pub doubts: Vec<Reason>,
+    #[serde(default)]
+    pub error: Option<RunError>,
+    /// Whether the run came to its end, well or badly.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+impl RunRecord {
+    /// A run that begins now.
+    pub fn begin(started: jiff::Timestamp) -> Self {
+        Self {
+            tool: concat!("perjury ", env!("CARGO_PKG_VERSION")).to_owned(),
+            host: host(),
+            started,
+            phases: Vec::new(),
+            doubts: Vec::new(),
+            error: None,
+            ended: false,
+        }
+    }
+
+    /// Reads it back; a run without one was killed before it began.
+    pub fn read(run: &RunDir) -> Result<Self, String> {
+        let bytes = run.read(FILE).map_err(|error| error.to_string())?;
+        serde_json::from_slice(&bytes).map_err(|error| format!("{FILE} is damaged: {error}"))
+    }
+
+    /// Writes it.
+    pub fn write(&self, run: &RunDir) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        run.write(FILE, &bytes).map(|_| ())
+    }
+
+    /// Notes that a phase lasted from `from_ns` to `to_ns`.
+    pub fn phase(&mut self, name: &str, from_ns: u64, to_ns: u64) {
+        self.phases.push(Phase { name: name.to_owned(), from_ns, to_ns });
+    }
+
+    /// When the final reads began, if they did.
+    pub fn final_reads_from(&self) -> Option<u64> {
+        self.phases.iter().find(|phase| phase.name == FINAL).map(|phase| phase.from_ns)
+    }
+
+    /// Notes that the harness or the infrastructure failed; the first failure counts.
+    pub fn fail(&mut self, failure: &HarnessFailure) {
+        let error = RunError { phase: failure.phase.to_owned(), message: failure.message.clone() };
+        self.error.get_or_insert(error);
+    }
+
+    /// What the report says of the run.
+    pub fn subject(&self, plan: &Plan) -> Subject {
+        Subject {
+            tool: self.tool.clone(),
+            host: self.host.clone(),
+            name: plan.name.clone(),
+            database: plan.database.clone(),
+            workload: plan.workload.clone(),
+            seed: plan.seed,
+            started: self.started,
+            nodes: plan.cluster.names(),
+            options: options(plan),
+        }
+    }
+}
+
+/// Settings as the user would write them.
+fn options(plan: &Plan) -> BTreeMap<String, String> {
+    let nemesis = if plan.nemesis.is_empty() { "none".to_owned() } else { plan.nemesis.join(",") };
+    let mut options: BTreeMap<String, String> = [
+        ("nemesis", nemesis),
+        ("concurrency", plan.concurrency.to_string()),
+        ("rate", plan.rate.to_string()),
+        ("time-limit", plan.time_limit.to_string()),
+        ("nemesis-interval", plan.nemesis_interval.to_string()),
+        ("operation-timeout", plan.operation_timeout.to_string()),
+        ("keys", plan.keys.to_string()),
+        ("ops-per-key", plan.ops_per_key.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    options.extend(plan.set.clone());
+    options
+}
+
+fn host() -> String {
+    let system = nix::sys::utsname::uname().ok();
+    let system = system.map(|system| {
+        let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+        format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine()))
+    });
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{}, {cpus} CPUs", system.unwrap_or_else(|| "unknown".to_owned()))
+}

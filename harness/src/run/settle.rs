@@ -1,0 +1,81 @@
+//! Settling: faults healed and seen to be healed, the database back, logs fetched, all stopped.
+
+use super::Setting;
+use super::conductor::Conductor;
+use crate::Cluster;
+use crate::database::Lifecycle;
+use crate::exit::HarnessFailure;
+use crate::plan::Plan;
+use crate::report::verdict::{Reason, code};
+use futures::future::join_all;
+use std::time::Duration;
+
+/// The most that is kept of each log file of a node, in bytes.
+const LOG_CAP: u64 = 16 << 20;
+/// For fetching the logs of a node, and for stopping it.
+const NODE_LIMIT: Duration = Duration::from_secs(30);
+/// Code of the reason that the database did not come back.
+const NOT_RECOVERED: &str = "not-recovered";
+
+/// Heals every fault and waits until the database answers again. A database that does not is no
+/// failure of the harness: it makes the verdict unknown.
+pub async fn heal(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    conductor: &Conductor,
+) -> Result<Vec<Reason>, HarnessFailure> {
+    conductor.heal().await.map_err(|error| HarnessFailure::new("healing", error))?;
+    let context = conductor.context();
+    let (lifecycle, cluster) = (&*context.lifecycle, &context.cluster);
+    (setting.say)("waiting until the database has recovered");
+    let deadline = tokio::time::Instant::now() + plan.recovery_limit.0;
+    let waiting = cluster.nodes.iter().map(|node| async move {
+        // It may have died on its own, or been killed with nothing left to start it again.
+        lifecycle.start(cluster, node).await?;
+        lifecycle.await_ready(cluster, node, deadline).await
+    });
+    let lost = join_all(waiting).await.into_iter().filter_map(Result::err);
+    Ok(lost.map(|error| Reason::new(NOT_RECOVERED, error)).collect())
+}
+
+/// The reason that the user stopped the run at `time_ns`.
+pub fn interrupted(time_ns: u64) -> Reason {
+    let text = format!("the run was stopped after {:.0} s", time_ns as f64 / 1e9);
+    Reason::new(code::INTERRUPTED, text)
+}
+
+/// Fetches logs, stops the database and the agents. What goes wrong is said, and ends nothing.
+pub async fn teardown(
+    setting: &Setting<'_>,
+    lifecycle: &Lifecycle,
+    cluster: &Cluster,
+    leave_running: bool,
+) {
+    (setting.say)("fetching logs and stopping the database");
+    let taking = cluster.nodes.iter().map(|node| async move {
+        let limited = tokio::time::timeout(NODE_LIMIT, async {
+            if !leave_running && let Err(error) = lifecycle.stop(node).await {
+                tracing::warn!("{error}");
+            }
+            match setting.run.node_dir(&node.name) {
+                Ok(folder) => {
+                    let (_, missing) = lifecycle.fetch_logs(node, &folder, LOG_CAP).await;
+                    missing.iter().for_each(|line| tracing::warn!("{line}"));
+                }
+                Err(error) => tracing::warn!("{error}"),
+            }
+            if let Err(error) = node.agent.shutdown().await {
+                tracing::warn!("{error}");
+            }
+            node.session.close().await;
+        });
+        if limited.await.is_err() {
+            tracing::warn!(
+                "{}: logs and stopping took more than {} s",
+                node.name,
+                NODE_LIMIT.as_secs()
+            );
+        }
+    });
+    join_all(taking).await;
+}

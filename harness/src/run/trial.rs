@@ -1,0 +1,251 @@
+//! The trial: one database on one cluster, from installation to the last log.
+
+use super::Setting;
+use super::conductor::Conductor;
+use super::record::{FINAL, LOAD, RunRecord};
+use super::settle;
+use crate::agent::remote_path;
+use crate::database::{Definition, Lifecycle};
+use crate::exit::{HarnessFailure, Stop as Ended, Usage};
+use crate::fault::FaultContext;
+use crate::generator::{self, BoxGenerator, GeneratorExt};
+use crate::plan::Plan;
+use crate::scheduler::{
+    NemesisAnswer, NemesisHandler, NodeClients, Scheduler, SchedulerConfig, Stop,
+};
+use crate::store::{LiveHistory, seal};
+use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
+use futures::future::try_join_all;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For wiping and starting a database, besides the time it has to become ready.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// For one fault operation; faults have shorter limits of their own.
+const NEMESIS_LIMIT: Duration = Duration::from_secs(90);
+/// For final reads.
+const FINAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Directories that nodes must be able to write, from the database's definition.
+pub fn data_folders(plan: &Plan, registry: &Registry) -> Vec<PathBuf> {
+    let definition = registry
+        .find_database(&plan.database)
+        .ok()
+        .and_then(|database| Definition::parse(database.definition(), "database.toml").ok());
+    let data = definition.map(|definition| definition.data).unwrap_or_default();
+    data.into_iter().map(PathBuf::from).collect()
+}
+
+/// Everything that happens on a cluster that is up. Logs are fetched and the database is stopped
+/// whatever happens.
+pub async fn hold(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    record: &mut RunRecord,
+    cluster: &Cluster,
+) -> Result<(), Ended> {
+    let perjury = remote_path(&setting.perjury).await;
+    let perjury = perjury.map_err(|error| HarnessFailure::new("reading this program", error))?;
+    let lifecycle = Arc::new(lifecycle(plan, setting, perjury)?);
+    let conductor = Arc::new(conductor(plan, setting, cluster, &lifecycle)?);
+    let refusals = conductor.refusals().await;
+    if !refusals.is_empty() {
+        return Err(Usage(refusals.join("\n")).into());
+    }
+    let outcome = testify(plan, setting, record, &conductor).await;
+    settle::teardown(setting, &lifecycle, cluster, plan.leave_db_running).await;
+    outcome.map_err(Ended::from)
+}
+
+fn lifecycle(plan: &Plan, setting: &Setting<'_>, perjury: String) -> Result<Lifecycle, Usage> {
+    let database = setting.registry.find_database(&plan.database)?;
+    let file = format!("{}/database.toml", plan.database);
+    let definition = Definition::parse(database.definition(), &file)
+        .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
+    let lifecycle = Lifecycle::new(definition, &plan.options(), perjury).map_err(Usage)?;
+    Ok(lifecycle.layered(plan.cluster.is_local()))
+}
+
+fn conductor(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    cluster: &Cluster,
+    lifecycle: &Arc<Lifecycle>,
+) -> Result<Conductor, Usage> {
+    let faults: Result<Vec<Arc<dyn Fault>>, Usage> =
+        plan.nemesis.iter().map(|name| setting.registry.find_fault(name).cloned()).collect();
+    let context = FaultContext {
+        cluster: cluster.clone(),
+        database: setting.registry.find_database(&plan.database)?.clone(),
+        lifecycle: lifecycle.clone(),
+        options: plan.options(),
+    };
+    Ok(Conductor::new(faults?, context))
+}
+
+/// Starts the database, loads it under faults, heals, and asks for the final state.
+async fn testify(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    record: &mut RunRecord,
+    conductor: &Arc<Conductor>,
+) -> Result<(), HarnessFailure> {
+    start_database(plan, setting, conductor).await?;
+    let path = setting.run.live_history();
+    let history =
+        LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
+    record.started = jiff::Timestamp::now();
+    let began = Instant::now();
+    let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let mut scheduler = scheduler(plan, setting, conductor, history, began)?;
+
+    (setting.say)(&format!("load: {} for {}", plan.workload, plan.time_limit));
+    let from = since();
+    let loaded = scheduler.phase(load(plan, setting.registry)?).await;
+    record.phase(LOAD, from, since());
+    keep(record, setting);
+
+    (setting.say)("healing all faults");
+    let from = since();
+    let mut failure = loaded.err().map(|error| HarnessFailure::new("the load", error));
+    if setting.stop.is_requested() && failure.is_none() {
+        record.doubts.push(settle::interrupted(from));
+    }
+    // Ctrl-C has ended the load; what follows is bounded on its own.
+    scheduler.set_stop(Stop::new());
+    if failure.is_none() {
+        let mended = scheduler.phase(conductor.mends()).await;
+        failure = mended.err().map(|error| HarnessFailure::new("healing", error));
+    }
+    match settle::heal(plan, setting, conductor).await {
+        Ok(doubts) => record.doubts.extend(doubts),
+        Err(error) => failure = failure.or(Some(error)),
+    }
+    record.phase("heal", from, since());
+    keep(record, setting);
+
+    if failure.is_none()
+        && let Some(generator) = final_reads(plan, setting.registry)?
+    {
+        (setting.say)("final reads");
+        let from = since();
+        let read = scheduler.phase(generator).await;
+        record.phase(FINAL, from, since());
+        failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
+    }
+    let closed =
+        scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
+    let sealed = closed.and_then(|_| {
+        let sealed = seal(&path, &setting.run.sealed_history());
+        sealed.map_err(|error| HarnessFailure::new("the history", error))
+    });
+    failure.map_or(sealed.map(|_| ()), Err)
+}
+
+/// Best effort: the run goes on without its record, which is written again at the end.
+fn keep(record: &RunRecord, setting: &Setting<'_>) {
+    if let Err(error) = record.write(setting.run) {
+        tracing::warn!("{error}");
+    }
+}
+
+async fn start_database(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    conductor: &Conductor,
+) -> Result<(), HarnessFailure> {
+    let context = conductor.context();
+    let (lifecycle, cluster) = (&*context.lifecycle, &context.cluster);
+    let failed = |error| HarnessFailure::new("starting the database", error);
+    (setting.say)(&format!("installing and starting {}", plan.database));
+    let starting = cluster.nodes.iter().map(|node| async move {
+        lifecycle.install(cluster, node).await?;
+        lifecycle.wipe(cluster, node).await?;
+        lifecycle.check_ports(node).await?;
+        lifecycle.start(cluster, node).await.map(|_| ())
+    });
+    let started =
+        tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, try_join_all(starting))
+            .await;
+    started.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
+    let limit = plan.ready_limit.map_or(Duration::from_secs(3600), |limit| limit.0);
+    let deadline = tokio::time::Instant::now() + limit;
+    let ready = cluster.nodes.iter().map(|node| lifecycle.await_ready(cluster, node, deadline));
+    try_join_all(ready).await.map_err(failed)?;
+    let connect = connector(plan, setting.registry)?;
+    let prepared = tokio::time::timeout(START_LIMIT, connect.prepare(&cluster.nodes)).await;
+    let late = |_| HarnessFailure::new("preparing the database", "it took too long");
+    prepared.map_err(late)?.map_err(|error| HarnessFailure::new("preparing the database", error))
+}
+
+fn connector(
+    plan: &Plan,
+    registry: &Registry,
+) -> Result<crate::client::SharedConnect, HarnessFailure> {
+    let database = registry.find_database(&plan.database);
+    let connect = database
+        .map_err(|error| error.to_string())
+        .and_then(|database| database.connect(&plan.workload, &plan.options()));
+    connect.map_err(|error| HarnessFailure::new("the client", error))
+}
+
+fn scheduler(
+    plan: &Plan,
+    setting: &Setting<'_>,
+    conductor: &Arc<Conductor>,
+    history: LiveHistory,
+    began: Instant,
+) -> Result<Scheduler, HarnessFailure> {
+    let nodes: Vec<Node> = conductor.context().cluster.nodes.clone();
+    let connect = connector(plan, setting.registry)?;
+    let config = SchedulerConfig {
+        clients: Arc::new(NodeClients::new(nodes, connect)),
+        concurrency: plan.concurrency,
+        nemesis: Arc::new(Nemesis(conductor.clone())),
+        operation_timeout: plan.operation_timeout.0,
+        nemesis_timeout: NEMESIS_LIMIT,
+        seed: Seed::root(plan.seed).derive("scheduler"),
+        start: began,
+        progress: setting.progress.clone(),
+    };
+    let made = Scheduler::new(config, history, setting.stop.clone());
+    made.map_err(|error| HarnessFailure::new("the load", error))
+}
+
+/// The nemesis, as the scheduler knows it.
+struct Nemesis(Arc<Conductor>);
+
+impl NemesisHandler for Nemesis {
+    fn invoke<'a>(&'a self, op: &'a Op) -> BoxFuture<'a, NemesisAnswer> {
+        Box::pin(async move { NemesisAnswer { value: self.0.apply(op).await, error: None } })
+    }
+}
+
+/// The main load: the workload at its rate, and each fault on a schedule of its own.
+fn load(plan: &Plan, registry: &Registry) -> Result<BoxGenerator, HarnessFailure> {
+    let options = plan.options();
+    let seed = Seed::root(plan.seed);
+    let lost = |error: Usage| HarnessFailure::new("the load", error);
+    let workload = registry.find_workload(&plan.workload).map_err(lost)?;
+    let mut clients = workload.generator(&options, seed.derive("workload"));
+    if plan.rate > 0.0 {
+        clients = clients.stagger(seed.derive("rate"), Duration::from_secs_f64(1.0 / plan.rate));
+    }
+    let mut schedules = Vec::new();
+    for name in &plan.nemesis {
+        let fault = registry.find_fault(name).map_err(lost)?;
+        schedules.push(fault.schedule(&options, seed.derive("fault").derive(name)));
+    }
+    let nemesis = generator::any(schedules);
+    Ok(generator::clients_and_nemesis(clients, nemesis).time_limit(plan.time_limit.0))
+}
+
+fn final_reads(plan: &Plan, registry: &Registry) -> Result<Option<BoxGenerator>, HarnessFailure> {
+    let workload = registry
+        .find_workload(&plan.workload)
+        .map_err(|error| HarnessFailure::new("the final reads", error))?;
+    let seed = Seed::root(plan.seed).derive("final");
+    let generator = workload.final_generator(&plan.options(), seed);
+    Ok(generator.map(|generator| generator.on_clients().time_limit(FINAL_LIMIT)))
+}

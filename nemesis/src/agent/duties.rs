@@ -1,0 +1,101 @@
+//! What the agent can be asked to do: each verb, with the hands that do it.
+
+use super::firewall::Firewall;
+use super::ledger::{Ledger, Undo};
+use super::probe;
+use super::process::{Kernel, Processes, SharedLedger, lock};
+use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
+use perjury_harness::agent::protocol as verbs;
+use perjury_harness::agent::protocol::ProcessName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// Everything on a node that the agent may touch.
+pub(crate) struct Duties {
+    ledger: SharedLedger,
+    processes: Processes,
+    firewall: Firewall,
+}
+
+impl Duties {
+    /// With what earlier agents left in `state`. Only who holds the state's lock may do this.
+    pub(crate) fn new(state: &Path) -> Result<Self, String> {
+        let ledger = Ledger::open(state)
+            .map_err(|error| format!("cannot open the ledger in {}: {error}", state.display()))?;
+        let ledger = Arc::new(Mutex::new(ledger));
+        Ok(Self {
+            processes: Processes::new(state, Arc::clone(&ledger), Box::new(Kernel))?,
+            firewall: Firewall::new(Arc::clone(&ledger)),
+            ledger,
+        })
+    }
+
+    /// Carries out one request.
+    pub(crate) fn perform(&self, verb: &str, with: Value) -> Result<Value, String> {
+        let name = |with| read::<ProcessName>(verb, with).map(|with| with.name);
+        match verb {
+            verbs::PROCESS_START => write(self.processes.start(&read(verb, with)?)),
+            verbs::PROCESS_STATUS => write(self.processes.status(&name(with)?)),
+            verbs::PROCESS_STOP => write(self.processes.stop(&name(with)?)),
+            verbs::PROCESS_KILL => write(self.processes.kill(&name(with)?)),
+            verbs::PROCESS_PAUSE => write(self.processes.pause(&name(with)?)),
+            verbs::PROCESS_RESUME => write(self.processes.resume(&name(with)?)),
+            verbs::UNDO_ALL => write(self.undo_all()),
+            NET_CUT => write(self.firewall.cut(&read(verb, with)?)),
+            NET_MEND => write(self.firewall.mend(&read(verb, with)?)),
+            NET_STATUS => write(self.firewall.status()),
+            NET_PROBE => write(probe::run(&read(verb, with)?)),
+            _ => Err(format!(
+                "the agent does not know `{verb}`: is it of the same version as the controller?"
+            )),
+        }
+    }
+
+    /// Whether anything is left to undo.
+    pub(crate) fn pending(&self) -> bool {
+        !lock(&self.ledger).pending().is_empty()
+    }
+
+    /// Undoes every open entry of the ledger, the newest first; a line for each.
+    ///
+    /// # Errors
+    /// When any could not be undone; it stays open, and the others are undone all the same.
+    pub(crate) fn undo_all(&self) -> Result<Vec<String>, String> {
+        let mut lines = lock(&self.ledger).take_remarks();
+        let mut problems = Vec::new();
+        let pending = lock(&self.ledger).pending();
+        for (id, undo) in pending.into_iter().rev() {
+            let undone = match &undo {
+                Undo::Resume { name, processes } => self.processes.undo_resume(name, processes),
+                Undo::Mend {} => self
+                    .firewall
+                    .mend(&MendPeers::default())
+                    .map(|_| "network: no packet is dropped any more".to_owned()),
+            };
+            match undone.and_then(|line| {
+                lock(&self.ledger).done(id, &line)?;
+                Ok(line)
+            }) {
+                Ok(line) => lines.push(line),
+                Err(problem) => problems.push(format!("not undone: {problem}")),
+            }
+        }
+        if problems.is_empty() { Ok(lines) } else { Err(problems.join("; ")) }
+    }
+
+    /// Lets children that have ended vanish.
+    pub(crate) fn reap(&self) {
+        self.processes.reap();
+    }
+}
+
+fn read<T: DeserializeOwned>(verb: &str, with: Value) -> Result<T, String> {
+    serde_json::from_value(with).map_err(|error| format!("`{verb}` with something else: {error}"))
+}
+
+fn write(outcome: Result<impl Serialize, String>) -> Result<Value, String> {
+    serde_json::to_value(outcome?).map_err(|error| error.to_string())
+}

@@ -1,0 +1,69 @@
+//! Every `perjury` command in the documents is run: a test as a dry run, the others for real.
+
+mod common;
+
+use common::{Bench, repository};
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn every_command_in_the_documents_is_accepted() {
+    let bench = Bench::new();
+    let at = |name: &str| bench.dir.path().join(name);
+    fs::write(at("ssh_config"), "Host a b c\n  HostName 127.0.0.1\n").expect("a file");
+    fs::write(at("history.edn"), HISTORY).expect("a file");
+    bench.run(&["test", "--time-limit", "3s", "--nemesis", "none"]).expect_code(0);
+    let plan = fs::read(bench.latest().join("plan.toml")).expect("the plan of a run");
+    fs::write(at("plan.toml"), plan).expect("a file");
+    let commands = commands();
+    assert!(commands.len() >= 10, "only {commands:?}");
+    for (file, command) in commands {
+        let words =
+            shlex::split(&command).unwrap_or_else(|| panic!("{file}: quotes in `{command}`"));
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if words[0] == "test" {
+            words.push("--dry-run");
+        }
+        let ran = bench.run(&words);
+        assert!(
+            matches!(ran.code, Some(0..=2)),
+            "{file}: `perjury {command}` ends with {:?}:\n{}",
+            ran.code,
+            ran.stderr
+        );
+    }
+}
+
+const HISTORY: &str = "{:index 0 :type :invoke :process 0 :f :txn :value [[:append :x 1]]}
+{:index 1 :type :ok :process 0 :f :txn :value [[:append :x 1]]}
+";
+
+/// Commands in `sh` blocks of all documents, without the program's name.
+fn commands() -> Vec<(String, String)> {
+    let mut commands = Vec::new();
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("a document");
+        let mut inside = false;
+        for line in text.lines() {
+            if line.starts_with("```") {
+                inside = line == "```sh";
+            }
+            let program = ["perjury ", "cargo run --release -- "];
+            let rest = program.iter().find_map(|program| line.strip_prefix(program));
+            if let Some(rest) = rest.filter(|_| inside) {
+                let rest = rest.split(" # ").next().unwrap_or(rest).trim();
+                commands.push((path.display().to_string(), rest.to_owned()));
+            }
+        }
+    }
+    commands
+}
+
+fn documents() -> Vec<PathBuf> {
+    let folder =
+        fs::read_dir(repository("docs")).expect("docs").flatten().map(|entry| entry.path());
+    let pages = folder.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    let mut documents: Vec<PathBuf> = pages.chain([repository("README.md")]).collect();
+    documents.sort();
+    documents
+}

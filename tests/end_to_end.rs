@@ -1,0 +1,145 @@
+//! The main job, on real local clusters: valid runs, reproducibility, death of the controller.
+
+mod common;
+
+use common::Bench;
+use std::fs;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_main_job_is_valid_and_leaves_nothing_behind() {
+    let bench = Bench::new();
+    bench
+        .run(&["test", "--time-limit", "12s", "--nemesis-interval", "2s", "--seed", "1"])
+        .expect_code(0);
+    bench.assert_nothing_left(Duration::from_secs(2));
+    let results = bench.results();
+    assert_eq!(results["verdict"], "valid");
+    for file in
+        ["history.jsonl.zst", "report.html", "junit.xml", "summary.md", "plan.toml", "perjury.log"]
+    {
+        assert!(bench.latest().join(file).is_file(), "{file} is not in the store");
+    }
+    for node in 1..=5 {
+        assert!(bench.latest().join(format!("n{node}")).is_dir(), "no logs of n{node}");
+    }
+    let faults = results["faults"].as_array().expect("faults are listed");
+    assert!(!faults.is_empty());
+    for fault in faults {
+        assert_ne!(fault["outcome"], "indeterminate", "{fault}");
+    }
+    bench.run(&["analyze", "store/latest"]).expect_code(0);
+}
+
+#[test]
+fn list_append_and_set_are_valid_without_a_bug() {
+    for workload in ["list-append", "set"] {
+        let bench = Bench::new();
+        let flags = ["--time-limit", "10s", "--nemesis-interval", "2s", "--seed", "2"];
+        bench.run(&[&["test", "demo", "--workload", workload], &flags[..]].concat()).expect_code(0);
+        bench.assert_nothing_left(Duration::from_secs(2));
+    }
+}
+
+/// The operations and fault choices that a run asked for, in order, without times.
+fn asked(bench: &Bench) -> (Vec<String>, Vec<String>) {
+    let bytes = fs::read(bench.latest().join("history.jsonl.zst")).expect("the history");
+    let output = std::process::Command::new(common::PERJURY)
+        .args(["history"])
+        .arg(bench.latest())
+        .output()
+        .expect("the binary runs");
+    assert!(!bytes.is_empty() && output.status.success());
+    let (mut clients, mut nemesis) = (Vec::new(), Vec::new());
+    let mut open = std::collections::BTreeSet::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+        let what = format!("{} {}", event["f"], event["value"]);
+        if event["process"] == "nemesis" {
+            // The nemesis says `info` both times: the first of each pair is what was asked for.
+            if open.remove(&event["f"].to_string()) {
+                continue;
+            }
+            open.insert(event["f"].to_string());
+            nemesis.push(what);
+        } else if event["type"] == "invoke" {
+            clients.push(what);
+        }
+    }
+    (clients, nemesis)
+}
+
+#[test]
+fn the_same_seed_asks_for_the_same_operations_and_faults() {
+    let run = || {
+        let bench = Bench::new();
+        let flags =
+            ["--time-limit", "8s", "--nemesis-interval", "1s", "--seed", "77", "--rate", "100"];
+        bench.run(&[&["test"], &flags[..]].concat()).expect_code(0);
+        asked(&bench)
+    };
+    let (first, second) = (run(), run());
+    // The last moments differ, for they end by the clock.
+    let operations = first.0.len().min(second.0.len()) * 3 / 4;
+    assert!(operations > 300, "{operations} operations are too few to compare");
+    assert_eq!(first.0[..operations], second.0[..operations]);
+    let faults = first.1.len().min(second.1.len()) * 3 / 4;
+    assert!(faults >= 3, "{faults} fault operations are too few to compare");
+    assert_eq!(first.1[..faults], second.1[..faults]);
+}
+
+/// Kills the controller at `PERJURY_KILLS` (default 4) moments spread over a run: whatever has
+/// been recorded is analysed, and nothing is left running.
+#[test]
+fn a_killed_controller_leaves_a_history_and_nothing_else() {
+    let kills: u32 =
+        std::env::var("PERJURY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    for kill in 0..kills {
+        let bench = Bench::new();
+        let arguments = ["test", "--time-limit", "12s", "--nemesis-interval", "1s", "--seed", "5"];
+        let mut child = bench.command(&arguments).spawn().expect("the binary runs");
+        // Not a round fraction, so that the moments fall into every phase.
+        let moment = Duration::from_millis(u64::from(300 + (kill * 7919 + 137) % 14_000));
+        let began = Instant::now();
+        while began.elapsed() < moment && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().expect("it is ours to kill");
+        child.wait().expect("it ends");
+        bench.assert_nothing_left(Duration::from_secs(2));
+        let ran = bench.run(&["analyze", "store/latest"]);
+        let recorded = bench.latest().join("history.jsonl").exists() || bench.results_exist();
+        match ran.code {
+            Some(0 | 2) => {}
+            // Before the first operation there is nothing to judge, and it says so.
+            Some(3) => assert!(!recorded, "killed after {moment:?}: {}", ran.stderr),
+            other => {
+                panic!("killed after {moment:?}: exit {other:?}\n{}\n{}", ran.stdout, ran.stderr)
+            }
+        }
+    }
+}
+
+impl Bench {
+    fn results_exist(&self) -> bool {
+        self.latest().join("results.json").exists()
+    }
+}
+
+#[test]
+fn ctrl_c_stops_heals_and_still_checks() {
+    let bench = Bench::new();
+    let mut child =
+        bench.command(&["test", "--time-limit", "60s"]).spawn().expect("the binary runs");
+    std::thread::sleep(Duration::from_secs(12));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is ours to signal");
+    let began = Instant::now();
+    let status = child.wait().expect("it ends");
+    assert!(began.elapsed() < Duration::from_secs(45), "took {:?} to stop", began.elapsed());
+    bench.assert_nothing_left(Duration::from_secs(2));
+    let results = bench.results();
+    let verdict = results["verdict"].as_str().expect("a verdict");
+    assert!(["valid", "unknown"].contains(&verdict), "{results}");
+    assert!(matches!(status.code(), Some(0 | 2)), "{status}");
+}

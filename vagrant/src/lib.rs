@@ -1,1 +1,0 @@
-//! Virtual machines made by Vagrant as a cluster.

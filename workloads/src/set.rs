@@ -1,0 +1,68 @@
+//! Sets: unique elements added, the whole set read now and then; nothing added may be missing.
+
+use perjury_checkers::Checker;
+use perjury_harness::generator::{GeneratorExt, chance, each_thread, from_fn, repeat};
+use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Attempts at the final read, for each worker.
+const FINAL_TRIES: u64 = 20;
+const FINAL_PAUSE: Duration = Duration::from_millis(200);
+
+/// Additions of unique numbers, and reads of everything.
+pub struct Set;
+
+impl Workload for Set {
+    fn name(&self) -> &'static str {
+        "set"
+    }
+
+    fn about(&self) -> &'static str {
+        "adds unique elements and reads them all; what was added stays, and is there at once"
+    }
+
+    fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
+        &[("add", "an integer"), ("read", "null, answered with the list of all elements")]
+    }
+
+    fn generator(&self, _: &Options, seed: Seed) -> BoxGenerator {
+        let mut load = Load { added: 0 };
+        from_fn(seed.derive("set"), move |rng| load.next(rng))
+    }
+
+    /// Every worker reads until it has an answer.
+    fn final_generator(&self, _: &Options, _: Seed) -> Option<BoxGenerator> {
+        let reads = repeat(read()).delay(FINAL_PAUSE).until_ok().limit(FINAL_TRIES);
+        Some(each_thread(reads).on_clients())
+    }
+
+    fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
+        Vec::new()
+    }
+}
+
+fn read() -> Op {
+    Op::new("read", Value::Null)
+}
+
+#[derive(Clone)]
+struct Load {
+    added: u64,
+}
+
+impl Load {
+    /// A read lists every element, so reads become rarer as the set grows: over n additions
+    /// there are about 50 ln(1 + n / 500) of them, and the history stays of a size to keep.
+    fn next(&mut self, rng: &mut ChaCha8Rng) -> Op {
+        if chance(rng, 1, 10 + self.added / 50) {
+            return read();
+        }
+        self.added += 1;
+        Op::new("add", json!(self.added))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Tests of the set workload: what it asks, and that its checkers accept the truth.
+
+use super::*;
+use crate::testing::{assert_seeded, operations, options};
+use perjury_checkers::{Event, Kind};
+use perjury_harness::generator::{Completion, Simulation, simulate};
+
+#[test]
+fn what_is_asked_depends_on_the_seed_alone() {
+    assert_seeded(&Set);
+}
+
+#[test]
+fn elements_are_unique_and_reads_become_rare() {
+    let operations = operations(&Set, &options(1, 1), 7, 20_000, |_| 1);
+    let added: Vec<u64> = operations.iter().filter_map(|op| op.value.as_u64()).collect();
+    assert_eq!(added, (1..=added.len() as u64).collect::<Vec<_>>());
+    let reads = |ops: &[Op]| ops.iter().filter(|op| &*op.f == "read").count();
+    assert!(reads(&operations[..1000]) > 30, "{}", reads(&operations[..1000]));
+    assert!(reads(&operations[10_000..]) < 100, "{}", reads(&operations[10_000..]));
+    assert!(reads(&operations) > 100, "{}", reads(&operations));
+}
+
+#[test]
+fn every_worker_reads_until_it_has_an_answer() {
+    let last = Set.final_generator(&options(1, 1), Seed::root(1)).unwrap();
+    let mut failures = 0;
+    let events = simulate(last, &Simulation::new(6, 3), |event: &Event| {
+        let worker = event.process.client().unwrap() % 6;
+        // Worker 2 has to ask four times, worker 3 never gets an answer.
+        let fails = worker == 3 || (worker == 2 && failures < 3);
+        failures += usize::from(fails && worker == 2);
+        let kind = if fails { Kind::Fail } else { Kind::Ok };
+        Completion { latency: 1000, kind, value: None }
+    });
+    let of = |worker: u32, kind: Kind| {
+        let theirs = |event: &&Event| event.process.client().map(|p| p % 6) == Some(worker);
+        events.iter().filter(theirs).filter(|event| event.kind == kind).count()
+    };
+    for worker in [0, 1, 2, 4, 5] {
+        assert_eq!(of(worker, Kind::Ok), 1, "worker {worker}");
+    }
+    assert_eq!(of(2, Kind::Fail), 3);
+    assert_eq!(of(3, Kind::Fail) as u64, FINAL_TRIES);
+}
