@@ -180,10 +180,10 @@ impl Node {
     pub(crate) async fn failed(&self) -> String {
         let mut metrics = self.metrics.clone();
         let failed = metrics.wait_for(|metrics| metrics.running_state.is_err()).await;
-        match failed.map(|metrics| metrics.running_state.clone()) {
-            Ok(Err(error)) => error.to_string(),
-            Ok(Ok(())) | Err(_) => "consensus has stopped".to_owned(),
-        }
+        let reason = failed
+            .ok()
+            .and_then(|metrics| metrics.running_state.as_ref().err().map(ToString::to_string));
+        reason.unwrap_or_else(|| "consensus has stopped".to_owned())
     }
 
     /// Answers a peer's or a client's request.

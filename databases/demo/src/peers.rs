@@ -126,6 +126,7 @@ impl Target {
         })
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is OpenRaft's, and so is its size")]
     fn remote<T, E: std::error::Error>(&self, result: Result<T, E>) -> RpcResult<T, E> {
         result.map_err(|error| RPCError::RemoteError(RemoteError::new(self.id, error)))
     }

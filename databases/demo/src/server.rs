@@ -3,5 +3,7 @@
 mod arguments;
 mod start;
 
+#[cfg(test)]
+pub(crate) use arguments::config_of;
 pub use arguments::main;
 pub use start::{Config, Server, StartError, Tuning};

@@ -13,28 +13,29 @@ pub const TABLE: &[Bug] = &[
         workload: "register",
         nemesis: &["partition"],
         anomalies: &["stale-read", "nonlinearizable"],
-        settings: &[],
+        settings: &[("nemesis-interval", "3s")],
     },
     Bug {
         name: "early-ack",
         about: "the leader acknowledges a write when it has it, before a majority does",
-        imitates: "MongoDB's default write concern until 2.6-era drivers asked for more, and Redis \
-                   Sentinel's asynchronous replication: writes acknowledged by a primary that was \
-                   cut off were rolled back (Jepsen: MongoDB, Redis, both 2013)",
+        imitates: "MongoDB with write concerns that ask for less than a majority, and Redis Sentinel's \
+                   asynchronous replication: what a primary had acknowledged before it was \
+                   replaced was rolled back (Jepsen: MongoDB, Redis, both 2013)",
         workload: "set",
         nemesis: &["partition"],
         anomalies: &["lost-element"],
-        settings: &[],
+        settings: &[("nemesis-interval", "3s"), ("partition-shapes", "primaries,halves")],
     },
     Bug {
         name: "no-fsync",
         about: "the log reaches the disk only every few seconds, but is acknowledged at once",
-        imitates: "Elasticsearch 1.x, which synced its transaction log every five seconds by \
-                   default, and Redis with appendfsync everysec (Jepsen: Elasticsearch 1.5.0, 2015)",
+        imitates: "NATS JetStream, which by default synced its files every two minutes (Jepsen: NATS \
+                   2.12.1, 2025), and Elasticsearch 1.x, which synced its transaction log every \
+                   five seconds by default",
         workload: "set",
         nemesis: &["kill"],
         anomalies: &["lost-element"],
-        settings: &[],
+        settings: &[("nemesis-interval", "4s"), ("kill-targets", "all")],
     },
     Bug {
         name: "dirty-reads",
@@ -45,13 +46,14 @@ pub const TABLE: &[Bug] = &[
         workload: "list-append",
         nemesis: &["partition"],
         anomalies: &["G1a", "incompatible-order"],
-        settings: &[],
+        settings: &[("nemesis-interval", "3s"), ("partition-shapes", "primaries")],
     },
     Bug {
         name: "torn-transactions",
         about: "the operations of a transaction happen one by one, visible in between",
-        imitates: "Cassandra's logged batches, which are all applied in the end but are not \
-                   isolated: others see them half done (Jepsen: Cassandra, 2013)",
+        imitates: "Cassandra's logged batches over several partitions, which are all applied in the end \
+                   but are not isolated, so that others see them half done (its documentation \
+                   says so), and the read skew of MongoDB's transactions (Jepsen: MongoDB 4.2.6, 2020)",
         workload: "list-append",
         nemesis: &[],
         anomalies: &["G1b", "G1c", "G-single", "G2-item", "internal"],
@@ -60,22 +62,27 @@ pub const TABLE: &[Bug] = &[
     Bug {
         name: "lost-cas",
         about: "compare-and-set compares first and writes later, as if nobody came in between",
-        imitates: "Elasticsearch 1.1.0, whose version checks let concurrent updates overwrite \
-                   each other (Jepsen: Elasticsearch, 2014)",
+        imitates: "Elasticsearch 1.1.0, whose version checks did not keep concurrent updates from \
+                   overwriting each other (Jepsen: Elasticsearch, 2014)",
         workload: "register",
         nemesis: &[],
         anomalies: &["lost-update", "nonlinearizable"],
-        settings: &[],
+        settings: &[("rate", "500"), ("keys", "3")],
     },
     Bug {
         name: "retry-duplicates",
         about: "a request without a quick answer is sent again, and then happens twice",
-        imitates: "jetcd 0.8.2, the Java client of etcd, whose retries executed transactions more \
-                   than once (Jepsen: jetcd 0.8.2, 2024)",
+        imitates: "jetcd 0.8.2, etcd's Java client, whose retries executed transactions more than once \
+                   (Jepsen: jetcd 0.8.2, 2024)",
         workload: "list-append",
         nemesis: &["kill", "pause", "partition"],
         anomalies: &["duplicate-elements"],
-        settings: &[],
+        settings: &[
+            ("nemesis-interval", "4s"),
+            ("kill-targets", "primaries"),
+            ("pause-targets", "primaries"),
+            ("partition-shapes", "primaries"),
+        ],
     },
     Bug {
         name: "split-brain",
@@ -86,6 +93,6 @@ pub const TABLE: &[Bug] = &[
         workload: "register",
         nemesis: &["partition"],
         anomalies: &["stale-read", "lost-write", "nonlinearizable"],
-        settings: &[],
+        settings: &[("nemesis-interval", "3s"), ("partition-shapes", "primaries,halves")],
     },
 ];

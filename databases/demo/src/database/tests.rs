@@ -4,6 +4,7 @@ use super::{PORT, database, leaders};
 use crate::bugs::{Bug, TABLE};
 use crate::client::Workload;
 use crate::wire::Status;
+use perjury_harness::database::{Definition, NodeFacts, Scope};
 use perjury_harness::{Database, Options};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,10 +36,42 @@ fn the_table_has_every_bug_and_the_definition_allows_it() {
 }
 
 #[test]
-fn the_definition_has_the_client_s_port_and_the_server_s_command() {
+fn the_definition_parses_and_agrees_with_the_client_and_the_server() {
     let database = database();
-    assert!(database.definition().contains(&format!("client = {PORT}")));
-    assert!(database.definition().contains(&format!("\"{}\"", crate::SERVER_COMMAND)));
+    let definition = Definition::parse(database.definition(), "database.toml").unwrap();
+    assert_eq!(definition.name, database.name());
+    assert_eq!(definition.ports["client"], PORT);
+    let allowed: Vec<&str> = definition.options["bug"].values.iter().map(|bug| &**bug).collect();
+    assert_eq!(allowed, Bug::ALL.map(Bug::name));
+
+    let nodes: Vec<NodeFacts> = ["10.99.0.10", "10.99.0.11", "10.99.0.12"]
+        .iter()
+        .enumerate()
+        .map(|(at, address)| NodeFacts {
+            name: format!("n{}", at + 1),
+            address: address.parse().unwrap(),
+        })
+        .collect();
+    let set = BTreeMap::from([("bug".to_owned(), "lost-cas".to_owned())]);
+    let scope = Scope {
+        nodes: &nodes,
+        here: 1,
+        perjury: "/opt/perjury",
+        ports: &definition.ports,
+        options: &set,
+    };
+    let when = definition.start.when.iter().flat_map(|when| &when.arguments);
+    let line: Vec<String> = definition
+        .start
+        .command
+        .iter()
+        .chain(when)
+        .map(|template| template.render(&scope).unwrap())
+        .collect();
+    assert_eq!(line[..2], ["/opt/perjury", crate::SERVER_COMMAND]);
+    let config = crate::server::config_of(&line[2..]).unwrap();
+    assert_eq!((config.id, config.bug), (2, Some(Bug::LostCas)));
+    assert_eq!(config.nodes[&3], "10.99.0.12:7600");
 }
 
 #[test]

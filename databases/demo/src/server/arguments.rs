@@ -113,6 +113,13 @@ fn config(arguments: &Arguments) -> Result<Config, String> {
     })
 }
 
+/// What a command line means.
+#[cfg(test)]
+pub(crate) fn config_of(arguments: &[String]) -> Result<Config, String> {
+    let arguments = Arguments::try_parse_from(arguments).map_err(|error| error.to_string())?;
+    config(&arguments)
+}
+
 async fn probe(address: &str) -> Result<(), String> {
     let asked = tokio::time::timeout(PROBE_LIMIT, async {
         let mut connection =
