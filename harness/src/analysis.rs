@@ -36,6 +36,7 @@ pub struct Overrides {
 pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Result<Results, Stop> {
     let (plan, plan_text) = read_plan(run, overrides)?;
     let workload = registry.find_workload(&plan.workload)?;
+    workload.validate(&plan.options()).map_err(Usage)?;
     let record =
         RunRecord::read(run).map_err(|error| failure(format!("{error}: {}", no_start(run))))?;
     let (history, notes) = read_history(run)?;

@@ -122,7 +122,8 @@ impl Plan {
     /// Checks names and limits against what this binary has; the error names the flag.
     pub fn validate(&self, registry: &Registry) -> Result<(), Usage> {
         let database = registry.find_database(&self.database)?;
-        registry.find_workload(&self.workload)?;
+        let workload = registry.find_workload(&self.workload)?;
+        workload.validate(&self.options()).map_err(Usage)?;
         for fault in &self.nemesis {
             registry.find_fault(fault)?;
         }

@@ -24,6 +24,12 @@ pub trait Workload: Send + Sync {
         None
     }
 
-    /// The judges.
+    /// Whether the options make sense to it; the error is a sentence.
+    fn validate(&self, options: &Options) -> Result<(), String> {
+        let _ = options;
+        Ok(())
+    }
+
+    /// The judges. Only asked with options that are valid.
     fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>>;
 }

@@ -6,6 +6,7 @@
 use crate::keys::Keys;
 use crate::sweep::sweep;
 use perjury_checkers::Checker;
+use perjury_checkers::txn::{self, ConsistencyModel};
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +14,11 @@ use serde_json::{Value, json};
 
 /// Steps of one transaction at most.
 const MAX_STEPS: u64 = 4;
+
+/// What has to hold; strict serializability unless told otherwise.
+fn model(options: &Options) -> Result<ConsistencyModel, String> {
+    options.get("consistency-model").map_or(Ok(ConsistencyModel::default()), str::parse)
+}
 
 /// Transactions of one to four appends and reads.
 pub struct ListAppend;
@@ -54,8 +60,13 @@ impl Workload for ListAppend {
         Some(sweep(MAX_STEPS, window, reads, empty))
     }
 
-    fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+    fn validate(&self, options: &Options) -> Result<(), String> {
+        model(options).map(|_| ())
+    }
+
+    fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {
+        let model = model(options).unwrap_or_default();
+        vec![Box::new(txn::ListAppend { model })]
     }
 }
 
