@@ -40,7 +40,7 @@ fn until_ok_ends_with_the_first_of_its_own_that_is_ok() {
         Completion { latency: 10, kind, value: None }
     };
     let one = Simulation { concurrency: 1, ..Simulation::new(1, 1) };
-    let events = simulate(count("a").until_ok(), &one, fourth_is_ok.clone());
+    let events = simulate(count("a").until_ok(), &one, fourth_is_ok);
     assert_eq!(words(&events).len(), 4);
     // An ok of somebody else's does not count.
     let generator = concat(vec![count("other").limit(4), count("a").until_ok().limit(3)]);

@@ -22,7 +22,7 @@ fn random_latencies(seed: Seed) -> impl FnMut(&Event) -> Completion {
     let mut rng = seed.derive("latency").rng();
     move |_| {
         let latency = MS + below(&mut rng, 3 * MS);
-        let kind = if rng.next_u64() % 20 == 0 { Kind::Info } else { Kind::Ok };
+        let kind = if rng.next_u64().is_multiple_of(20) { Kind::Info } else { Kind::Ok };
         Completion { latency, kind, value: None }
     }
 }
