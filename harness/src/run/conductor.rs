@@ -37,6 +37,12 @@ impl Conductor {
         refusals
     }
 
+    /// The name of the fault that an operation belongs to.
+    pub fn fault_of(&self, op: &Op) -> Option<&'static str> {
+        let mut faults = self.faults.iter();
+        faults.find(|fault| fault.functions().contains(&&*op.f)).map(|fault| fault.name())
+    }
+
     /// Does one operation. The answer is an object: `outcome`, and `evidence` or `reason`.
     pub async fn apply(&self, op: &Op) -> Value {
         let Some(fault) = self.faults.iter().find(|fault| fault.functions().contains(&&*op.f))

@@ -11,13 +11,15 @@ use crate::fault::FaultContext;
 use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::plan::Plan;
 use crate::scheduler::{
-    NemesisAnswer, NemesisHandler, NodeClients, Scheduler, SchedulerConfig, Stop,
+    NemesisAnswer, NemesisHandler, NodeClients, Progress, Scheduler, SchedulerConfig, Stop,
 };
 use crate::store::{LiveHistory, seal};
 use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
 use futures::future::try_join_all;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// For wiping and starting a database, besides the time it has to become ready.
@@ -202,7 +204,11 @@ fn scheduler(
     let config = SchedulerConfig {
         clients: Arc::new(NodeClients::new(nodes, connect)),
         concurrency: plan.concurrency,
-        nemesis: Arc::new(Nemesis(conductor.clone())),
+        nemesis: Arc::new(Nemesis {
+            conductor: conductor.clone(),
+            progress: setting.progress.clone(),
+            active: Mutex::default(),
+        }),
         operation_timeout: plan.operation_timeout.0,
         nemesis_timeout: NEMESIS_LIMIT,
         seed: Seed::root(plan.seed).derive("scheduler"),
@@ -213,12 +219,35 @@ fn scheduler(
     made.map_err(|error| HarnessFailure::new("the load", error))
 }
 
-/// The nemesis, as the scheduler knows it.
-struct Nemesis(Arc<Conductor>);
+/// The nemesis, as the scheduler knows it. Tells the terminal what is broken at the moment.
+struct Nemesis {
+    conductor: Arc<Conductor>,
+    progress: Arc<Progress>,
+    active: Mutex<BTreeSet<&'static str>>,
+}
 
 impl NemesisHandler for Nemesis {
     fn invoke<'a>(&'a self, op: &'a Op) -> BoxFuture<'a, NemesisAnswer> {
-        Box::pin(async move { NemesisAnswer { value: self.0.apply(op).await, error: None } })
+        Box::pin(async move {
+            let value = self.conductor.apply(op).await;
+            if let Some(fault) = self.conductor.fault_of(op) {
+                self.show(fault, &value);
+            }
+            NemesisAnswer { value, error: None }
+        })
+    }
+}
+
+impl Nemesis {
+    fn show(&self, fault: &'static str, answer: &Value) {
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer["outcome"].as_str() {
+            Some("healed") => active.remove(fault),
+            Some("installed" | "indeterminate") => active.insert(fault),
+            _ => false,
+        };
+        let words: Vec<&str> = active.iter().copied().collect();
+        self.progress.set_fault((!words.is_empty()).then(|| format!("now: {}", words.join(", "))));
     }
 }
 
