@@ -9,6 +9,7 @@ pub mod history;
 pub mod linear;
 #[cfg(test)]
 mod testing;
+pub mod txn;
 mod words;
 
 pub use budget::Budget;

@@ -13,3 +13,16 @@ pub(crate) fn either(words: &[String]) -> String {
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
+
+/// A value as JSON, cut in the middle when it is long.
+pub(crate) fn shortened(value: &serde_json::Value) -> String {
+    const LONGEST: usize = 160;
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    let head: String = text.chars().take(LONGEST / 2).collect();
+    let tail: Vec<char> = text.chars().rev().take(LONGEST / 2).collect();
+    let tail: String = tail.into_iter().rev().collect();
+    format!("{head} … {tail}")
+}
