@@ -5,7 +5,8 @@
 
 use crate::keys::Keys;
 use crate::sweep::sweep;
-use perjury_checkers::Checker;
+use perjury_checkers::txn::ConsistencyModel;
+use perjury_checkers::{Budget, Checker, Finding, History};
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -54,8 +55,30 @@ impl Workload for ListAppend {
         Some(sweep(MAX_STEPS, window, reads, empty))
     }
 
-    fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+    fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {
+        let model = options.get("consistency-model").map(str::parse).transpose();
+        match model {
+            Ok(model) => {
+                let model = model.unwrap_or(ConsistencyModel::StrictSerializable);
+                vec![Box::new(perjury_checkers::txn::ListAppend { model })]
+            }
+            Err(why) => vec![Box::new(Undecided { why })],
+        }
+    }
+}
+
+/// Stands in for a judge when nobody knows by which law to judge.
+struct Undecided {
+    why: String,
+}
+
+impl Checker for Undecided {
+    fn name(&self) -> &str {
+        "list-append"
+    }
+
+    fn check(&self, _: &History, _: &Budget) -> Finding {
+        Finding::unknown(self.name(), &*self.why)
     }
 }
 
