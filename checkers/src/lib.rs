@@ -3,13 +3,19 @@
 //! Nothing here starts a thread pool of its own accord, reads a clock, opens a socket or
 //! prints. A history goes in, [`Finding`]s come out, and the same bytes give the same answer.
 
+pub mod bank;
 pub mod budget;
+pub mod counter;
 pub mod finding;
 pub mod history;
 pub mod linear;
+pub mod long_fork;
+pub mod set;
+mod tally;
 #[cfg(test)]
 mod testing;
 pub mod txn;
+pub mod unique_ids;
 mod words;
 pub mod workload;
 

@@ -39,7 +39,7 @@ impl Workload for Set {
     }
 
     fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        Vec::new()
+        vec![Box::new(perjury_checkers::set::SetFull::default())]
     }
 }
 

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use super::graph::{Graph, Mask, Relation, View};
+use super::graph::{Graph, Mask, Relation, View, cyclic};
 use crate::Budget;
 
 /// How many components of a view get an example.
@@ -78,6 +78,10 @@ pub(super) fn find(graph: &Graph, budget: &Budget) -> Cycles {
         return finder.cycles;
     }
     for order in ORDERS {
+        let mask = 7 | order.map_or(0, |o| o as Mask) | Relation::Onward as Mask;
+        if (View { graph, mask, doubled: false }).cyclic_components().is_empty() {
+            continue;
+        }
         for (number, level) in LEVELS.iter().enumerate() {
             if budget.is_cancelled() {
                 finder.cycles.cancelled = true;
@@ -108,7 +112,7 @@ impl Finder<'_> {
         let mask = level.mask | ordering | Relation::Onward as Mask;
         let view = View { graph: self.graph, mask, doubled: level.doubled };
         let component = view.components();
-        let cyclic = view.cyclic_components();
+        let cyclic = cyclic(&component);
         let mut examples = 0;
         for members in &cyclic {
             if examples >= MAX_COMPONENTS || self.budget.is_cancelled() {

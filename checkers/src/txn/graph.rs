@@ -198,26 +198,30 @@ impl View<'_> {
     /// The components that hold a cycle, each with its nodes ascending; ordered by their first
     /// node. A cycle has at least two nodes, as no node has an edge to itself.
     pub(super) fn cyclic_components(&self) -> Vec<Vec<u32>> {
-        let component = self.components();
-        let mut sizes = vec![0u32; component.len()];
-        for number in &component {
-            sizes[*number as usize] += 1;
-        }
-        let mut places = vec![u32::MAX; component.len()];
-        let mut members: Vec<Vec<u32>> = Vec::new();
-        for (node, number) in (0u32..).zip(&component) {
-            if sizes[*number as usize] < 2 {
-                continue;
-            }
-            let place = &mut places[*number as usize];
-            if *place == u32::MAX {
-                *place = members.len() as u32;
-                members.push(Vec::new());
-            }
-            members[*place as usize].push(node);
-        }
-        members
+        cyclic(&self.components())
     }
+}
+
+/// The groups of at least two nodes, given the component of each node.
+pub(super) fn cyclic(component: &[u32]) -> Vec<Vec<u32>> {
+    let mut sizes = vec![0u32; component.len()];
+    for number in component {
+        sizes[*number as usize] += 1;
+    }
+    let mut places = vec![u32::MAX; component.len()];
+    let mut members: Vec<Vec<u32>> = Vec::new();
+    for (node, number) in (0u32..).zip(component) {
+        if sizes[*number as usize] < 2 {
+            continue;
+        }
+        let place = &mut places[*number as usize];
+        if *place == u32::MAX {
+            *place = members.len() as u32;
+            members.push(Vec::new());
+        }
+        members[*place as usize].push(node);
+    }
+    members
 }
 
 #[cfg(test)]

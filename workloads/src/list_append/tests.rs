@@ -1,8 +1,8 @@
 //! Tests of the list-append workload: what it asks, and that its checkers accept the truth.
 
 use super::*;
-use crate::testing::{assert_seeded, operations, options, whole_run};
-use perjury_checkers::Kind;
+use crate::testing::{assert_seeded, assert_verdict, operations, options, whole_run};
+use perjury_checkers::{Kind, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -72,4 +72,34 @@ fn every_worker_reads_every_list_at_the_end() {
     }
     assert_eq!(read.len(), 6);
     assert!(read.values().all(|read| read.is_superset(&keys)), "{keys:?} and {read:?}");
+}
+
+#[test]
+fn the_truth_is_accepted_and_a_lost_append_is_not() {
+    let mut events = whole_run(&ListAppend, &options(4, 30), 1500);
+    assert_verdict(&ListAppend, &events, Verdict::Valid);
+    // The last read of the first list forgets its newest element.
+    let last = events.iter_mut().rev().find_map(|event| {
+        let steps = event.value.as_array_mut()?;
+        let full =
+            |step: &&mut Value| step[1] == 0 && step[2].as_array().is_some_and(|l| l.len() > 2);
+        (event.kind == Kind::Ok).then(|| steps.iter_mut().find(full)).flatten()
+    });
+    last.unwrap()[2].as_array_mut().unwrap().pop();
+    assert_verdict(&ListAppend, &events, Verdict::Invalid);
+}
+
+#[test]
+fn an_unknown_consistency_model_is_never_green() {
+    let mut options = options(4, 30);
+    let history = History::new(whole_run(&ListAppend, &options, 100)).unwrap();
+    let mut judge = |model: &str| {
+        options.set.insert("consistency-model".to_owned(), model.to_owned());
+        ListAppend.checkers(&options)[0].check(&history, &Budget::default())
+    };
+    assert_eq!(judge("serializable").verdict, Verdict::Valid);
+    let finding = judge("serialisable");
+    assert_eq!(finding.verdict, Verdict::Unknown);
+    let reason = finding.reason.unwrap();
+    assert!(reason.starts_with("there is no consistency model `serialisable`"), "{reason}");
 }

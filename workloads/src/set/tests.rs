@@ -1,9 +1,10 @@
 //! Tests of the set workload: what it asks, and that its checkers accept the truth.
 
 use super::*;
-use crate::testing::{assert_seeded, operations, options};
-use perjury_checkers::{Event, Kind};
+use crate::testing::{assert_seeded, assert_verdict, operations, options, whole_run};
+use perjury_checkers::{Event, Kind, Verdict};
 use perjury_harness::generator::{Completion, Simulation, simulate};
+use std::collections::BTreeSet;
 
 #[test]
 fn what_is_asked_depends_on_the_seed_alone() {
@@ -42,4 +43,18 @@ fn every_worker_reads_until_it_has_an_answer() {
     }
     assert_eq!(of(2, Kind::Fail), 3);
     assert_eq!(of(3, Kind::Fail) as u64, FINAL_TRIES);
+}
+
+#[test]
+fn the_truth_is_accepted_and_a_lost_element_is_not() {
+    let mut events = whole_run(&Set, &options(1, 1), 1500);
+    assert_verdict(&Set, &events, Verdict::Valid);
+    let added: BTreeSet<u64> = events.iter().filter_map(|event| event.value.as_u64()).collect();
+    assert!(added.contains(&17));
+    for event in events.iter_mut().filter(|event| event.kind == Kind::Ok) {
+        if let Some(elements) = event.value.as_array_mut() {
+            elements.retain(|element| *element != 17);
+        }
+    }
+    assert_verdict(&Set, &events, Verdict::Invalid);
 }

@@ -9,6 +9,7 @@ use perjury_checkers::{Budget, Outcome, Verdict};
 use perjury_harness::generator::{GeneratorExt, phases};
 use perjury_harness::{Client, Failure, Op, Seed};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ pub(super) async fn start(count: usize) -> Option<Etcds> {
         .is_ok_and(|status| status.success());
     if !installed {
         assert!(std::env::var_os("CI").is_none(), "install etcd-server for this test");
-        eprintln!("skipped: etcd is not installed (Debian package etcd-server)");
+        let _ = writeln!(std::io::stderr(), "skipped: install etcd-server for this test");
         return None;
     }
     let data = tempfile::tempdir().unwrap();

@@ -1,0 +1,87 @@
+//! Tally: all anomalies counted, the first few kept in full.
+
+use serde_json::Value;
+
+use crate::{Anomaly, Finding, Operation, Step};
+
+/// Anomalies kept in full.
+const MAX_KEPT: usize = 8;
+
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    kept: Vec<Anomaly>,
+    count: u64,
+}
+
+impl Tally {
+    /// Counts an anomaly, and makes it only if it will be kept.
+    pub(crate) fn add(&mut self, make: impl FnOnce() -> Anomaly) {
+        self.count += 1;
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push(make());
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Joins two tallies, the first one's anomalies first.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.kept.extend(other.kept);
+        self.count += other.count;
+        self
+    }
+
+    /// Invalid with what was found; else unknown if there is a reason; else valid.
+    pub(crate) fn conclude(self, checker: &str, unknown: Option<String>, stats: Value) -> Finding {
+        if !self.kept.is_empty() {
+            let mut finding = Finding::invalid(checker, self.kept, stats);
+            finding.anomaly_count = self.count;
+            return finding;
+        }
+        match unknown {
+            Some(reason) => Finding { stats, ..Finding::unknown(checker, reason) },
+            None => Finding::valid(checker, stats),
+        }
+    }
+}
+
+/// An anomaly of a kind, with its words, steps, and what it rules out.
+pub(crate) fn anomaly(
+    kind: &str,
+    title: String,
+    explanation: String,
+    steps: Vec<Step>,
+    rules_out: &[&str],
+) -> Anomaly {
+    let mut operations: Vec<u64> = steps.iter().flat_map(|step| step.operations.clone()).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    Anomaly {
+        kind: kind.to_owned(),
+        title,
+        explanation,
+        steps,
+        operations,
+        edges: Vec::new(),
+        key: None,
+        rules_out: rules_out.iter().map(|model| (*model).to_owned()).collect(),
+    }
+}
+
+/// "Process 3 ⟨did⟩ between 1.2 s and 1.3 s."
+pub(crate) fn step(operation: &Operation, did: &str) -> Step {
+    let called = crate::words::seconds(operation.called);
+    let text = match operation.returned {
+        Some(returned) => format!(
+            "Process {} {did} between {called} and {}.",
+            operation.process,
+            crate::words::seconds(returned)
+        ),
+        None => {
+            format!("Process {} {did} at {called}, and got no answer.", operation.process)
+        }
+    };
+    Step { text, operations: vec![operation.index] }
+}
