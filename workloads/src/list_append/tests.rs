@@ -90,16 +90,13 @@ fn the_truth_is_accepted_and_a_lost_append_is_not() {
 }
 
 #[test]
-fn an_unknown_consistency_model_is_never_green() {
+fn an_unknown_consistency_model_is_refused() {
     let mut options = options(4, 30);
-    let history = History::new(whole_run(&ListAppend, &options, 100)).unwrap();
-    let mut judge = |model: &str| {
+    let mut validate = |model: &str| {
         options.set.insert("consistency-model".to_owned(), model.to_owned());
-        ListAppend.checkers(&options)[0].check(&history, &Budget::default())
+        ListAppend.validate(&options)
     };
-    assert_eq!(judge("serializable").verdict, Verdict::Valid);
-    let finding = judge("serialisable");
-    assert_eq!(finding.verdict, Verdict::Unknown);
-    let reason = finding.reason.unwrap();
-    assert!(reason.starts_with("there is no consistency model `serialisable`"), "{reason}");
+    assert_eq!(validate("serializable"), Ok(()));
+    let refused = validate("serialisable").unwrap_err();
+    assert!(refused.starts_with("there is no consistency model `serialisable`"), "{refused}");
 }
