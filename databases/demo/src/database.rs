@@ -42,7 +42,10 @@ impl Database for Demo {
     }
 
     fn options(&self) -> &[(&'static str, &'static str)] {
-        &[("bug", "a mistake for it to make")]
+        &[
+            ("bug", "a mistake for it to make"),
+            ("deaf", "true: listen and never answer, so that it does not become ready"),
+        ]
     }
 
     fn bugs(&self) -> &[Bug] {

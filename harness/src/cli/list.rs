@@ -15,9 +15,9 @@ pub fn databases(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
     };
     let database = registry.find_database(name)?;
     if args.json {
-        return print_json(&database_json(&**database));
+        return print_json(&database_json(&**database, registry));
     }
-    print(&database_text(&**database));
+    print(&database_text(&**database, registry));
     Ok(())
 }
 
@@ -83,16 +83,22 @@ fn pairs(rows: &[(&str, &str)]) -> Value {
     rows.iter().map(|(name, about)| ((*name).to_owned(), Value::from(*about))).collect()
 }
 
-fn database_json(database: &dyn Database) -> Value {
+fn database_json(database: &dyn Database, registry: &Registry) -> Value {
     let bugs: Vec<Value> = database.bugs().iter().map(bug_json).collect();
     json!({
         "name": database.name(),
         "about": database.about(),
-        "workloads": database.workloads(),
+        "workloads": runnable(database, registry),
         "options": pairs(database.options()),
         "bugs": bugs,
         "definition": database.definition(),
     })
+}
+
+/// Workloads that its client can express and that are registered here.
+fn runnable<'a>(database: &'a dyn Database, registry: &Registry) -> Vec<&'a str> {
+    let known = |name: &&str| registry.workloads.iter().any(|workload| workload.name() == *name);
+    database.workloads().iter().copied().filter(known).collect()
 }
 
 fn bug_json(bug: &crate::database::Bug) -> Value {
@@ -102,12 +108,12 @@ fn bug_json(bug: &crate::database::Bug) -> Value {
     })
 }
 
-fn database_text(database: &dyn Database) -> String {
+fn database_text(database: &dyn Database, registry: &Registry) -> String {
     let mut text = format!(
         "{}: {}\n\nworkloads: {}\n",
         database.name(),
         database.about(),
-        database.workloads().join(", ")
+        runnable(database, registry).join(", ")
     );
     if !database.options().is_empty() {
         let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(database.options()));

@@ -36,6 +36,9 @@ struct Arguments {
     /// Make this mistake
     #[arg(long)]
     bug: Option<Bug>,
+    /// Listen, and never answer anyone
+    #[arg(long)]
+    deaf: bool,
     /// Ask the server at HOST:PORT whether it is ready; exit with 0 if it is
     #[arg(long, conflicts_with_all = ["id", "peers", "data", "bug"])]
     probe: Option<String>,
@@ -84,6 +87,11 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     let listener = TcpListener::bind(&arguments.listen).await;
     let listener =
         listener.map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+    if arguments.deaf {
+        tracing::info!(name = arguments.name, "listening, and answering nobody");
+        // The kernel takes connections up to its backlog; nobody ever reads from them.
+        return std::future::pending().await;
+    }
     tracing::info!(
         name = arguments.name,
         id = config.id,
