@@ -22,7 +22,7 @@ pub mod workload;
 
 pub use budget::Budget;
 pub use finding::{Anomaly, Edge, Finding, Step, Verdict};
-pub use history::{Event, History, Kind, Name, Operation, Outcome, Process};
+pub use history::{Event, History, HistoryError, Kind, Name, Operation, Outcome, Process};
 
 /// A pure decision procedure over a history.
 pub trait Checker: Send + Sync {
