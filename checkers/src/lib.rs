@@ -1,7 +1,8 @@
 //! Histories, models and checkers: pure functions from a recorded history to findings.
 //!
-//! Nothing here starts a thread pool of its own accord, reads a clock, opens a socket or
-//! prints. A history goes in, [`Finding`]s come out, and the same bytes give the same answer.
+//! Nothing here reads a clock, opens a file or a socket, or prints; independent keys are
+//! searched on rayon's pool. A history goes in, [`Finding`]s come out, and the same bytes give
+//! the same answer.
 
 pub mod bank;
 pub mod budget;
@@ -21,7 +22,7 @@ pub mod workload;
 
 pub use budget::Budget;
 pub use finding::{Anomaly, Edge, Finding, Step, Verdict};
-pub use history::{Event, History, Kind, Name, Operation, Outcome, Process};
+pub use history::{Event, History, HistoryError, Kind, Name, Operation, Outcome, Process};
 
 /// A pure decision procedure over a history.
 pub trait Checker: Send + Sync {

@@ -1,5 +1,6 @@
 //! Transactions: isolation judged by dependencies between them.
 
+mod build;
 mod cycles;
 mod explain;
 mod graph;
@@ -7,6 +8,8 @@ mod isolation;
 pub mod list_append;
 mod order;
 mod parse;
+pub mod rw_register;
 
 pub use isolation::ConsistencyModel;
 pub use list_append::ListAppend;
+pub use rw_register::RwRegister;

@@ -20,7 +20,7 @@ fn expected(word: &str) -> Verdict {
     if word == "valid" { Verdict::Valid } else { Verdict::Invalid }
 }
 
-/// `INFO  jepsen.util - 0	:invoke	:read	nil`
+/// Lines of `INFO  jepsen.util - PROCESS`, type, function and value, between tabs.
 fn porcupine_log(text: &str) -> History {
     let mut script = Script::default();
     let mut asked = std::collections::BTreeMap::new();

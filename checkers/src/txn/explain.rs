@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::cycles::{Cycle, Link};
 use super::graph::Relation;
-use super::isolation::ruled_out;
+use super::isolation::{ConsistencyModel, ruled_out};
 use super::parse::Txns;
 use crate::words::{seconds, shortened};
-use crate::{Anomaly, Edge, Step};
+use crate::{Anomaly, Edge, Finding, Step};
 
 /// Anomalies of each kind kept in full.
 const MAX_KEPT: usize = 8;
@@ -32,7 +32,7 @@ impl Flaws {
     }
 
     /// The kept anomalies of kinds that pass, the worst first: those that rule out most.
-    pub(super) fn worst_first(self, pass: impl Fn(&str) -> bool) -> Vec<Anomaly> {
+    fn worst_first(self, pass: impl Fn(&str) -> bool) -> Vec<Anomaly> {
         let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind));
         let mut anomalies: Vec<Anomaly> = kinds.flat_map(|(_, kept)| kept).collect();
         anomalies.sort_by_key(|anomaly| {
@@ -41,6 +41,35 @@ impl Flaws {
         });
         anomalies
     }
+}
+
+/// The finding of a checker: invalid by what `model` forbids, if there is any of it.
+pub(super) fn conclude(
+    checker: &str,
+    model: ConsistencyModel,
+    flaws: Flaws,
+    cancelled: bool,
+    no_reads: bool,
+    stats: Value,
+) -> Finding {
+    let forbidden = |kind: &str| model.forbids(kind);
+    let count: u64 = flaws.counts.iter().filter(|(kind, _)| forbidden(kind)).map(|(_, n)| n).sum();
+    let anomalies = flaws.worst_first(forbidden);
+    if !anomalies.is_empty() {
+        let mut finding = Finding::invalid(checker, anomalies, stats);
+        finding.anomaly_count = count;
+        return finding;
+    }
+    let reason = if cancelled {
+        "time or memory was up before all cycles were searched; what was looked at has no \
+         forbidden anomaly; give the analysis more of both"
+    } else if no_reads {
+        "no transaction that succeeded read anything, so nothing can be judged; see in the log \
+         why reads got no answer"
+    } else {
+        return Finding::valid(checker, stats);
+    };
+    Finding { stats, ..Finding::unknown(checker, reason) }
 }
 
 /// An anomaly that is not a cycle.
@@ -119,6 +148,12 @@ pub(super) fn cycle(
         key: key.map(|key| (*key).clone()),
         rules_out: ruled_out(cycle.kind),
     }
+}
+
+/// The same with a capital letter.
+pub(super) fn capital_introduction(txns: &Txns<'_>, txn: u32) -> String {
+    let text = introduction(txns, txn);
+    text.replacen("process", "Process", 1)
 }
 
 /// "process 3's transaction [...], from 1.2 s to 1.3 s"

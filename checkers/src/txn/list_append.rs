@@ -75,37 +75,14 @@ impl Checker for ListAppend {
             "model": self.model.name(),
             "anomalies": flaws.counts,
         });
-        self.conclude(flaws, cycles.cancelled, orders.reads.is_empty(), stats)
-    }
-}
-
-impl ListAppend {
-    fn conclude(
-        &self,
-        flaws: Flaws,
-        cancelled: bool,
-        no_reads: bool,
-        stats: serde_json::Value,
-    ) -> Finding {
-        let forbidden = |kind: &str| self.model.forbids(kind);
-        let count: u64 =
-            flaws.counts.iter().filter(|(kind, _)| forbidden(kind)).map(|(_, n)| n).sum();
-        let anomalies = flaws.worst_first(forbidden);
-        if !anomalies.is_empty() {
-            let mut finding = Finding::invalid(self.name(), anomalies, stats);
-            finding.anomaly_count = count;
-            return finding;
-        }
-        let reason = if cancelled {
-            "time or memory was up before all cycles were searched; what was looked at has no \
-             forbidden anomaly; give the analysis more of both"
-        } else if no_reads {
-            "no transaction that succeeded read anything, so nothing can be judged; see in the \
-             log why reads got no answer"
-        } else {
-            return Finding::valid(self.name(), stats);
-        };
-        Finding { stats, ..Finding::unknown(self.name(), reason) }
+        explain::conclude(
+            self.name(),
+            self.model,
+            flaws,
+            cycles.cancelled,
+            orders.reads.is_empty(),
+            stats,
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
-use super::super::explain::{Flaws, introduction, plain};
+use super::super::explain::{Flaws, capital_introduction, plain};
 use super::super::order::{Orders, Read};
 use super::super::parse::{Micro, NOBODY, Status, Txns};
 use crate::words::shortened;
@@ -35,7 +35,7 @@ impl Finder<'_, '_> {
     fn reader(&self, read: &Read<'_>) -> Step {
         let text = format!(
             "{} read key {} as {}.",
-            capital(&introduction(self.txns, read.txn)),
+            capital_introduction(self.txns, read.txn),
             self.key(read.key),
             shortened(&Value::Array(read.seen.to_vec()))
         );
@@ -51,7 +51,7 @@ impl Finder<'_, '_> {
         };
         let text = format!(
             "{} appended {} to key {}, {end}.",
-            capital(&introduction(self.txns, writer)),
+            capital_introduction(self.txns, writer),
             self.txns.elements[element as usize].value,
             self.key(self.txns.elements[element as usize].key)
         );
@@ -269,7 +269,7 @@ impl Finder<'_, '_> {
         let appended: Vec<Value> = own.appended.iter().map(|value| (*value).clone()).collect();
         let text = format!(
             "{} had {before}, and appended {} since, but then read key {} as {}.",
-            capital(&introduction(self.txns, txn)),
+            capital_introduction(self.txns, txn),
             list(&appended),
             self.key(key),
             list(seen)
@@ -364,9 +364,4 @@ impl Own<'_> {
         let (before, own) = seen.split_at(base);
         own.iter().eq(self.appended.iter().copied()) && self.read.is_none_or(|read| read == before)
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
