@@ -129,11 +129,15 @@ impl Node {
         self.propose(command, deadline).await
     }
 
-    /// Puts a command into the log, and answers what it led to once it is committed and applied.
     pub(crate) async fn propose(&self, command: &Command, deadline: Instant) -> Reply {
         if self.quorum_silence() > QUORUM_LIMIT {
             return Err(Refusal::not_now("the leader has lost touch with the majority"));
         }
+        self.log_and_wait(command, deadline).await
+    }
+
+    /// Puts a command into the log, and answers what it led to once it is committed and applied.
+    pub(crate) async fn log_and_wait(&self, command: &Command, deadline: Instant) -> Reply {
         let proposal = Proposal::new(command.clone());
         let logged = proposal.logged.clone();
         match tokio::time::timeout_at(deadline, self.raft.client_write(proposal)).await {

@@ -25,7 +25,7 @@ pub(super) async fn lead(node: &Node, command: &Command, deadline: Instant) -> R
         });
         return Ok(state.apply(command));
     }
-    match node.propose(command, deadline.min(Instant::now() + PATIENCE)).await {
+    match node.log_and_wait(command, deadline.min(Instant::now() + PATIENCE)).await {
         Err(refusal) if !refusal.definite => {
             Err(Refusal::never("aborted: the transaction could not be committed in time"))
         }

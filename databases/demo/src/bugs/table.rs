@@ -66,7 +66,7 @@ pub const TABLE: &[Bug] = &[
                    overwriting each other (Jepsen: Elasticsearch, 2014)",
         workload: "register",
         nemesis: &[],
-        anomalies: &["lost-update", "nonlinearizable"],
+        anomalies: &["lost-update", "lost-write", "stale-read", "nonlinearizable"],
         settings: &[("rate", "500"), ("keys", "3")],
     },
     Bug {
