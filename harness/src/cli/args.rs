@@ -206,9 +206,15 @@ pub struct CheckArgs {
     /// Consistency model, for list-append and rw-register
     #[arg(short = 'm', long, value_name = "MODEL")]
     pub consistency_model: Option<String>,
-    /// Values are `[key, value]` pairs: every key is a register of its own
+    /// Values are `[key, value]` pairs, an object for each key; found out when not said
     #[arg(long)]
     pub independent: bool,
+    /// What a register holds at first, as JSON (Knossos: 0) [default: null]
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub initial: Option<serde_json::Value>,
+    /// Knossos' convention: a read answered with null may have read anything
+    #[arg(long)]
+    pub null_read_is_any: bool,
     /// How long the check may take before the verdict is unknown
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     pub check_limit: Span,
@@ -218,6 +224,10 @@ pub struct CheckArgs {
     /// Colour on the terminal
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub colour: Colour,
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("{error}; write JSON, such as 0 or \"a\""))
 }
 
 #[derive(Args, Clone, Debug)]

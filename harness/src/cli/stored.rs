@@ -55,11 +55,13 @@ pub fn history(run: &Path) -> Result<(), Stop> {
 pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     let options = CheckOptions {
         consistency_model: args.consistency_model.clone(),
-        independent: args.independent.then_some(true),
+        keyed: args.independent.then_some(true),
+        initial: args.initial.clone().unwrap_or_default(),
+        null_read_is_any: args.null_read_is_any,
     };
-    let checkers = checkers_for_workload(&args.workload, &options)
-        .map_err(|error| Usage(format!("--workload: {error}")))?;
     let (history, recovery) = read(&args.file)?;
+    let checkers = checkers_for_workload(&args.workload, &options, &history)
+        .map_err(|error| Usage(format!("--workload: {error}")))?;
     let findings = analysis::check_all(checkers, &history, args.check_limit.0);
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
     if args.json {
