@@ -3,6 +3,8 @@
 //! `PERJURY_SEEDS=10 cargo test --release --test detection -- --nocapture` prints the table of
 //! docs/demo.md.
 
+#![expect(clippy::print_stdout, reason = "the table is what this test is for")]
+
 mod common;
 
 use common::{Bench, anomaly_kinds};

@@ -3,6 +3,7 @@
 pub mod args;
 mod display;
 mod doctor;
+mod heal;
 mod list;
 mod log;
 pub mod output;
@@ -61,6 +62,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Check(args) => return stored::check(args),
         Command::History { run } => stored::history(run)?,
         Command::Doctor(args) => return doctor::doctor(args),
+        Command::Heal(args) => return heal::heal(args),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

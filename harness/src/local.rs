@@ -339,6 +339,7 @@ impl Process {
             host_keys: HostKeys::Pinned(public(host_key.public_key())?),
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         };
         Ok((process, target))
     }

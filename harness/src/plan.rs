@@ -5,6 +5,7 @@ use crate::span::Span;
 use crate::{Options, Registry};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The version of `plan.toml` that this build writes and reads.
@@ -56,6 +57,9 @@ pub struct ClusterPlan {
     pub local: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// The hosts' addresses on the data network, in order, where SSH goes another way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_config: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,6 +151,11 @@ impl Plan {
             }
             Err(Usage(format!("{flag}: {value} is not between {low} and {high}")))
         };
+        let addresses = self.cluster.addresses.len();
+        if addresses > 0 && addresses != self.cluster.hosts.len() {
+            let hosts = self.cluster.hosts.len();
+            return Err(Usage(format!("--addresses: {addresses} are given for {hosts} hosts")));
+        }
         if self.cluster.is_local() {
             between("--node-count", self.cluster.local, 1, 50)?;
         }

@@ -36,6 +36,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say whether this machine can run local clusters, and whether hosts are usable
     Doctor(DoctorArgs),
+    /// Undo on hosts what a run left whose controller died, without waiting for its agents' lease
+    Heal(HostArgs),
     /// List the databases, or tell all about one: its options and planted bugs
     Databases(ListArgs),
     /// List the workloads, or tell all about one
@@ -139,6 +141,9 @@ pub struct HostArgs {
     /// File with a host a line
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
+    /// The hosts' addresses on the data network, in order, where SSH goes another way
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
+    pub addresses: Vec<std::net::IpAddr>,
     /// OpenSSH client configuration for the hosts; what `ssh -G` says of them is what counts
     #[arg(long, value_name = "FILE")]
     pub ssh_config: Option<PathBuf>,

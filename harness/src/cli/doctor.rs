@@ -100,14 +100,7 @@ fn on_path(program: &str) -> bool {
 }
 
 fn ask_hosts(args: &HostArgs, names: Vec<String>) -> Result<Vec<Check>, HarnessFailure> {
-    let plan = ClusterPlan {
-        local: 0,
-        hosts: names,
-        ssh_config: args.ssh_config.clone(),
-        username: args.username.clone(),
-        private_key: args.ssh_private_key.clone(),
-        host_keys: args.host_keys.clone(),
-    };
+    let plan = ClusterPlan { hosts: names, ..ClusterPlan::from(args) };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| HarnessFailure::new("the runtime", error))?;
     let asked = runtime.block_on(async {

@@ -82,11 +82,29 @@ fn cluster(args: &TestArgs, mut cluster: ClusterPlan) -> Result<ClusterPlan, Usa
         cluster = ClusterPlan { local: count, ..ClusterPlan::default() };
     }
     let ssh = &args.hosts;
+    if !ssh.addresses.is_empty() {
+        cluster.addresses.clone_from(&ssh.addresses);
+    }
     cluster.ssh_config = ssh.ssh_config.clone().or(cluster.ssh_config);
     cluster.username = ssh.username.clone().or(cluster.username);
     cluster.private_key = ssh.ssh_private_key.clone().or(cluster.private_key);
     cluster.host_keys = ssh.host_keys.clone().or(cluster.host_keys);
     Ok(cluster)
+}
+
+impl From<&HostArgs> for ClusterPlan {
+    /// How to reach hosts; not which.
+    fn from(args: &HostArgs) -> Self {
+        Self {
+            local: 0,
+            hosts: Vec::new(),
+            addresses: args.addresses.clone(),
+            ssh_config: args.ssh_config.clone(),
+            username: args.username.clone(),
+            private_key: args.ssh_private_key.clone(),
+            host_keys: args.host_keys.clone(),
+        }
+    }
 }
 
 /// The hosts that the flags name, in order, each once.

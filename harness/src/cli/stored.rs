@@ -5,10 +5,11 @@ use super::{output, test};
 use crate::Registry;
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop, Usage};
+use crate::registry::unknown;
 use crate::store::{RunDir, Store, StoreError};
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Recovery, read_any};
-use perjury_checkers::workload::{CheckOptions, checkers_for_workload};
+use perjury_checkers::workload::{CheckOptions, WORKLOADS, checkers_for_workload};
 use perjury_checkers::{Finding, History, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -59,6 +60,10 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
         initial: args.initial.clone().unwrap_or_default(),
         null_read_is_any: args.null_read_is_any,
     };
+    if !WORKLOADS.iter().any(|(name, _)| *name == args.workload) {
+        let known = WORKLOADS.iter().map(|(name, _)| *name);
+        return Err(unknown("--workload", "workload", &args.workload, known).into());
+    }
     let (history, recovery) = read(&args.file)?;
     let checkers = checkers_for_workload(&args.workload, &options, &history)
         .map_err(|error| Usage(format!("--workload: {error}")))?;

@@ -198,6 +198,7 @@ impl<'a> Resolver<'a> {
             host_keys: self.overrides.host_keys.clone().unwrap_or_else(|| settings.host_keys()),
             jump: None,
             proxy_command: settings.one("proxycommand").map(str::to_owned),
+            host_key_alias: settings.one("hostkeyalias").map(str::to_owned),
         })
     }
 
@@ -220,6 +221,7 @@ impl<'a> Resolver<'a> {
             host_keys: self.overrides.host_keys.clone().unwrap_or(known),
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         }
     }
 }

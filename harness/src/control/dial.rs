@@ -363,6 +363,7 @@ mod tests {
             host_keys: HostKeys::Insecure,
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         };
         let command = expand(&target, "nc -X %n %h %p as %r 100%%").unwrap();
         assert_eq!(command, "nc -X n1 db1.example 2222 as bob 100%");

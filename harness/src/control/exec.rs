@@ -351,6 +351,7 @@ mod tests {
             host_keys: HostKeys::Insecure,
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         };
         let said = |code, text: &str| Output {
             exit: Exit::Code(code),

@@ -98,7 +98,8 @@ fn compare(target: &SshTarget, key: &PublicKey, file: &Path) -> Result<bool, Con
 }
 
 fn recorded(target: &SshTarget, file: &Path) -> Result<Vec<PublicKey>, ControlError> {
-    let keys = known_hosts::known_host_keys_path(&target.host, target.port, file);
+    let (host, port) = target.known_as();
+    let keys = known_hosts::known_host_keys_path(host, port, file);
     let keys = keys.map_err(|error| ControlError::KnownHosts {
         node: target.name.clone(),
         file: file.to_owned(),
@@ -140,11 +141,8 @@ fn record(target: &SshTarget, key: &PublicKey, file: &Path) -> std::io::Result<(
     }
     let bare = PublicKey::from(key.key_data().clone());
     let key = bare.to_openssh().map_err(std::io::Error::other)?;
-    let host = if target.port == 22 {
-        target.host.clone()
-    } else {
-        format!("[{}]:{}", target.host, target.port)
-    };
+    let (host, port) = target.known_as();
+    let host = if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") };
     // Another program may have left the file without a line break at its end.
     let torn = std::fs::read(file).is_ok_and(|old| old.last().is_some_and(|&b| b != b'\n'));
     let line = format!("{}{host} {key}\n", if torn { "\n" } else { "" });
@@ -200,6 +198,7 @@ mod tests {
             host_keys,
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         }
     }
 
@@ -217,6 +216,18 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.starts_with("db1 ssh-ed25519 ") && text.contains("\n[db1]:2222 "), "{text}");
+    }
+
+    #[test]
+    fn an_alias_is_what_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("known_hosts");
+        let aliased =
+            |policy| SshTarget { host_key_alias: Some("n1".to_owned()), ..target(policy, 2222) };
+        verify(&aliased(HostKeys::AcceptNew(file.clone())), &key(1)).unwrap();
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with("n1 ssh-ed25519 "));
+        verify(&aliased(HostKeys::KnownHosts(file.clone())), &key(1)).unwrap();
+        verify(&target(HostKeys::KnownHosts(file), 2222), &key(1)).unwrap_err();
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct SshTarget {
     /// Or through this command's standard input and output (`%h`, `%p`, `%r`, `%n` and `%%` are
     /// replaced).
     pub proxy_command: Option<String>,
+    /// The name under which known hosts files have its key, whatever its address and port.
+    pub host_key_alias: Option<String>,
 }
 
 /// Which server keys are believed.
@@ -38,6 +40,15 @@ pub enum HostKeys {
 }
 
 impl SshTarget {
+    /// Under which host and port known hosts files have its key. An alias has no port, as with
+    /// OpenSSH.
+    pub(super) fn known_as(&self) -> (&str, u16) {
+        match &self.host_key_alias {
+            Some(alias) => (alias, 22),
+            None => (&self.host, self.port),
+        }
+    }
+
     /// Host and port as they are written in messages and in known hosts files.
     pub fn address(&self) -> String {
         if self.port == 22 {

@@ -11,9 +11,12 @@ use std::path::PathBuf;
 /// Connects to every host of the plan and starts the agent there.
 pub async fn up(plan: &ClusterPlan, perjury: &std::path::Path) -> Result<Cluster, HarnessFailure> {
     let mut members = Vec::new();
-    for host in &plan.hosts {
+    for (position, host) in plan.hosts.iter().enumerate() {
         let target = target(plan, host).await?;
-        let address = address(&target).await?;
+        let address = match plan.addresses.get(position) {
+            Some(address) => *address,
+            None => address(&target, plan.hosts.len()).await?,
+        };
         members.push(Member { name: target.name.clone(), address, target });
     }
     let nodes = connect_all(members, perjury).await?;
@@ -44,19 +47,31 @@ fn host_keys(plan: &ClusterPlan) -> Option<HostKeys> {
     }
 }
 
-/// The address at which other nodes and clients find it: that of its host name.
-async fn address(target: &SshTarget) -> Result<IpAddr, HarnessFailure> {
-    if let Ok(address) = target.host.parse() {
+/// The address at which other nodes and clients find it: that of its host name. Several nodes
+/// behind forwarded ports of this machine (virtual machines, say) share that; then their own names
+/// have to be known here.
+async fn address(target: &SshTarget, nodes: usize) -> Result<IpAddr, HarnessFailure> {
+    let found = lookup(&target.host).await;
+    if let Some(address) = found.filter(|address| nodes == 1 || !address.is_loopback()) {
         return Ok(address);
     }
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-    let failed = |why: String| {
-        let message = format!(
-            "{}: its host name {} has no address that this machine knows ({why}): put it into /etc/hosts",
-            target.name, target.host
-        );
-        HarnessFailure::new("finding the hosts", message)
-    };
-    let mut addresses = found.map_err(|error| failed(error.to_string()))?;
-    addresses.next().map(|address| address.ip()).ok_or_else(|| failed("no answer".to_owned()))
+    if let Some(address) = lookup(&target.name).await.filter(|address| !address.is_loopback()) {
+        return Ok(address);
+    }
+    let message = format!(
+        "{}: where do other nodes find it? {} is no address for that: put {} into /etc/hosts, or give \
+         the addresses of all nodes with --addresses",
+        target.name, target.host, target.name
+    );
+    Err(HarnessFailure::new("finding the hosts", message))
+}
+
+async fn lookup(name: &str) -> Option<IpAddr> {
+    if let Ok(address) = name.parse() {
+        return Some(address);
+    }
+    let found = tokio::net::lookup_host((name, 22)).await.ok()?.map(|address| address.ip());
+    // IPv4 first: more databases listen there by default.
+    let found: Vec<IpAddr> = found.collect();
+    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied()
 }

@@ -35,6 +35,21 @@ pub async fn connect_all(
     try_join_all(connecting).await
 }
 
+/// Undoes what earlier agents left on a host; a line for each thing, or one that says there was
+/// nothing.
+pub async fn heal(target: SshTarget, perjury: &Path) -> Result<Vec<String>, HarnessFailure> {
+    let failed = |error: &dyn std::fmt::Display| HarnessFailure::new("healing", error);
+    let session = Session::connect(target).await.map_err(|error| failed(&error))?;
+    let agent = Agent::deploy(&session, perjury, LEASE).await.map_err(|error| failed(&error))?;
+    let mut lines = agent.healed();
+    lines.extend(agent.shutdown().await.map_err(|error| failed(&error))?);
+    session.close().await;
+    if lines.is_empty() {
+        lines.push("there was nothing to undo".to_owned());
+    }
+    Ok(lines)
+}
+
 async fn connect(index: usize, member: Member, perjury: &Path) -> Result<Node, HarnessFailure> {
     let failed =
         |error: &dyn std::fmt::Display| HarnessFailure::new("connecting to the nodes", error);

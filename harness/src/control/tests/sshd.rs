@@ -56,6 +56,7 @@ impl Sshd {
             host_keys: HostKeys::Pinned(std::fs::read_to_string(self.path("host.pub")).unwrap()),
             jump: None,
             proxy_command: None,
+            host_key_alias: None,
         }
     }
 
