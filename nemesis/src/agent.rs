@@ -8,6 +8,7 @@ mod duties;
 mod family;
 mod firewall;
 mod ledger;
+mod log;
 mod probe;
 mod process;
 mod procfs;
@@ -39,8 +40,7 @@ pub fn main(args: Vec<String>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(message) => return complain(254, &message),
     };
-    // A subscriber may be set already when the caller is a test.
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).try_init();
+    log::begin(&arguments.state);
     // Not to be hit by signals for the SSH server's session. Fails if it leads one already.
     let _ = nix::unistd::setsid();
     match run(&arguments) {

@@ -19,6 +19,8 @@ pub fn to_file(file: File, verbose: u8) {
         .with(
             tracing_subscriber::fmt::layer()
                 .with_ansi(false)
+                // A full disk is told by who writes the history, once.
+                .log_internal_errors(false)
                 .with_writer(|| ToFile)
                 .with_filter(EnvFilter::new("info,perjury=debug,russh=warn,openraft=warn")),
         )
