@@ -292,6 +292,7 @@ fn files() -> Vec<PathBuf> {
 fn is_test(name: &str) -> bool {
     name.contains("/tests")
         || name.ends_with("/testing.rs")
+        || name.ends_with("_tests.rs")
         || name.starts_with("tests/")
         || name.contains("/benches/")
 }

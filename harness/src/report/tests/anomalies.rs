@@ -47,13 +47,8 @@ pub(super) fn stale_read() -> Run {
         let at = 17 * SECOND + 200 * MS;
         let key = |value: Value| json!([77, value]);
         script.call(FIRST, at, 3 * MS, "write", (key(json!(1)), Kind::Ok, key(json!(1))));
-        script.call(
-            FIRST + 1,
-            at + 8 * MS,
-            12 * MS,
-            "write",
-            (key(json!(2)), Kind::Ok, key(json!(2))),
-        );
+        let two = (key(json!(2)), Kind::Ok, key(json!(2)));
+        script.call(FIRST + 1, at + 8 * MS, 12 * MS, "write", two);
         script.call(
             FIRST + 2,
             at + 10 * MS,
