@@ -28,7 +28,13 @@ fn the_main_job_is_valid_and_leaves_nothing_behind() {
     for fault in faults {
         assert_ne!(fault["outcome"], "indeterminate", "{fault}");
     }
+    let made = |name: &str| fs::read(bench.latest().join(name)).expect("a file of the run");
+    let before = ["results.json", "report.html"].map(made);
     bench.run(&["analyze", "store/latest"]).expect_code(0);
+    assert!(
+        before == ["results.json", "report.html"].map(made),
+        "the same history, another report"
+    );
 }
 
 #[test]

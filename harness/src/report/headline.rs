@@ -2,7 +2,7 @@
 
 use super::results::Results;
 use super::text;
-use super::verdict::EXIT_HARNESS;
+use crate::exit;
 use perjury_checkers::{Anomaly, Finding, Verdict};
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ impl Standing {
     pub fn of(results: &Results) -> Self {
         match results.verdict {
             Verdict::Invalid => Self::Invalid,
-            _ if results.exit_code == EXIT_HARNESS => Self::Failed,
+            _ if results.exit_code == exit::HARNESS => Self::Failed,
             Verdict::Unknown => Self::Unknown,
             Verdict::Valid => Self::Valid,
         }

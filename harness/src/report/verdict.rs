@@ -1,17 +1,9 @@
 //! The verdict of a run: from findings, doubts and errors to one word and an exit code.
 
 use super::results::RunError;
+use crate::exit;
 use perjury_checkers::{Finding, Verdict, finding::worst};
 use serde::{Deserialize, Serialize};
-
-/// Exit code: everything that was asked was checked, and it holds.
-pub const EXIT_VALID: u8 = 0;
-/// Exit code: at least one anomaly.
-pub const EXIT_ANOMALY: u8 = 1;
-/// Exit code: nothing wrong was found, but not everything could be checked.
-pub const EXIT_UNKNOWN: u8 = 2;
-/// Exit code: the harness or the infrastructure failed; never a verdict on the database.
-pub const EXIT_HARNESS: u8 = 3;
 
 /// Codes of [`Reason`]: stable, for machines.
 pub mod code {
@@ -80,10 +72,10 @@ pub fn conclude(findings: &[Finding], doubts: Vec<Reason>, error: Option<&RunErr
     }
     reasons.extend(doubts);
     let (verdict, exit_code) = match found {
-        Verdict::Invalid => (Verdict::Invalid, EXIT_ANOMALY),
-        _ if error.is_some() => (Verdict::Unknown, EXIT_HARNESS),
-        _ if !reasons.is_empty() => (Verdict::Unknown, EXIT_UNKNOWN),
-        _ => (Verdict::Valid, EXIT_VALID),
+        Verdict::Invalid => (Verdict::Invalid, exit::ANOMALY),
+        _ if error.is_some() => (Verdict::Unknown, exit::HARNESS),
+        _ if !reasons.is_empty() => (Verdict::Unknown, exit::UNKNOWN),
+        _ => (Verdict::Valid, exit::VALID),
     };
     Conclusion { verdict, exit_code, reasons }
 }

@@ -2,7 +2,7 @@
 
 use super::anomalies::{clean, cycle};
 use super::fixture::SECOND;
-use crate::report::verdict::{EXIT_ANOMALY, EXIT_HARNESS, EXIT_UNKNOWN, EXIT_VALID};
+use crate::exit;
 use crate::report::*;
 use perjury_checkers::{Anomaly, Finding, History, Verdict};
 use serde_json::json;
@@ -28,13 +28,13 @@ fn finding(verdict: Verdict) -> Finding {
 /// What must come of each combination of findings, a doubt, and an error.
 fn expected(found: &[Verdict], doubt: bool, error: bool) -> (Verdict, u8) {
     if found.contains(&Verdict::Invalid) {
-        (Verdict::Invalid, EXIT_ANOMALY)
+        (Verdict::Invalid, exit::ANOMALY)
     } else if error {
-        (Verdict::Unknown, EXIT_HARNESS)
+        (Verdict::Unknown, exit::HARNESS)
     } else if doubt || found.is_empty() || found.contains(&Verdict::Unknown) {
-        (Verdict::Unknown, EXIT_UNKNOWN)
+        (Verdict::Unknown, exit::UNKNOWN)
     } else {
-        (Verdict::Valid, EXIT_VALID)
+        (Verdict::Valid, exit::VALID)
     }
 }
 
@@ -133,7 +133,7 @@ fn a_run_that_failed_before_its_first_operation_has_results_too() {
     let evidence = Evidence { error: Some(error), ..Evidence::default() };
     let history = History::new(Vec::new()).unwrap();
     let results = Results::new(super::fixture::subject("register"), &history, evidence);
-    assert_eq!((results.verdict, results.exit_code), (Verdict::Unknown, EXIT_HARNESS));
+    assert_eq!((results.verdict, results.exit_code), (Verdict::Unknown, exit::HARNESS));
     assert_eq!(results.duration_ns, 0);
     let input = ReportInput {
         results: &results,
