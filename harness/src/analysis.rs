@@ -22,6 +22,8 @@ pub const PLAN: &str = "plan.toml";
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
 /// Code of the reason that a history was cut off.
 const TORN: &str = "history-torn";
+/// Code of the reason that there is no history.
+const EMPTY: &str = "nothing-recorded";
 /// Code of the reason that a run never came to its end.
 const KILLED: &str = "run-not-finished";
 
@@ -37,8 +39,8 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     let (plan, plan_text) = read_plan(run, overrides)?;
     let workload = registry.find_workload(&plan.workload)?;
     workload.validate(&plan.options()).map_err(Usage)?;
-    let record =
-        RunRecord::read(run).map_err(|error| failure(format!("{error}: {}", no_start(run))))?;
+    let record = RunRecord::read(run);
+    let record = record.map_err(|error| HarnessFailure::new("reading the run", error))?;
     let (history, notes) = read_history(run)?;
     let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
     let checkers = workload.checkers(&plan.options());
@@ -69,20 +71,22 @@ fn read_plan(run: &RunDir, overrides: &Overrides) -> Result<(Plan, String), Stop
     Ok((plan, text))
 }
 
-/// The history and a reason for each thing that had to be recovered.
+/// The history and a reason for each thing that had to be recovered. A run that was killed before
+/// its first operation has an empty one.
 fn read_history(run: &RunDir) -> Result<(History, Vec<Reason>), Stop> {
     let source = match run.read_history() {
         Ok(source) => source,
-        Err(StoreError::NoHistory { .. }) => return Err(failure(no_start(run)).into()),
+        Err(StoreError::NoHistory { .. }) => return Ok((History::default(), vec![no_start()])),
         Err(error) => return Err(store_failure(error)),
     };
     let path = source.path.clone();
     let (history, recovery) = jsonl::read(source.reader)
         .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+    let mut reasons = torn(&recovery);
     if history.events().is_empty() {
-        return Err(failure(no_start(run)).into());
+        reasons.push(no_start());
     }
-    Ok((history, torn(&recovery)))
+    Ok((history, reasons))
 }
 
 fn torn(recovery: &Recovery) -> Vec<Reason> {
@@ -93,12 +97,10 @@ fn torn(recovery: &Recovery) -> Vec<Reason> {
     vec![Reason::new(TORN, format!("the history is torn: {note} Checked is what came before."))]
 }
 
-fn no_start(run: &RunDir) -> String {
-    format!(
-        "the run in {} ended before its first operation, so there is nothing to check: see its \
-         perjury.log, and run it again",
-        run.path().display()
-    )
+fn no_start() -> Reason {
+    let text = "the run ended before its first operation, so there is nothing to check: its \
+                perjury.log tells how far it came";
+    Reason::new(EMPTY, text)
 }
 
 fn evidence(
@@ -207,10 +209,6 @@ fn collect(
 
 fn reproduce(run: &RunDir) -> String {
     format!("perjury test --plan {}", run.path().join(PLAN).display())
-}
-
-fn failure(message: impl std::fmt::Display) -> HarnessFailure {
-    HarnessFailure::new("reading the run", message)
 }
 
 fn store_failure(error: StoreError) -> Stop {

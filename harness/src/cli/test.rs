@@ -107,25 +107,21 @@ fn one(
     let runtime = runtime.map_err(|error| HarnessFailure::new("the runtime", error))?;
     let outcome = runtime.block_on(run_and_show(plan, layers, registry, &run, &display));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    let record = outcome?;
-    if !run.live_history().exists() && !run.sealed_history().exists() {
-        display.finish();
-        let why = record.error.map(|error| (error.phase, error.message)).unwrap_or_default();
-        return Err(Ended::Harness(HarnessFailure {
-            phase: "the run",
-            message: format!(
-                "while {}: {}\nThe log is {}/perjury.log",
-                why.0,
-                why.1,
-                run.path().display()
-            ),
-        }));
-    }
+    outcome?;
     display.say("checking");
     let results = analysis::analyze(&run, registry, &Overrides::default());
     display.finish();
     let results = results?;
     show(&results, &run, &args.output);
+    if let Some(error) = &results.error {
+        let log = run.path().join("perjury.log");
+        output::complain(&format!(
+            "perjury: while {}: {}\nThe log is {}",
+            error.phase,
+            error.message,
+            log.display()
+        ));
+    }
     Ok(results)
 }
 

@@ -52,6 +52,9 @@ impl RunRecord {
 
     /// Reads it back; a run without one was killed before it began.
     pub fn read(run: &RunDir) -> Result<Self, String> {
+        if !run.path().join(FILE).exists() {
+            return Ok(Self::begin(jiff::Timestamp::UNIX_EPOCH));
+        }
         let bytes = run.read(FILE).map_err(|error| error.to_string())?;
         serde_json::from_slice(&bytes).map_err(|error| format!("{FILE} is damaged: {error}"))
     }
