@@ -146,17 +146,27 @@ async fn run_and_show(
     record
 }
 
-/// Ctrl-C, or the polite signal of a CI job: the run stops, heals, and is checked all the same.
+/// Ctrl-C, or the polite signal of a CI job: the run stops, heals, and is checked all the same. Once
+/// more, and it ends at once: local nodes vanish, and agents on hosts heal when their lease lapses.
 fn on_interrupt(stop: Stop) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
         let Ok(mut terminate) = terminate else { return };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
+        let mut signalled = async || {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        signalled().await;
         tracing::warn!("stopped by a signal: healing, then checking what there is");
+        output::complain(
+            "stopping: healing, then checking what there is; once more to end at once",
+        );
         stop.request();
+        signalled().await;
+        tracing::warn!("ended by a second signal");
+        std::process::exit(i32::from(exit::HARNESS));
     })
 }
 
