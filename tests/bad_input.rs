@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bench, repository};
+use common::{Bench, PERJURY};
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
@@ -89,7 +89,7 @@ fn a_full_disk_in_the_store_ends_the_run_and_keeps_what_was_written() {
         "mount -t tmpfs -o size=300k tmpfs {0} && {1} test --time-limit 20s --rate 0; code=$?; \
          ls -R {0} >&2; exit $code",
         small.display(),
-        common::PERJURY
+        PERJURY
     );
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
@@ -125,7 +125,7 @@ fn without_permission_for_namespaces_the_remedy_is_named() {
     let script = format!(
         "echo 0 > /proc/sys/user/max_user_namespaces && echo 0 > /proc/sys/user/max_net_namespaces && \
          {} test --time-limit 5s",
-        common::PERJURY
+        PERJURY
     );
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "sh", "-c", &script])
@@ -167,19 +167,38 @@ fn a_torn_history_is_analysed_up_to_the_tear() {
 #[test]
 fn a_port_that_is_taken_is_named() {
     let bench = Bench::new();
-    let taken = TcpListener::bind("127.0.0.1:7600").expect("port 7600 is free on this machine");
-    let sshd = common::Sshd::start(bench.dir.path());
-    let ran = bench.run(&[
-        "test",
-        "demo",
-        "--nodes",
-        "n1",
-        "--ssh-config",
-        &sshd.config,
-        "--nemesis",
-        "none",
-    ]);
-    ran.expect_code(3).expect_error("7600");
-    drop(taken);
-    assert!(repository("Cargo.toml").exists());
+    // Somebody else's server on a host of a lab: the demo's own, started by hand.
+    let script = format!(
+        "ssh -F $PERJURY_SSH_CONFIG n1 'P=$(ls -t /var/tmp/perjury/perjury-* | head -n 1); setsid $P \
+         demo-server --deaf --id 1 --peers n1=127.0.0.1:7600 --data /tmp/x </dev/null >/dev/null 2>&1 &'; \
+         sleep 1; {PERJURY} test demo --nodes n1 --ssh-config $PERJURY_SSH_CONFIG --nemesis none"
+    );
+    let ran = bench.run(&["local", "up", "--nodes", "1", "--", "sh", "-c", &script]);
+    ran.expect_code(3).expect_error("7600").expect_error("demo-server");
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn root_of_a_container_can_replace_what_the_machine_has() {
+    let bench = Bench::new();
+    let script =
+        "ssh -F $PERJURY_SSH_CONFIG n1 'rm -rf /etc/ssl && mkdir -p /etc/ssl/new && ls /etc/ssl'";
+    let output = Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            PERJURY,
+            "local",
+            "up",
+            "--nodes",
+            "1",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ])
+        .output()
+        .expect("unshare runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "new\n", "{output:?}");
+    bench.assert_nothing_left(Duration::from_secs(2));
 }

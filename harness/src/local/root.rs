@@ -115,6 +115,11 @@ pub(super) fn enter(name: &str, spec: &RootSpec) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a map of user ids is that of the machine itself: everyone is who they are.
+fn is_whole(uid_map: &str) -> bool {
+    uid_map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 struct Builder<'a> {
     spec: &'a RootSpec,
     /// Where the new root is mounted for now.
@@ -125,6 +130,8 @@ struct Builder<'a> {
     mounts: BTreeSet<PathBuf>,
     /// Whether the machine's files belong to somebody else.
     foreign: bool,
+    /// Whether this is a user namespace: an ordinary user's, or root's inside a container.
+    confined: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -138,7 +145,8 @@ impl<'a> Builder<'a> {
         tmpfs(&root, "mode=0755")?;
         let foreign = fs::metadata("/usr")?.uid() != nix::unistd::geteuid().as_raw();
         let mounts = submounts(&fs::read_to_string("/proc/self/mountinfo")?);
-        Ok(Self { spec, root, uppers, mounts, foreign })
+        let confined = !is_whole(&fs::read_to_string("/proc/self/uid_map")?);
+        Ok(Self { spec, root, uppers, mounts, foreign, confined })
     }
 
     fn top_level(&self) -> io::Result<()> {
@@ -282,7 +290,7 @@ impl<'a> Builder<'a> {
         let attempt = |options: &str| {
             mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options))
         };
-        if self.foreign {
+        if self.confined {
             // Without `userxattr` a user namespace cannot mark directories as opaque.
             attempt(&format!("{options},userxattr")).or_else(|_| attempt(&options))
         } else {
