@@ -3,6 +3,7 @@
 mod common;
 
 use common::Bench;
+use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -47,27 +48,27 @@ fn list_append_and_set_are_valid_without_a_bug() {
     }
 }
 
-/// The operations and fault choices that a run asked for, in order, without times.
+/// The operations and fault choices that the load asked for, in order, without times.
 fn asked(bench: &Bench) -> (Vec<String>, Vec<String>) {
-    let bytes = fs::read(bench.latest().join("history.jsonl.zst")).expect("the history");
-    let output = std::process::Command::new(common::PERJURY)
-        .args(["history"])
-        .arg(bench.latest())
-        .output()
-        .expect("the binary runs");
-    assert!(!bytes.is_empty() && output.status.success());
+    let record = fs::read_to_string(bench.latest().join("run.json")).expect("the run's record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    let phases = record["phases"].as_array().expect("phases");
+    let load = phases.iter().find(|phase| phase["name"] == "load").expect("a load");
+    let history = bench.run(&["history", "store/latest"]).expect_code(0).stdout.clone();
     let (mut clients, mut nemesis) = (Vec::new(), Vec::new());
     let mut open = std::collections::BTreeSet::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+    for line in history.lines() {
+        let event: Value = serde_json::from_str(line).expect("an event");
+        if event["time"].as_u64() >= load["to_ns"].as_u64() {
+            break;
+        }
         let what = format!("{} {}", event["f"], event["value"]);
         if event["process"] == "nemesis" {
             // The nemesis says `info` both times: the first of each pair is what was asked for.
-            if open.remove(&event["f"].to_string()) {
-                continue;
+            if !open.remove(&event["f"].to_string()) {
+                open.insert(event["f"].to_string());
+                nemesis.push(what);
             }
-            open.insert(event["f"].to_string());
-            nemesis.push(what);
         } else if event["type"] == "invoke" {
             clients.push(what);
         }
@@ -85,13 +86,20 @@ fn the_same_seed_asks_for_the_same_operations_and_faults() {
         asked(&bench)
     };
     let (first, second) = (run(), run());
-    // The last moments differ, for they end by the clock.
-    let operations = first.0.len().min(second.0.len()) * 3 / 4;
-    assert!(operations > 300, "{operations} operations are too few to compare");
+    // One of them got further, for the load ends by the clock.
+    let operations = first.0.len().min(second.0.len());
+    assert!(operations > 200, "{operations} operations are too few to compare");
     assert_eq!(first.0[..operations], second.0[..operations]);
-    let faults = first.1.len().min(second.1.len()) * 3 / 4;
-    assert!(faults >= 3, "{faults} fault operations are too few to compare");
-    assert_eq!(first.1[..faults], second.1[..faults]);
+    for fault in ["kill", "pause", "cut"] {
+        // Each fault has a schedule of its own; how they fall between each other is by the clock.
+        let of = |all: &[String]| -> Vec<String> {
+            all.iter().filter(|what| what.starts_with(&format!("\"{fault}\""))).cloned().collect()
+        };
+        let (first, second) = (of(&first.1), of(&second.1));
+        let choices = first.len().min(second.len());
+        assert!(choices >= 1, "no {fault} to compare");
+        assert_eq!(first[..choices], second[..choices]);
+    }
 }
 
 /// Kills the controller at `PERJURY_KILLS` (default 4) moments spread over a run: whatever has

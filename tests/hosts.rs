@@ -35,12 +35,16 @@ fn a_run_on_hosts_is_healed_and_valid() {
 fn a_host_is_healed_by_its_agent_when_the_controller_dies() {
     let bench = Bench::new();
     // Whoever is paused or cut off when the controller is killed: ten seconds later nobody is.
-    let script = "$P test demo $HOSTS --time-limit 60s --nemesis-interval 1s --seed 7 \
-         --nemesis pause,partition > run.log 2>&1 & RUN=$!; sleep 9; kill -9 $RUN; sleep 14; \
-         for n in n1 n2 n3; do \
-           ssh -F $PERJURY_SSH_CONFIG $n 'tail -n 2 /var/tmp/perjury/agent/agent.log >&2; \
-             nft list ruleset | grep -c drop; for p in /proc/[0-9]*; do grep -q demo-server $p/cmdline && cut -d\" \" -f3 $p/stat; done'; \
-         done; $P heal $HOSTS; $P analyze store/latest > analysis.log; echo \"analysis $?\"";
+    let look = "tail -n 2 /var/tmp/perjury/agent/agent.log >&2; nft list ruleset | grep -c drop; \
+                for p in /proc/[0-9]*; do \
+                  grep -q demo-server $p/cmdline && cut -d\" \" -f3 $p/stat; \
+                done";
+    let script = &format!(
+        "$P test demo $HOSTS --time-limit 60s --nemesis-interval 1s --seed 7 \
+           --nemesis pause,partition > run.log 2>&1 & RUN=$!; sleep 9; kill -9 $RUN; sleep 14; \
+         for n in n1 n2 n3; do ssh -F $PERJURY_SSH_CONFIG $n '{look}'; done; \
+         $P heal $HOSTS; $P analyze store/latest > analysis.log; echo \"analysis $?\""
+    );
     let ran = among_hosts(&bench, script);
     assert!(!ran.stdout.contains('T'), "somebody is still paused:\n{}", ran.stdout);
     let cut =

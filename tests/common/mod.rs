@@ -138,10 +138,19 @@ fn isolated() -> BTreeSet<u32> {
     let ours = fs::read_link("/proc/self/ns/pid").expect("our namespace");
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
-    pids.filter(|pid: &u32| {
-        fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|namespace| namespace != ours)
-    })
-    .collect()
+    pids.filter(|pid: &u32| !is_zombie(*pid))
+        .filter(|pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|namespace| namespace != ours)
+        })
+        .collect()
+}
+
+/// Whether it has ended, and only waits to be collected by whoever inherited it.
+fn is_zombie(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status
+        .lines()
+        .any(|line| line.starts_with("State:") && (line.contains('Z') || line.contains('X')))
 }
 
 fn describe(pids: &[u32]) -> Vec<String> {
