@@ -1,6 +1,6 @@
 //! Sensitivity: each bug planted in the demo database is found, and named rightly.
 //!
-//! `PERJURY_SEEDS=10 cargo test --test detection -- --nocapture` prints the table of
+//! `PERJURY_SEEDS=10 cargo test --release --test detection -- --nocapture` prints the table of
 //! docs/demo.md.
 
 #![expect(clippy::print_stdout, reason = "the table is what this test is for")]
