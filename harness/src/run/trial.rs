@@ -99,6 +99,7 @@ async fn testify(
         LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
     record.started = jiff::Timestamp::now();
     let began = Instant::now();
+    keep(record, setting);
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let mut scheduler = scheduler(plan, setting, conductor, history, began)?;
 
