@@ -25,12 +25,14 @@ fn etcds_serializable_reads_are_caught_being_stale() {
     assert!(kinds.contains("stale-read"), "{kinds:?}");
 }
 
+/// One kind of fault each: three nodes have no majority left when two kinds fall together.
 #[test]
 fn three_etcd_nodes_append_and_keep_sets() {
-    for workload in ["list-append", "set"] {
+    for (workload, fault) in [("list-append", "kill"), ("set", "partition")] {
         let bench = Bench::beside_others();
         let size =
-            ["--node-count", "3", "--time-limit", "15", "--nemesis-interval", "3s", "--seed", "4"];
-        bench.run(&[&["test", "etcd", "--workload", workload], &size[..]].concat()).expect_code(0);
+            ["--node-count", "3", "--time-limit", "18", "--nemesis-interval", "3s", "--seed", "4"];
+        let what = ["test", "etcd", "--workload", workload, "--nemesis", fault];
+        bench.run(&[&what[..], &size[..]].concat()).expect_code(0);
     }
 }
