@@ -39,7 +39,7 @@ enum Action {
     /// The command finds the nodes' names in PERJURY_NODES (separated by commas; they resolve to
     /// addresses) and a configuration for `ssh -F` in PERJURY_SSH_CONFIG. Its exit code is passed on.
     ///
-    ///     perjury local up --nodes 3 -- sh -c 'ssh -F $PERJURY_SSH_CONFIG n1 hostname'
+    /// For example: perjury local up --nodes 3 -- sh -c 'ssh -F $PERJURY_SSH_CONFIG n1 hostname'
     #[command(verbatim_doc_comment)]
     Up(Up),
 }
