@@ -45,7 +45,7 @@ fn layers_are_unpacked_and_the_program_itself_is_there() {
         let output = lab.script(
             1,
             &[],
-            r#"on n1 'p=$(echo /var/tmp/perjury/perjury-*); stat -c %A $p
+            r#"on n1 'p=$(ls -t /var/tmp/perjury/perjury-* | head -n 1); stat -c %A $p
                       (echo x > $p) 2>/dev/null || echo locked
                       $p local up --help | head -1; sha256sum $p | cut -c1-16; basename $p | cut -d- -f2'"#,
         );
