@@ -4,22 +4,23 @@
 mod classify;
 mod explain;
 mod model;
-mod mutex;
+mod models;
 mod partition;
-mod register;
 mod search;
 mod shrink;
+mod special;
+pub mod synthetic;
 
-pub use model::{Answer, Leaves, Model, Needs, Values};
-pub use mutex::{Mutex, MutexCall};
-pub use register::{CasRegister, Register, RegisterCall};
+pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
+pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall};
+pub use special::{Contradiction, Special};
 
 use rayon::prelude::*;
 use serde_json::json;
 
 use crate::{Anomaly, Budget, Checker, Finding, History};
 use explain::explain;
-use partition::{Part, parts};
+use partition::{Part, groups};
 use search::{Outcome, Report, search};
 
 /// How many keys are searched at the same time, and share the budget. Fixed, so that the same
@@ -63,8 +64,10 @@ impl<M: Model> Checker for Linearizable<M> {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        let operations = history.operations();
-        let parts = match parts(&self.model, &operations, self.keyed) {
+        let read = groups(history, self.keyed).and_then(|groups| {
+            groups.iter().map(|group| Part::new(&self.model, history, group)).collect()
+        });
+        let parts: Vec<Part<'_, M>> = match read {
             Ok(parts) => parts,
             Err(why) => return Finding::unknown(self.name(), why),
         };
@@ -84,7 +87,7 @@ impl<M: Model> Checker for Linearizable<M> {
         for several in parts.chunks(KEYS_AT_ONCE) {
             let some: Vec<_> = several
                 .par_iter()
-                .map(|part| search(&self.model, part.initial, &part.calls, share, budget))
+                .map(|part| search(&self.model, part.initial.clone(), &part.calls, share, budget))
                 .collect();
             reports.extend(some);
         }
@@ -101,8 +104,8 @@ impl<M: Model> Linearizable<M> {
     ) -> Finding {
         let stats = json!({
             "keys": parts.len(),
-            "operations": parts.iter().map(|part| part.operations.len()).sum::<usize>(),
-            "unknown": parts.iter().flat_map(|part| &part.calls).filter(|c| c.end == u64::MAX).count(),
+            "operations": parts.iter().map(|part| part.calls.len()).sum::<usize>(),
+            "unknown": parts.iter().flat_map(|part| &part.calls).filter(|c| c.end == NEVER).count(),
             "states": reports.iter().map(|report| report.states).sum::<usize>(),
         });
         let mut stuck = Vec::new();
@@ -136,7 +139,7 @@ impl<M: Model> Linearizable<M> {
                 let reason = format!(
                     "{why}: verified{key} up to operation {}; give the analysis more time or \
                      memory, or run with fewer clients per key",
-                    part.operations[at].index
+                    part.operation(at).index
                 );
                 Finding { stats, ..Finding::unknown(self.name(), reason) }
             }
@@ -148,5 +151,7 @@ impl<M: Model> Linearizable<M> {
 mod golden_tests;
 #[cfg(test)]
 mod kind_tests;
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

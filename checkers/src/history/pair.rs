@@ -96,6 +96,18 @@ impl History {
     }
 }
 
+impl History {
+    /// The operation invoked at this position of the events and completed by `completion`.
+    pub(crate) fn operation(&self, invoked: u32, completion: Option<&Event>) -> Operation {
+        let event = &self.events[invoked as usize];
+        let mut operation = called(event, event.process.client().unwrap_or(u32::MAX));
+        if let Some(completion) = completion {
+            complete(&mut operation, completion);
+        }
+        operation
+    }
+}
+
 fn called(event: &Event, process: u32) -> Operation {
     Operation {
         index: event.index,

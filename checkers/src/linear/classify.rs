@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Leaves, Model, Needs};
+use super::model::{Leaves, Model, NEVER, Needs, Timed};
 use super::partition::Part;
-use super::search::Timed;
 
 /// What went wrong, with the operations (numbers in the part) that show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
     pub(super) fn new(model: &'p M, part: &'p Part<'a, M>) -> Self {
         let mut writers: BTreeMap<M::State, Vec<usize>> = BTreeMap::new();
         for (number, timed) in part.calls.iter().enumerate() {
-            if let Leaves::State(state) = model.leaves(timed.call) {
+            if let Leaves::State(state) = model.leaves(&timed.call) {
                 writers.entry(state).or_default().push(number);
             }
         }
@@ -51,7 +50,7 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
             }
         }
         let known: Vec<usize> =
-            core.iter().copied().filter(|n| self.call(*n).end != u64::MAX).collect();
+            core.iter().copied().filter(|n| self.call(*n).end != NEVER).collect();
         if self.rivals(&known) {
             return Verdict::Conflict;
         }
@@ -116,7 +115,7 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
     /// has none.
     pub(super) fn origin(&self, core: &[usize], seen: usize) -> Option<usize> {
         let state = self.needs(seen).filter(|_| self.observes(seen))?;
-        let leaves = |n: &usize| *n != seen && self.leaves(*n) == Some(state);
+        let leaves = |n: &usize| *n != seen && self.leaves(*n).as_ref() == Some(&state);
         if core.iter().any(leaves) {
             return None;
         }
@@ -129,19 +128,19 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
     }
 
     fn observes(&self, number: usize) -> bool {
-        self.model.leaves(self.call(number).call) == Leaves::Unchanged
+        self.model.leaves(&self.call(number).call) == Leaves::Unchanged
     }
 
     fn needs(&self, number: usize) -> Option<M::State> {
-        match self.model.needs(self.call(number).call) {
+        match self.model.needs(&self.call(number).call) {
             Needs::State(state) => Some(state),
-            Needs::Nothing | Needs::Unclear => None,
+            Needs::Nothing | Needs::Not(_) | Needs::Unclear => None,
         }
     }
 
     /// The state that call `number` left, whatever was before it.
     pub(super) fn leaves(&self, number: usize) -> Option<M::State> {
-        match self.model.leaves(self.call(number).call) {
+        match self.model.leaves(&self.call(number).call) {
             Leaves::State(state) => Some(state),
             Leaves::Unchanged | Leaves::Unclear => None,
         }
@@ -192,6 +191,7 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
         let wrote = self.call(write);
         let (new, old) = (self.leaves(write), self.needs(read));
         let effects = |same: bool| {
+            let new = new.clone();
             (0..part.calls.len())
                 .filter(|n| *n != write && self.leaves(*n).is_some())
                 .filter(move |n| (self.leaves(*n) == new) == same)
@@ -199,24 +199,27 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
                 .map(|n| self.call(n).start)
         };
         let overwritten = effects(false).filter(|start| *start > wrote.start).min();
-        let rewritten = effects(true).min().unwrap_or(u64::MAX);
+        let rewritten = effects(true).min().unwrap_or(NEVER);
         let seeing = |value: Option<M::State>| {
             (0..part.calls.len())
-                .filter(move |n| self.call(*n).end != u64::MAX && self.needs(*n) == value)
+                .filter(move |n| self.call(*n).end != NEVER && self.needs(*n) == value)
         };
         let mut saw_new = false;
-        for n in seeing(new).filter(|n| self.call(*n).start < rewritten) {
+        for n in seeing(new.clone()).filter(|n| self.call(*n).start < rewritten) {
             if self.call(n).end >= self.call(read).start {
                 return false;
             }
             saw_new |= self.call(n).end > wrote.start;
         }
-        let horizon = overwritten.unwrap_or(u64::MAX);
-        let witnesses: BTreeSet<String> = seeing(old)
+        let horizon = overwritten.unwrap_or(NEVER);
+        let witnesses: BTreeSet<String> = seeing(old.clone())
             .filter(|n| self.call(*n).start > wrote.end && self.call(*n).start < horizon)
-            .map(|n| match &part.operations[n].node {
-                Some(node) => node.to_string(),
-                None => part.operations[n].process.to_string(),
+            .map(|n| {
+                let operation = part.operation(n);
+                match operation.node {
+                    Some(node) => node.to_string(),
+                    None => operation.process.to_string(),
+                }
             })
             .collect();
         witnesses.len() >= 2 || (overwritten.is_none() && !saw_new)

@@ -16,7 +16,7 @@ pub(super) fn explain<M: Model>(
     budget: &Budget,
 ) -> Anomaly {
     let classifier = Classifier::new(model, part);
-    let mut shrinker = Shrinker::new(model, part.initial, &part.calls, budget);
+    let mut shrinker = Shrinker::new(model, part.initial.clone(), &part.calls, budget);
     let plain = match classifier.first_unwritten(at) {
         Some(seen) => Some((vec![seen], seen)),
         None => classifier.overwritten(at).map(|write| (vec![write, at], at)),
@@ -43,11 +43,11 @@ pub(super) fn explain<M: Model>(
     let mut steps: Vec<Step> =
         core.iter().map(|n| teller.step(*n, teller.sentence(*n, *n == culprit))).collect();
     if let Verdict::Dirty { failed, .. } = verdict {
-        let (_, operation) = part.failed[failed];
+        let (state, operation) = &part.failed[failed];
         let text = format!(
             "Process {} tried to leave {} there at {}, and was told that this failed.",
             operation.process,
-            teller.state(part.failed[failed].0),
+            teller.state(state),
             seconds(operation.called)
         );
         steps.insert(0, Step { text, operations: vec![operation.index] });
@@ -67,7 +67,7 @@ pub(super) fn explain<M: Model>(
         steps,
         operations,
         edges: Vec::new(),
-        key: part.key.clone(),
+        key: part.key.cloned(),
         rules_out: rules_out(verdict),
     }
 }
@@ -101,15 +101,15 @@ struct Teller<'p, 'a, M: Model> {
 }
 
 impl<M: Model> Teller<'_, '_, M> {
-    fn operation(&self, number: usize) -> &Operation {
-        self.part.operations[number]
+    fn operation(&self, number: usize) -> Operation {
+        self.part.operation(number)
     }
 
     fn did(&self, number: usize) -> String {
-        self.model.describe(self.part.calls[number].call, &self.part.values)
+        self.model.describe(&self.part.calls[number].call, &self.part.values)
     }
 
-    fn state(&self, state: M::State) -> String {
+    fn state(&self, state: &M::State) -> String {
         self.model.describe_state(state, &self.part.values)
     }
 
@@ -121,7 +121,7 @@ impl<M: Model> Teller<'_, '_, M> {
         let operation = self.operation(number);
         let (process, did) = (operation.process, self.did(number));
         let called = seconds(operation.called);
-        let observes = self.model.leaves(self.part.calls[number].call) == Leaves::Unchanged;
+        let observes = self.model.leaves(&self.part.calls[number].call) == Leaves::Unchanged;
         match operation.returned {
             Some(returned) if culprit || observes => {
                 format!("Process {process} {did} between {called} and {}.", seconds(returned))
@@ -139,7 +139,7 @@ impl<M: Model> Teller<'_, '_, M> {
 
     /// The last step: what was possible, and what was answered instead.
     fn dead_end(&self, culprit: usize, states: &[M::State], any_past: bool) -> Step {
-        let states: Vec<String> = states.iter().map(|state| self.state(*state)).collect();
+        let states: Vec<String> = states.iter().map(|state| self.state(state)).collect();
         let past = if any_past { ", and whatever was there before" } else { "" };
         let (noun, process) = (self.model.noun(), self.operation(culprit).process);
         let text = if states.is_empty() {

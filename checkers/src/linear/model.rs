@@ -1,10 +1,34 @@
-//! Models: sequential specifications that operations are judged by.
+//! Models: sequential specifications that calls are judged by.
 
 use std::fmt::Debug;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
+
+use super::special::Special;
+
+/// The end of a call whose outcome nobody knows: it may take effect at any time, or never.
+pub const NEVER: u32 = u32::MAX;
+
+/// A call with the positions of its begin and its end in the history.
+///
+/// Positions of all begins and ends of one object are distinct. A call precedes another in real
+/// time when its `end` is less than the other's `start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed<C> {
+    pub call: C,
+    pub start: u32,
+    /// [`NEVER`] for a call of unknown outcome.
+    pub end: u32,
+}
+
+impl<C> Timed<C> {
+    /// Whether nobody knows if it happened.
+    pub fn is_unknown(&self) -> bool {
+        self.end == NEVER
+    }
+}
 
 /// Small numbers for the values of a history, in order of first appearance.
 #[derive(Debug, Default)]
@@ -31,7 +55,20 @@ impl Values {
     }
 }
 
-/// What is known of a call, as a model sees it: keys of a keyed history are taken off.
+/// What a client asked and what it was told, as a model sees it: keys of a keyed history are
+/// taken off.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The function: `read`, `enqueue`.
+    pub f: &'a str,
+    /// The argument.
+    pub input: &'a Value,
+    pub answer: Answer<'a>,
+    /// Who asked.
+    pub process: u32,
+}
+
+/// What is known of a call's effect.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
     Ok(&'a Value),
@@ -46,6 +83,8 @@ pub enum Needs<S> {
     Nothing,
     /// This state alone.
     State(S),
+    /// Every state but this one.
+    Not(S),
     /// Not to be said so simply.
     Unclear,
 }
@@ -61,14 +100,15 @@ pub enum Leaves<S> {
     Unclear,
 }
 
-/// A deterministic sequential specification.
+/// A sequential specification: what an object does when nobody disturbs.
 ///
-/// `needs` and `leaves` tell the search which unknown calls cannot matter, and the explanation
-/// which operations may be left out of a proof. A model that says `Unclear` is searched all
-/// the same, but its violations are explained with more operations than needed.
+/// Only [`step`](Model::step) decides. The other methods tell the engines what they may make
+/// use of, and the explanation how to say it; a model that keeps their defaults is judged
+/// exactly as well, only slower and with longer counterexamples. `docs/models.md` walks through
+/// a model of one's own.
 pub trait Model: Send + Sync {
-    type State: Copy + Eq + Ord + Hash + Debug + Send + Sync;
-    type Call: Copy + Eq + Hash + Debug + Send + Sync;
+    type State: Clone + Eq + Ord + Hash + Debug + Send + Sync;
+    type Call: Clone + Eq + Hash + Debug + Send + Sync;
 
     /// What it is called in explanations: "register".
     fn noun(&self) -> &'static str;
@@ -78,23 +118,32 @@ pub trait Model: Send + Sync {
 
     /// Reads a call; `None` if it has no bearing on the rest (a failed write, a read that
     /// nobody saw the answer of). The error says what the value should look like.
-    fn call(
-        &self,
-        f: &str,
-        input: &Value,
-        answer: Answer<'_>,
-        values: &mut Values,
-    ) -> Result<Option<Self::Call>, String>;
+    fn call(&self, asked: Asked<'_>, values: &mut Values) -> Result<Option<Self::Call>, String>;
 
     /// The state after `call`, `None` if it cannot happen in `state` with its answer.
-    fn step(&self, state: Self::State, call: Self::Call) -> Option<Self::State>;
+    fn step(&self, state: &Self::State, call: &Self::Call) -> Option<Self::State>;
 
-    fn needs(&self, _call: Self::Call) -> Needs<Self::State> {
+    /// All states that may follow, for a specification that leaves a choice; then `step` is not
+    /// asked. Handing out a state twice is allowed.
+    fn steps(&self, state: &Self::State, call: &Self::Call, each: &mut dyn FnMut(Self::State)) {
+        if let Some(next) = self.step(state, call) {
+            each(next);
+        }
+    }
+
+    fn needs(&self, _call: &Self::Call) -> Needs<Self::State> {
         Needs::Unclear
     }
 
-    fn leaves(&self, _call: Self::Call) -> Leaves<Self::State> {
+    fn leaves(&self, _call: &Self::Call) -> Leaves<Self::State> {
         Leaves::Unclear
+    }
+
+    /// Calls that may be left out of a proof together: leaving out all calls of one unit never
+    /// makes a correct history incorrect. A queue's unit is a value with its enqueue and
+    /// dequeue. `None` for a call that can only go with everything.
+    fn unit(&self, _call: &Self::Call) -> Option<u32> {
+        None
     }
 
     /// All states that these calls can tell apart, one of them standing for any other. With
@@ -103,11 +152,18 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// Decides by an algorithm made for this specification; `None` if it does not apply to
+    /// these calls (values repeat, say), and the general engine has to. Calls are ordered by
+    /// start.
+    fn special(&self, _calls: &[Timed<Self::Call>], _values: &Values) -> Option<Special> {
+        None
+    }
+
     /// The call as what somebody did: "wrote 3".
-    fn describe(&self, call: Self::Call, values: &Values) -> String;
+    fn describe(&self, call: &Self::Call, values: &Values) -> String;
 
     /// The state as what the object holds: "3".
-    fn describe_state(&self, state: Self::State, values: &Values) -> String;
+    fn describe_state(&self, state: &Self::State, values: &Values) -> String;
 
     /// The kind of anomaly when calls that change the state contradict each other.
     fn conflict_kind(&self) -> &'static str {

@@ -23,17 +23,8 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::model::{Leaves, Model, Needs};
+use super::model::{Leaves, Model, NEVER, Needs, Timed};
 use crate::Budget;
-
-/// A call with the positions of its begin and end in the history.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timed<C> {
-    pub(super) call: C,
-    pub(super) start: u64,
-    /// `u64::MAX` for an unknown call: it may take effect at any time after `start`, or never.
-    pub(super) end: u64,
-}
 
 /// How a search ended.
 #[derive(Debug, PartialEq)]
@@ -98,7 +89,7 @@ struct Search<'a, M: Model> {
     /// Numbers of known calls in `calls`, by begin.
     known: Vec<u32>,
     /// Per class of unknown calls: the call and the begins of its members, ascending.
-    classes: Vec<(M::Call, Vec<u64>)>,
+    classes: Vec<(M::Call, Vec<u32>)>,
     used: Vec<u32>,
     /// Begins and ends not yet taken, as a ring: node 0 is the head, `2k + 1` the begin of
     /// known call `k`, `2k + 2` its end.
@@ -136,7 +127,7 @@ impl<'a, M: Model> Search<'a, M> {
         let mut known: Vec<u32> = Vec::new();
         let mut unknown: Vec<u32> = Vec::new();
         for (number, timed) in (0u32..).zip(calls) {
-            if timed.end == u64::MAX { unknown.push(number) } else { known.push(number) }
+            if timed.end == NEVER { unknown.push(number) } else { known.push(number) }
         }
         known.sort_by_key(|number| calls[*number as usize].start);
         let classes = classes(model, calls, unknown);
@@ -181,13 +172,13 @@ impl<'a, M: Model> Search<'a, M> {
                 continue;
             };
             frame.next += 1;
-            let state = frame.state;
-            let Some(state) = self.model.step(state, self.call(step)) else { continue };
+            let state = frame.state.clone();
+            let Some(state) = self.model.step(&state, &self.call(step)) else { continue };
             self.apply(step);
             if self.remaining == 0 {
                 return Outcome::Linearizable;
             }
-            if !self.remember(state) {
+            if !self.remember(state.clone()) {
                 self.undo(step);
                 continue;
             }
@@ -196,7 +187,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
             self.open(step, state);
         }
-        Outcome::Stuck { at: self.stuck_at(), states: self.states.iter().copied().collect() }
+        Outcome::Stuck { at: self.stuck_at(), states: self.states.iter().cloned().collect() }
     }
 
     fn stuck_at(&self) -> usize {
@@ -205,8 +196,8 @@ impl<'a, M: Model> Search<'a, M> {
 
     fn call(&self, step: Step) -> M::Call {
         match step {
-            Step::Known(k) => self.calls[self.known[k as usize] as usize].call,
-            Step::Unknown(class) => self.classes[class as usize].0,
+            Step::Known(k) => self.calls[self.known[k as usize] as usize].call.clone(),
+            Step::Unknown(class) => self.classes[class as usize].0.clone(),
             Step::Root => unreachable!("the root is never a candidate"),
         }
     }
@@ -219,8 +210,8 @@ impl<'a, M: Model> Search<'a, M> {
         while node % 2 == 1 {
             let candidate = Step::Known((node - 1) / 2);
             let call = self.call(candidate);
-            match self.model.step(state, call) {
-                Some(_) if self.model.leaves(call) == Leaves::Unchanged => {
+            match self.model.step(&state, &call) {
+                Some(_) if self.model.leaves(&call) == Leaves::Unchanged => {
                     at_once = Some(candidate);
                     break;
                 }
@@ -237,28 +228,28 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         let ends = node / 2 - 1;
-        self.note(ends, state);
+        self.note(ends, &state);
         if at_once.is_none() {
             let (calls, known) = (self.calls, &self.known);
             self.candidates[first..].sort_by_key(|step| match step {
                 Step::Known(k) => calls[known[*k as usize] as usize].end,
-                Step::Unknown(_) | Step::Root => u64::MAX,
+                Step::Unknown(_) | Step::Root => NEVER,
             });
-            self.offer_unknown(self.end_of(ends), state);
+            self.offer_unknown(self.end_of(ends), &state);
         }
         self.frames.push(Frame { state, step, first, next: first });
     }
 
-    fn end_of(&self, k: u32) -> u64 {
+    fn end_of(&self, k: u32) -> u32 {
         self.calls[self.known[k as usize] as usize].end
     }
 
-    fn offer_unknown(&mut self, before: u64, state: M::State) {
+    fn offer_unknown(&mut self, before: u32, state: &M::State) {
         for (class, (call, starts)) in (0u32..).zip(&self.classes) {
             let begun = starts.get(self.used[class as usize] as usize);
-            let useful = |after| after != state;
+            let useful = |after: M::State| after != *state;
             if begun.is_some_and(|start| *start < before)
-                && self.model.step(state, *call).is_some_and(useful)
+                && self.model.step(state, call).is_some_and(useful)
             {
                 self.candidates.push(Step::Unknown(class));
             }
@@ -266,7 +257,7 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     /// Keeps the states possible before the furthest end that was reached.
-    fn note(&mut self, k: u32, state: M::State) {
+    fn note(&mut self, k: u32, state: &M::State) {
         match self.furthest {
             Some(furthest) if self.end_of(k) < self.end_of(furthest) => return,
             Some(furthest) if k == furthest => {}
@@ -276,7 +267,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         if self.states.len() < MAX_NAMED_STATES {
-            self.states.insert(state);
+            self.states.insert(state.clone());
         }
     }
 
@@ -376,18 +367,18 @@ fn classes<M: Model>(
     model: &M,
     calls: &[Timed<M::Call>],
     mut unknown: Vec<u32>,
-) -> Vec<(M::Call, Vec<u64>)> {
-    unknown.retain(|number| model.leaves(calls[*number as usize].call) != Leaves::Unchanged);
+) -> Vec<(M::Call, Vec<u32>)> {
+    unknown.retain(|number| model.leaves(&calls[*number as usize].call) != Leaves::Unchanged);
     unknown.sort_by_key(|number| calls[*number as usize].start);
     let useful = useful(model, calls, &unknown);
-    let mut classes: Vec<(M::Call, Vec<u64>)> = Vec::new();
+    let mut classes: Vec<(M::Call, Vec<u32>)> = Vec::new();
     let mut numbers: FxHashMap<M::Call, usize> = FxHashMap::default();
     for number in unknown {
-        let Timed { call, start, .. } = calls[number as usize];
+        let Timed { call, start, .. } = calls[number as usize].clone();
         if !useful.contains(&call) {
             continue;
         }
-        let class = *numbers.entry(call).or_insert_with(|| {
+        let class = *numbers.entry(call.clone()).or_insert_with(|| {
             classes.push((call, Vec::new()));
             classes.len() - 1
         });
@@ -398,29 +389,30 @@ fn classes<M: Model>(
 
 /// The unknown calls that can make another call possible, directly or through others.
 fn useful<M: Model>(model: &M, calls: &[Timed<M::Call>], unknown: &[u32]) -> FxHashSet<M::Call> {
-    let distinct: FxHashSet<M::Call> = unknown.iter().map(|n| calls[*n as usize].call).collect();
+    let distinct: FxHashSet<M::Call> =
+        unknown.iter().map(|n| calls[*n as usize].call.clone()).collect();
     let mut needed: FxHashSet<M::State> = FxHashSet::default();
-    for timed in calls.iter().filter(|timed| timed.end != u64::MAX) {
-        match model.needs(timed.call) {
+    for timed in calls.iter().filter(|timed| timed.end != NEVER) {
+        match model.needs(&timed.call) {
             Needs::Nothing => {}
             Needs::State(state) => drop(needed.insert(state)),
-            Needs::Unclear => return distinct,
+            Needs::Not(_) | Needs::Unclear => return distinct,
         }
     }
     let mut useful: FxHashSet<M::Call> = FxHashSet::default();
     loop {
         let before = useful.len();
         for call in &distinct {
-            let wanted = match model.leaves(*call) {
+            let wanted = match model.leaves(call) {
                 Leaves::State(state) => needed.contains(&state),
                 Leaves::Unchanged => false,
                 Leaves::Unclear => true,
             };
-            if wanted && useful.insert(*call) {
-                match model.needs(*call) {
+            if wanted && useful.insert(call.clone()) {
+                match model.needs(call) {
                     Needs::Nothing => {}
                     Needs::State(state) => drop(needed.insert(state)),
-                    Needs::Unclear => return distinct,
+                    Needs::Not(_) | Needs::Unclear => return distinct,
                 }
             }
         }
@@ -432,7 +424,7 @@ fn useful<M: Model>(model: &M, calls: &[Timed<M::Call>], unknown: &[u32]) -> FxH
 
 /// Links begins and ends of known calls in order, and counts what begins before each end.
 fn ring<C>(calls: &[Timed<C>], known: &[u32]) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
-    let mut order: Vec<(u64, u32)> = Vec::with_capacity(2 * known.len());
+    let mut order: Vec<(u32, u32)> = Vec::with_capacity(2 * known.len());
     for (k, number) in (0u32..).zip(known) {
         let timed = &calls[*number as usize];
         order.push((timed.start, 2 * k + 1));

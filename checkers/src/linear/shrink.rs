@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::model::{Leaves, Model, Needs};
-use super::search::{Outcome, Timed, search};
+use super::model::{Leaves, Model, NEVER, Needs, Timed};
+use super::search::{Outcome, search};
 use crate::Budget;
 
 /// The most searches, and the most states over all of them, that shrinking may take.
@@ -58,7 +58,7 @@ impl<'a, M: Model> Shrinker<'a, M> {
         // What ends after the dead end need not have happened by then; it may depend on calls
         // that begin later and are left out.
         for timed in self.calls.iter_mut().filter(|timed| timed.end > limit) {
-            timed.end = u64::MAX;
+            timed.end = NEVER;
         }
         let mut core: Vec<usize> = (0..self.calls.len())
             .filter(|number| {
@@ -85,7 +85,7 @@ impl<'a, M: Model> Shrinker<'a, M> {
     /// no single one of them could go. Writes and reads, which could, explain more.
     fn chain(&mut self, core: &mut Vec<usize>) {
         let updates = |number: &usize| {
-            let call = self.calls[*number].call;
+            let call = &self.calls[*number].call;
             matches!(self.model.leaves(call), Leaves::State(_))
                 && matches!(self.model.needs(call), Needs::State(_))
         };
@@ -113,7 +113,8 @@ impl<'a, M: Model> Shrinker<'a, M> {
     /// linearization of the whole, which has the calls before the cut first, contradicts too.
     /// A call that runs across the cut may belong to either side, and becomes optional.
     fn without_past(&mut self, core: Vec<usize>) -> Vec<usize> {
-        let calls: Vec<M::Call> = core.iter().map(|number| self.calls[*number].call).collect();
+        let calls: Vec<M::Call> =
+            core.iter().map(|number| self.calls[*number].call.clone()).collect();
         let Some(states) = self.model.states(&calls) else { return core };
         let specific = std::mem::replace(&mut self.initial, states);
         let mut window = 8;
@@ -127,10 +128,10 @@ impl<'a, M: Model> Shrinker<'a, M> {
                 .filter(|n| self.calls[*n].start >= cut || across(&self.calls[*n]))
                 .filter(|n| self.calls[*n].start >= cut || !self.observes(*n))
                 .collect();
-            let before: Vec<(usize, u64)> = late.iter().map(|n| (*n, self.calls[*n].end)).collect();
+            let before: Vec<(usize, u32)> = late.iter().map(|n| (*n, self.calls[*n].end)).collect();
             for number in &late {
                 if across(&self.calls[*number]) {
-                    self.calls[*number].end = u64::MAX;
+                    self.calls[*number].end = NEVER;
                 }
             }
             if self.contradicts(&late) {
@@ -188,10 +189,10 @@ impl<'a, M: Model> Shrinker<'a, M> {
 
     /// The dead end of a core: the call that cannot be passed, and the states before it.
     pub(super) fn dead_end(&self, core: &[usize]) -> Option<(usize, Vec<M::State>)> {
-        let calls: Vec<_> = core.iter().map(|number| self.calls[*number]).collect();
+        let calls: Vec<_> = core.iter().map(|number| self.calls[*number].clone()).collect();
         let mut furthest: Option<(usize, BTreeSet<M::State>)> = None;
         for initial in &self.initial {
-            let report = search(self.model, *initial, &calls, MAX_STATES, self.budget);
+            let report = search(self.model, initial.clone(), &calls, MAX_STATES, self.budget);
             let Outcome::Stuck { at, states } = report.outcome else { return None };
             match &mut furthest {
                 Some((best, _)) if calls[*best].end > calls[at].end => {}
@@ -204,18 +205,18 @@ impl<'a, M: Model> Shrinker<'a, M> {
 
     /// Whether these calls by themselves are not linearizable, and that could be shown.
     fn contradicts(&mut self, numbers: &[usize]) -> bool {
-        let calls: Vec<_> = numbers.iter().map(|number| self.calls[*number]).collect();
+        let calls: Vec<_> = numbers.iter().map(|number| self.calls[*number].clone()).collect();
         self.initial.iter().all(|initial| {
             self.searches += 1;
             let left = MAX_STATES.saturating_sub(self.states);
-            let report = search(self.model, *initial, &calls, left, self.budget);
+            let report = search(self.model, initial.clone(), &calls, left, self.budget);
             self.states += report.states;
             matches!(report.outcome, Outcome::Stuck { .. })
         })
     }
 
     fn observes(&self, number: usize) -> bool {
-        self.model.leaves(self.calls[number].call) == Leaves::Unchanged
+        self.model.leaves(&self.calls[number].call) == Leaves::Unchanged
     }
 
     /// The calls of a range that may go together: all of it, or less what others may have met.
@@ -240,12 +241,12 @@ impl<'a, M: Model> Shrinker<'a, M> {
     fn met(&self, core: &[usize], removed: &[usize]) -> Vec<usize> {
         let gone: FxHashSet<usize> = removed.iter().copied().collect();
         let rest = core.iter().copied().filter(|number| !gone.contains(number));
-        let rest = Rest::new(self.model, rest.map(|number| self.calls[number]));
+        let rest = Rest::new(self.model, rest.map(|number| self.calls[number].clone()));
         let met = |number: &usize| {
             let timed = &self.calls[*number];
-            match self.model.leaves(timed.call) {
+            match self.model.leaves(&timed.call) {
                 Leaves::Unchanged => false,
-                Leaves::State(state) => rest.meets(state, timed.start, timed.end),
+                Leaves::State(state) => rest.meets(&state, timed.start, timed.end),
                 Leaves::Unclear => true,
             }
         };
@@ -258,16 +259,16 @@ struct Rest<S> {
     /// A call that remains may depend on any other.
     unclear: bool,
     /// Per state: the begin of each call that needs it, with the latest end up to there.
-    latest: FxHashMap<S, Vec<(u64, u64)>>,
+    latest: FxHashMap<S, Vec<(u32, u32)>>,
     /// Per state: the ends of the calls that need it, ascending.
-    ends: FxHashMap<S, Vec<u64>>,
+    ends: FxHashMap<S, Vec<u32>>,
     /// Per state: when the first call that leaves it begins.
-    first_writer: FxHashMap<S, u64>,
+    first_writer: FxHashMap<S, u32>,
     /// The begin of each known writer, with the earliest end from there on.
-    writers: Vec<(u64, u64)>,
+    writers: Vec<(u32, u32)>,
 }
 
-impl<S: Copy + Eq + std::hash::Hash> Rest<S> {
+impl<S: Clone + Eq + std::hash::Hash> Rest<S> {
     /// Arranges calls, which come ordered by begin.
     fn new<M: Model<State = S>>(model: &M, calls: impl Iterator<Item = Timed<M::Call>>) -> Self {
         let mut rest = Self {
@@ -278,25 +279,25 @@ impl<S: Copy + Eq + std::hash::Hash> Rest<S> {
             writers: Vec::new(),
         };
         for timed in calls {
-            match model.needs(timed.call) {
+            match model.needs(&timed.call) {
                 Needs::Nothing => {}
                 Needs::State(state) => {
-                    let spans = rest.latest.entry(state).or_default();
+                    let spans = rest.latest.entry(state.clone()).or_default();
                     let latest = spans.last().map_or(0, |(_, latest)| *latest);
                     spans.push((timed.start, latest.max(timed.end)));
                     rest.ends.entry(state).or_default().push(timed.end);
                 }
-                Needs::Unclear => rest.unclear = true,
+                Needs::Not(_) | Needs::Unclear => rest.unclear = true,
             }
-            if let Leaves::State(state) = model.leaves(timed.call) {
+            if let Leaves::State(state) = model.leaves(&timed.call) {
                 rest.first_writer.entry(state).or_insert(timed.start);
-                if timed.end != u64::MAX {
+                if timed.end != NEVER {
                     rest.writers.push((timed.start, timed.end));
                 }
             }
         }
         rest.ends.values_mut().for_each(|ends| ends.sort_unstable());
-        let mut earliest = u64::MAX;
+        let mut earliest = NEVER;
         for writer in rest.writers.iter_mut().rev() {
             earliest = earliest.min(writer.1);
             writer.1 = earliest;
@@ -306,15 +307,15 @@ impl<S: Copy + Eq + std::hash::Hash> Rest<S> {
 
     /// Whether a call that left `state`, from `start` to `end`, may have been met by one that
     /// remains, or is the only one left to explain where the state came from.
-    fn meets(&self, state: S, start: u64, end: u64) -> bool {
-        let Some(spans) = self.latest.get(&state) else { return self.unclear };
+    fn meets(&self, state: &S, start: u32, end: u32) -> bool {
+        let Some(spans) = self.latest.get(state) else { return self.unclear };
         let after = self.writers.partition_point(|(begin, _)| *begin < end);
-        let fence = self.writers.get(after).map_or(u64::MAX, |(_, earliest)| *earliest);
+        let fence = self.writers.get(after).map_or(NEVER, |(_, earliest)| *earliest);
         let within = spans.partition_point(|(begin, _)| *begin <= fence);
         let visible = within > 0 && spans[within - 1].1 > start;
-        let ends = self.ends.get(&state).map_or(&[][..], Vec::as_slice);
+        let ends = self.ends.get(state).map_or(&[][..], Vec::as_slice);
         let next = ends.get(ends.partition_point(|end| *end <= start));
-        let first = self.first_writer.get(&state).copied().unwrap_or(u64::MAX);
+        let first = self.first_writer.get(state).copied().unwrap_or(NEVER);
         let unexplained = next.is_some_and(|end| *end <= first);
         self.unclear || visible || unexplained
     }

@@ -3,30 +3,15 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::search::{Outcome, Timed, search};
+use super::oracle::brute_force;
+use super::search::{Outcome, search};
 use super::*;
 use crate::testing::{Random, Script, atomic_history};
 use crate::{Checker, Kind, Verdict};
 
-/// Tries every order, without memory or cuts.
-fn brute_force(calls: &[Timed<RegisterCall>], state: u32, taken: u32) -> bool {
-    let open = |n: &usize| taken & (1 << n) == 0;
-    let left: Vec<usize> = (0..calls.len()).filter(open).collect();
-    if left.iter().all(|n| calls[*n].end == u64::MAX) {
-        return true;
-    }
-    let first_end = left.iter().map(|n| calls[*n].end).min().unwrap_or(u64::MAX);
-    left.iter().any(|n| {
-        calls[*n].start < first_end
-            && CasRegister::default()
-                .step(state, calls[*n].call)
-                .is_some_and(|state| brute_force(calls, state, taken | 1 << n))
-    })
-}
-
 fn random_calls(random: &mut Random, most: u64, values: u64) -> Vec<Timed<RegisterCall>> {
     let count = 1 + random.below(most);
-    let mut ends: Vec<u64> = (0..2 * count).collect();
+    let mut ends: Vec<u32> = (0..2 * count as u32).collect();
     for i in (1..ends.len()).rev() {
         ends.swap(i, random.below(i as u64 + 1) as usize);
     }
@@ -34,7 +19,7 @@ fn random_calls(random: &mut Random, most: u64, values: u64) -> Vec<Timed<Regist
         .map(|n| {
             let (a, b) = (ends[2 * n], ends[2 * n + 1]);
             // Mostly short calls, or everything would be concurrent.
-            let (start, end) = (a.min(b), a.max(b).min(a.min(b) + 1 + random.below(6)));
+            let (start, end) = (a.min(b), a.max(b).min(a.min(b) + 1 + random.below(6) as u32));
             let unknown = random.chance(25);
             let mut value = || random.below(values) as u32;
             let (x, y) = (value(), value());
@@ -44,7 +29,7 @@ fn random_calls(random: &mut Random, most: u64, values: u64) -> Vec<Timed<Regist
                 7..9 => RegisterCall::Cas(x, y),
                 _ => RegisterCall::CasMiss(x),
             };
-            Timed { call, start: 2 * start, end: if unknown { u64::MAX } else { 2 * end + 1 } }
+            Timed { call, start: 2 * start, end: if unknown { NEVER } else { 2 * end + 1 } }
         })
         .collect()
 }
@@ -58,7 +43,7 @@ fn the_search_agrees_with_brute_force() {
         let model = CasRegister::default();
         let report = search(&model, 0, &calls, 1 << 20, &Budget::default());
         let found = report.outcome == Outcome::Linearizable;
-        assert_eq!(found, brute_force(&calls, 0, 0), "seed {seed}: {calls:?}");
+        assert_eq!(found, brute_force(&model, &0, &calls), "seed {seed}: {calls:?}");
         if found { yes += 1 } else { no += 1 }
     }
     assert!(yes > 3000 && no > 3000, "{yes} {no}");
@@ -79,7 +64,7 @@ fn cores_contradict_by_themselves() {
         let core = shrinker.core(at);
         let part: Vec<_> = core.iter().map(|n| calls[*n]).collect();
         // With the ends of the whole history it must contradict as well, being part of it.
-        assert!(!brute_force(&part, 0, 0), "seed {seed}: {part:?} of {calls:?}");
+        assert!(!brute_force(&model, &0, &part), "seed {seed}: {part:?} of {calls:?}");
         assert!(core.len() <= calls.len());
         assert!(shrinker.dead_end(&core).is_some());
         sizes += core.len();

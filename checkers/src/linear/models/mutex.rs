@@ -1,8 +1,6 @@
 //! A lock that one process at a time may hold.
 
-use serde_json::Value;
-
-use super::model::{Answer, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
 
 /// A mutex: `acquire` when it is free, `release` when it is held. It does not look at who
 /// releases, as Knossos' does not.
@@ -29,14 +27,9 @@ impl Model for Mutex {
         false
     }
 
-    fn call(
-        &self,
-        f: &str,
-        _input: &Value,
-        answer: Answer<'_>,
-        _values: &mut Values,
-    ) -> Result<Option<MutexCall>, String> {
-        match (f, answer) {
+    fn call(&self, asked: Asked<'_>, _values: &mut Values) -> Result<Option<MutexCall>, String> {
+        let f = asked.f;
+        match (f, asked.answer) {
             ("acquire" | "release", Answer::Failed) => Ok(None),
             ("acquire", _) => Ok(Some(MutexCall::Acquire)),
             ("release", _) => Ok(Some(MutexCall::Release)),
@@ -44,34 +37,34 @@ impl Model for Mutex {
         }
     }
 
-    fn step(&self, held: bool, call: MutexCall) -> Option<bool> {
+    fn step(&self, held: &bool, call: &MutexCall) -> Option<bool> {
         match call {
-            MutexCall::Acquire => (!held).then_some(true),
+            MutexCall::Acquire => (!*held).then_some(true),
             MutexCall::Release => held.then_some(false),
         }
     }
 
-    fn needs(&self, call: MutexCall) -> Needs<bool> {
-        Needs::State(call == MutexCall::Release)
+    fn needs(&self, call: &MutexCall) -> Needs<bool> {
+        Needs::State(*call == MutexCall::Release)
     }
 
-    fn leaves(&self, call: MutexCall) -> Leaves<bool> {
-        Leaves::State(call == MutexCall::Acquire)
+    fn leaves(&self, call: &MutexCall) -> Leaves<bool> {
+        Leaves::State(*call == MutexCall::Acquire)
     }
 
     fn states(&self, _calls: &[MutexCall]) -> Option<Vec<bool>> {
         Some(vec![false, true])
     }
 
-    fn describe(&self, call: MutexCall, _values: &Values) -> String {
+    fn describe(&self, call: &MutexCall, _values: &Values) -> String {
         match call {
             MutexCall::Acquire => "acquired it".to_owned(),
             MutexCall::Release => "released it".to_owned(),
         }
     }
 
-    fn describe_state(&self, held: bool, _values: &Values) -> String {
-        if held { "held" } else { "free" }.to_owned()
+    fn describe_state(&self, held: &bool, _values: &Values) -> String {
+        if *held { "held" } else { "free" }.to_owned()
     }
 
     fn conflict_kind(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::model::{Answer, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
 
 /// A register that is read, written, and compared-and-set.
 ///
@@ -51,13 +51,8 @@ impl Model for CasRegister {
         values.intern(&self.initial)
     }
 
-    fn call(
-        &self,
-        f: &str,
-        input: &Value,
-        answer: Answer<'_>,
-        values: &mut Values,
-    ) -> Result<Option<RegisterCall>, String> {
+    fn call(&self, asked: Asked<'_>, values: &mut Values) -> Result<Option<RegisterCall>, String> {
+        let Asked { f, input, answer, .. } = asked;
         match (f, answer) {
             ("read" | "r", Answer::Ok(Value::Null)) if self.null_read_is_any => Ok(None),
             ("read" | "r", Answer::Ok(value)) => Ok(Some(RegisterCall::Read(values.intern(value)))),
@@ -75,8 +70,9 @@ impl Model for CasRegister {
         }
     }
 
-    fn step(&self, state: u32, call: RegisterCall) -> Option<u32> {
-        match call {
+    fn step(&self, state: &u32, call: &RegisterCall) -> Option<u32> {
+        let state = *state;
+        match *call {
             RegisterCall::Read(value) => (state == value).then_some(state),
             RegisterCall::Write(value) => Some(value),
             RegisterCall::Cas(old, new) => (state == old).then_some(new),
@@ -84,16 +80,16 @@ impl Model for CasRegister {
         }
     }
 
-    fn needs(&self, call: RegisterCall) -> Needs<u32> {
-        match call {
+    fn needs(&self, call: &RegisterCall) -> Needs<u32> {
+        match *call {
             RegisterCall::Read(value) | RegisterCall::Cas(value, _) => Needs::State(value),
             RegisterCall::Write(_) => Needs::Nothing,
-            RegisterCall::CasMiss(_) => Needs::Unclear,
+            RegisterCall::CasMiss(value) => Needs::Not(value),
         }
     }
 
-    fn leaves(&self, call: RegisterCall) -> Leaves<u32> {
-        match call {
+    fn leaves(&self, call: &RegisterCall) -> Leaves<u32> {
+        match *call {
             RegisterCall::Read(_) | RegisterCall::CasMiss(_) => Leaves::Unchanged,
             RegisterCall::Write(value) | RegisterCall::Cas(_, value) => Leaves::State(value),
         }
@@ -115,8 +111,8 @@ impl Model for CasRegister {
         Some(states)
     }
 
-    fn describe(&self, call: RegisterCall, values: &Values) -> String {
-        match call {
+    fn describe(&self, call: &RegisterCall, values: &Values) -> String {
+        match *call {
             RegisterCall::Read(value) => format!("read {}", values.get(value)),
             RegisterCall::Write(value) => format!("wrote {}", values.get(value)),
             RegisterCall::Cas(old, new) => {
@@ -128,11 +124,11 @@ impl Model for CasRegister {
         }
     }
 
-    fn describe_state(&self, state: u32, values: &Values) -> String {
-        if state == u32::MAX {
+    fn describe_state(&self, state: &u32, values: &Values) -> String {
+        if *state == u32::MAX {
             return "another value".to_owned();
         }
-        values.get(state).to_string()
+        values.get(*state).to_string()
     }
 
     fn conflict_kind(&self) -> &'static str {

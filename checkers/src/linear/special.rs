@@ -1,0 +1,37 @@
+//! Special engines: decision procedures for one kind of object each, near-linear where the
+//! general search is exponential.
+
+/// What a special engine decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Special {
+    /// Which engine: `zones`, `queue`.
+    pub engine: &'static str,
+    /// `None`: linearizable.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// A few calls that no order explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Stable machine name of the anomaly: `fifo-inversion`, `stale-read`.
+    pub kind: &'static str,
+    /// "Elements left the queue in another order than they entered it"
+    pub title: String,
+    /// Numbers of the calls that prove it, in the order in which to tell of them. Few: these
+    /// and no others are what the reader sees.
+    pub calls: Vec<usize>,
+    /// Why these calls contradict each other; one or two sentences.
+    pub why: String,
+}
+
+impl Special {
+    /// Nothing is wrong.
+    pub fn linearizable(engine: &'static str) -> Self {
+        Self { engine, contradiction: None }
+    }
+
+    /// These calls contradict each other.
+    pub fn contradiction(engine: &'static str, contradiction: Contradiction) -> Self {
+        Self { engine, contradiction: Some(contradiction) }
+    }
+}
