@@ -16,13 +16,17 @@ pub(crate) fn brute_force<M: Model>(
     brute_force_order(model, initial, calls, &precedes)
 }
 
+/// Whether one call, if it happens, comes before another.
+pub(crate) type Precedes<'a, M> =
+    dyn Fn(&Timed<<M as Model>::Call>, &Timed<<M as Model>::Call>) -> bool + 'a;
+
 /// The same for any order that has to be kept: `precedes(a, b)` says that `a`, if it happens,
 /// comes before `b`.
 pub(crate) fn brute_force_order<M: Model>(
     model: &M,
     initial: &M::State,
     calls: &[Timed<M::Call>],
-    precedes: &dyn Fn(&Timed<M::Call>, &Timed<M::Call>) -> bool,
+    precedes: &Precedes<'_, M>,
 ) -> bool {
     assert!(calls.len() <= 16, "too many calls for brute force");
     let known = calls.iter().enumerate().filter(|(_, timed)| timed.end != NEVER);
