@@ -2,47 +2,55 @@
 //! its call and its answer (Herlihy & Wing, *Linearizability*, TOPLAS 1990).
 
 mod classify;
+mod decide;
 mod explain;
+mod frontier;
 mod model;
 mod models;
 mod partition;
-mod search;
 mod shrink;
 mod special;
 pub mod synthetic;
 
+pub use decide::{Decision, FRONTIER, Outcome, decide};
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
 pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall};
 pub use special::{Contradiction, Special};
+
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use serde_json::json;
 
 use crate::{Anomaly, Budget, Checker, Finding, History};
 use explain::explain;
-use partition::{Part, groups};
-use search::{Outcome, Report, search};
+use partition::{Group, Part, groups};
 
-/// How many keys are searched at the same time, and share the budget. Fixed, so that the same
-/// history runs out of budget at the same place on every machine.
-const KEYS_AT_ONCE: usize = 8;
 /// How many violated keys are explained in full.
 const MAX_EXPLAINED: usize = 8;
 
 /// Decides linearizability with regard to a model, per key if the history is keyed.
 ///
 /// In a keyed history each value is `[key, value]`: a read calls with `[k, null]` and answers
-/// `[k, v]`, a write has `[k, v]`, a compare-and-set `[k, [old, new]]`. A history of many
-/// objects is linearizable if and only if that of each object is (Herlihy & Wing, theorem 1;
-/// as *P-compositionality* in Horn & Kroening, *Faster linearizability checking via
-/// P-compositionality*, FORTE 2015), so keys are checked by themselves.
+/// `[k, v]`, a write has `[k, v]`, a compare-and-set `[k, [old, new]]`. Keys are judged by
+/// themselves (see `partition.rs`), on all processors.
 ///
 /// Operations that `fail` are left out; those without an answer may take effect at any time
-/// after their call, or never. Cost: see `search.rs`; per key.
+/// after their call, or never. Cost: see `frontier.rs` and the special engines; per key.
 #[derive(Clone, Debug, Default)]
 pub struct Linearizable<M = CasRegister> {
     model: M,
     keyed: bool,
+}
+
+/// What came out for one object.
+struct Judged<'h, M: Model> {
+    calls: usize,
+    unknown: usize,
+    states: usize,
+    engine: &'static str,
+    /// The calls and what is wrong with them; `None` if nothing is.
+    trouble: Option<(Part<'h, M>, Outcome<M::State>)>,
 }
 
 impl<M: Model> Linearizable<M> {
@@ -64,15 +72,14 @@ impl<M: Model> Checker for Linearizable<M> {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        let read = groups(history, self.keyed).and_then(|groups| {
-            groups.iter().map(|group| Part::new(&self.model, history, group)).collect()
+        let judged = groups(history, self.keyed).and_then(|groups| {
+            groups.par_iter().map(|group| self.judge(history, group, budget)).collect()
         });
-        let parts: Vec<Part<'_, M>> = match read {
-            Ok(parts) => parts,
+        let judged: Vec<Judged<'_, M>> = match judged {
+            Ok(judged) => judged,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let judged = parts.iter().map(|part| part.calls.len()).sum::<usize>();
-        if judged == 0 {
+        if judged.iter().all(|object| object.calls == 0) {
             return Finding::unknown(
                 self.name(),
                 format!(
@@ -82,69 +89,80 @@ impl<M: Model> Checker for Linearizable<M> {
                 ),
             );
         }
-        let share = (budget.max_states / parts.len().clamp(1, KEYS_AT_ONCE)).max(1);
-        let mut reports = Vec::with_capacity(parts.len());
-        for several in parts.chunks(KEYS_AT_ONCE) {
-            let some: Vec<_> = several
-                .par_iter()
-                .map(|part| search(&self.model, part.initial.clone(), &part.calls, share, budget))
-                .collect();
-            reports.extend(some);
-        }
-        self.conclude(&parts, &reports, budget)
+        self.conclude(&judged, budget)
     }
 }
 
 impl<M: Model> Linearizable<M> {
-    fn conclude(
+    fn judge<'h>(
         &self,
-        parts: &[Part<'_, M>],
-        reports: &[Report<M::State>],
+        history: &'h History,
+        group: &Group<'h>,
         budget: &Budget,
-    ) -> Finding {
-        let stats = json!({
-            "keys": parts.len(),
-            "operations": parts.iter().map(|part| part.calls.len()).sum::<usize>(),
-            "unknown": parts.iter().flat_map(|part| &part.calls).filter(|c| c.end == NEVER).count(),
-            "states": reports.iter().map(|report| report.states).sum::<usize>(),
-        });
-        let mut stuck = Vec::new();
-        let mut undecided = None;
-        for (part, report) in parts.iter().zip(reports) {
-            match report.outcome {
-                Outcome::Linearizable => {}
-                Outcome::Stuck { at, .. } => stuck.push((part, at)),
-                Outcome::OutOfStates { at } => {
-                    undecided.get_or_insert((part, at, "the limit of states was reached"));
-                }
-                Outcome::Cancelled { at } => {
-                    undecided.get_or_insert((part, at, "time was up"));
-                }
-            }
+    ) -> Result<Judged<'h, M>, String> {
+        let part = Part::new(&self.model, history, group)?;
+        let decision = decide(&self.model, &part.initial, &part.calls, &part.values, budget);
+        Ok(Judged {
+            calls: part.calls.len(),
+            unknown: part.calls.iter().filter(|timed| timed.is_unknown()).count(),
+            states: decision.states,
+            engine: decision.engine,
+            trouble: match decision.outcome {
+                Outcome::Linearizable => None,
+                outcome => Some((part, outcome)),
+            },
+        })
+    }
+
+    fn conclude(&self, judged: &[Judged<'_, M>], budget: &Budget) -> Finding {
+        let sum = |of: fn(&Judged<'_, M>) -> usize| judged.iter().map(of).sum::<usize>();
+        let mut engines: BTreeMap<&str, usize> = BTreeMap::new();
+        for object in judged {
+            *engines.entry(object.engine).or_default() += 1;
         }
-        if !stuck.is_empty() {
-            let explained = &stuck[..stuck.len().min(MAX_EXPLAINED)];
+        let stats = json!({
+            "keys": judged.len(),
+            "operations": sum(|object| object.calls),
+            "unknown": sum(|object| object.unknown),
+            "states": sum(|object| object.states),
+            "engines": engines,
+        });
+        let troubles: Vec<_> = judged.iter().filter_map(|object| object.trouble.as_ref()).collect();
+        let violated: Vec<_> =
+            troubles.iter().filter(|(_, outcome)| outcome.is_violation()).collect();
+        if !violated.is_empty() {
+            let explained = &violated[..violated.len().min(MAX_EXPLAINED)];
             let anomalies: Vec<Anomaly> = explained
                 .par_iter()
-                .map(|(part, at)| explain(&self.model, part, *at, budget))
+                .map(|(part, outcome)| explain(&self.model, part, outcome, budget))
                 .collect();
             let mut finding = Finding::invalid(self.name(), anomalies, stats);
-            finding.anomaly_count = stuck.len() as u64;
+            finding.anomaly_count = violated.len() as u64;
             return finding;
         }
-        match undecided {
+        match troubles.first() {
             None => Finding::valid(self.name(), stats),
-            Some((part, at, why)) => {
-                let key = part.key.as_ref().map(|key| format!(" on key {key}")).unwrap_or_default();
-                let reason = format!(
-                    "{why}: verified{key} up to operation {}; give the analysis more time or \
-                     memory, or run with fewer clients per key",
-                    part.operation(at).index
-                );
-                Finding { stats, ..Finding::unknown(self.name(), reason) }
+            Some((part, outcome)) => {
+                Finding { stats, ..Finding::unknown(self.name(), undecided(part, outcome)) }
             }
         }
     }
+}
+
+fn undecided<M: Model>(part: &Part<'_, M>, outcome: &Outcome<M::State>) -> String {
+    let (at, why) = match outcome {
+        Outcome::Cancelled { at } => (*at, "time was up"),
+        Outcome::OutOfStates { at } | Outcome::Stuck { at, .. } => {
+            (*at, "the limit of states was reached")
+        }
+        Outcome::Linearizable | Outcome::Contradiction(_) => (0, "nothing was searched"),
+    };
+    let key = part.key.map(|key| format!(" on key {key}")).unwrap_or_default();
+    format!(
+        "{why}: verified{key} up to operation {}; give the analysis more time or memory, or run \
+         with fewer clients per key",
+        part.operation(at).index
+    )
 }
 
 #[cfg(test)]

@@ -1,20 +1,57 @@
 //! Explanation: a violation in words, for someone who did not write the test.
 
 use super::classify::{Classifier, Verdict};
+use super::decide::Outcome;
 use super::model::{Leaves, Model};
 use super::partition::Part;
 use super::shrink::Shrinker;
+use super::special::Contradiction;
 use crate::words::{either, seconds};
 use crate::{Anomaly, Budget, Operation, Step};
 
-/// Explains why the calls of `part` are not linearizable; the search could not get past the
-/// end of call `at`.
+/// Explains why the calls of `part` are not linearizable.
 pub(super) fn explain<M: Model>(
     model: &M,
     part: &Part<'_, M>,
-    at: usize,
+    outcome: &Outcome<M::State>,
     budget: &Budget,
 ) -> Anomaly {
+    match outcome {
+        Outcome::Contradiction(contradiction) => contradicted(model, part, contradiction),
+        Outcome::Stuck { at, .. } => stuck(model, part, *at, budget),
+        _ => stuck(model, part, 0, budget),
+    }
+}
+
+/// A special engine found out, and says why.
+fn contradicted<M: Model>(model: &M, part: &Part<'_, M>, contradiction: &Contradiction) -> Anomaly {
+    let teller = Teller { model, part };
+    let tell = |n: &usize| teller.step(*n, teller.sentence(*n, false));
+    let mut steps: Vec<Step> = contradiction.calls.iter().map(tell).collect();
+    let operations = operations_of(&steps);
+    steps.push(Step { text: contradiction.why.clone(), operations: Vec::new() });
+    Anomaly {
+        kind: contradiction.kind.to_owned(),
+        title: format!("{}{}", contradiction.title, teller.of_key()),
+        explanation: contradiction.why.clone(),
+        steps,
+        operations,
+        edges: Vec::new(),
+        key: part.key.cloned(),
+        rules_out: vec!["linearizable".to_owned()],
+    }
+}
+
+fn operations_of(steps: &[Step]) -> Vec<u64> {
+    let mut operations: Vec<u64> =
+        steps.iter().flat_map(|step| step.operations.iter().copied()).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    operations
+}
+
+/// The search could not get past the end of call `at`.
+fn stuck<M: Model>(model: &M, part: &Part<'_, M>, at: usize, budget: &Budget) -> Anomaly {
     let classifier = Classifier::new(model, part);
     let mut shrinker = Shrinker::new(model, part.initial.clone(), &part.calls, budget);
     let plain = match classifier.first_unwritten(at) {
@@ -56,10 +93,7 @@ pub(super) fn explain<M: Model>(
         steps.push(teller.step(write, teller.sentence(write, false)));
     }
     steps.push(teller.dead_end(culprit, &states, shrinker.any_past()));
-    let mut operations: Vec<u64> =
-        steps.iter().flat_map(|step| step.operations.iter().copied()).collect();
-    operations.sort_unstable();
-    operations.dedup();
+    let operations = operations_of(&steps);
     Anomaly {
         kind: kind(model, verdict).to_owned(),
         title: teller.title(verdict),

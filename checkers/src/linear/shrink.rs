@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::decide::Outcome;
+use super::frontier::search;
 use super::model::{Leaves, Model, NEVER, Needs, Timed};
-use super::search::{Outcome, search};
 use crate::Budget;
 
 /// The most searches, and the most states over all of them, that shrinking may take.
@@ -192,7 +193,7 @@ impl<'a, M: Model> Shrinker<'a, M> {
         let calls: Vec<_> = core.iter().map(|number| self.calls[*number].clone()).collect();
         let mut furthest: Option<(usize, BTreeSet<M::State>)> = None;
         for initial in &self.initial {
-            let report = search(self.model, initial.clone(), &calls, MAX_STATES, self.budget);
+            let report = search(self.model, initial, &calls, MAX_STATES, self.budget);
             let Outcome::Stuck { at, states } = report.outcome else { return None };
             match &mut furthest {
                 Some((best, _)) if calls[*best].end > calls[at].end => {}
@@ -209,7 +210,7 @@ impl<'a, M: Model> Shrinker<'a, M> {
         self.initial.iter().all(|initial| {
             self.searches += 1;
             let left = MAX_STATES.saturating_sub(self.states);
-            let report = search(self.model, initial.clone(), &calls, left, self.budget);
+            let report = search(self.model, initial, &calls, left, self.budget);
             self.states += report.states;
             matches!(report.outcome, Outcome::Stuck { .. })
         })

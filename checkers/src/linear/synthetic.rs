@@ -1,5 +1,9 @@
 //! Synthetic histories: valid by construction, of any length, for tests and benchmarks.
 
+mod registers;
+
+pub use registers::{RegisterLoad, RegisterRequest};
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
