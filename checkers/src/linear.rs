@@ -24,7 +24,7 @@ use serde_json::json;
 
 use crate::{Anomaly, Budget, Checker, Finding, History};
 use explain::explain;
-use partition::{Group, Part, groups};
+use partition::{Part, parts};
 
 /// How many violated keys are explained in full.
 const MAX_EXPLAINED: usize = 8;
@@ -72,13 +72,12 @@ impl<M: Model> Checker for Linearizable<M> {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        let judged = groups(history, self.keyed).and_then(|groups| {
-            groups.par_iter().map(|group| self.judge(history, group, budget)).collect()
-        });
-        let judged: Vec<Judged<'_, M>> = match judged {
-            Ok(judged) => judged,
+        let parts = match parts(&self.model, history, self.keyed) {
+            Ok(parts) => parts,
             Err(why) => return Finding::unknown(self.name(), why),
         };
+        let judged: Vec<Judged<'_, M>> =
+            parts.into_par_iter().map(|part| self.judge(part, budget)).collect();
         if judged.iter().all(|object| object.calls == 0) {
             return Finding::unknown(
                 self.name(),
@@ -94,15 +93,9 @@ impl<M: Model> Checker for Linearizable<M> {
 }
 
 impl<M: Model> Linearizable<M> {
-    fn judge<'h>(
-        &self,
-        history: &'h History,
-        group: &Group<'h>,
-        budget: &Budget,
-    ) -> Result<Judged<'h, M>, String> {
-        let part = Part::new(&self.model, history, group)?;
+    fn judge<'h>(&self, part: Part<'h, M>, budget: &Budget) -> Judged<'h, M> {
         let decision = decide(&self.model, &part.initial, &part.calls, &part.values, budget);
-        Ok(Judged {
+        Judged {
             calls: part.calls.len(),
             unknown: part.calls.iter().filter(|timed| timed.is_unknown()).count(),
             states: decision.states,
@@ -111,7 +104,7 @@ impl<M: Model> Linearizable<M> {
                 Outcome::Linearizable => None,
                 outcome => Some((part, outcome)),
             },
-        })
+        }
     }
 
     fn conclude(&self, judged: &[Judged<'_, M>], budget: &Budget) -> Finding {

@@ -9,22 +9,6 @@ use serde_json::Value;
 use super::model::{Answer, Asked, Leaves, Model, NEVER, Timed, Values};
 use crate::{Event, History, Kind, Operation, Process};
 
-/// Where the events of the operations on one object stand in the history.
-#[derive(Debug)]
-pub(super) struct Group<'h> {
-    pub(super) key: Option<&'h Value>,
-    /// Ordered by invocation.
-    places: Vec<Place>,
-}
-
-/// Positions of an invocation and its completion; [`NEVER`] where nobody knows the outcome.
-/// Both are the same for a completion that nobody called for.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    invoked: u32,
-    completed: u32,
-}
-
 /// The calls on one object.
 pub(super) struct Part<'h, M: Model> {
     pub(super) history: &'h History,
@@ -38,79 +22,173 @@ pub(super) struct Part<'h, M: Model> {
     pub(super) failed: Vec<(M::State, Operation)>,
 }
 
-/// Splits operations by key, in the order in which keys appear. Linear.
-pub(super) fn groups(history: &History, keyed: bool) -> Result<Vec<Group<'_>>, String> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut numbers: FxHashMap<&Value, u32> = FxHashMap::default();
-    let mut open: FxHashMap<u32, (u32, u32)> = FxHashMap::default();
+/// A part that is being read: calls are pushed when they begin and known when they end.
+struct Growing<'h, M: Model> {
+    part: Part<'h, M>,
+    calls: Vec<Timed<Option<M::Call>>>,
+}
+
+/// Reads the calls on each object, in the order in which keys appear. The error names the
+/// operation that cannot be read. Linear, in one pass over the events.
+pub(super) fn parts<'h, M: Model>(
+    model: &M,
+    history: &'h History,
+    keyed: bool,
+) -> Result<Vec<Part<'h, M>>, String> {
+    let mut growing: Vec<Growing<'h, M>> = Vec::new();
+    let mut keys = Keys::default();
+    let mut open = OpenCalls::default();
     for (position, event) in (0u32..).zip(history.events()) {
         let Process::Client(process) = event.process else { continue };
-        let completed = if event.kind == Kind::Invoke { None } else { open.remove(&process) };
-        if let Some((group, place)) = completed {
-            if event.kind != Kind::Info {
-                groups[group as usize].places[place as usize].completed = position;
-            }
+        let called = if event.kind == Kind::Invoke { None } else { open.take(process) };
+        if let Some((group, place)) = called {
+            growing[group as usize].end(model, place as usize, position)?;
             continue;
         }
         let key = if keyed { Some(split(&event.value, event)?.0) } else { None };
-        let next = groups.len() as u32;
-        let group = key.map_or(0, |key| *numbers.entry(key).or_insert(next));
+        let next = growing.len() as u32;
+        let group = key.map_or(0, |key| keys.number(key, next));
         if group == next {
-            groups.push(Group { key, places: Vec::new() });
+            growing.push(Growing::new(model, history, key));
         }
-        let places = &mut groups[group as usize].places;
-        let known = matches!(event.kind, Kind::Ok | Kind::Fail);
-        places.push(Place { invoked: position, completed: if known { position } else { NEVER } });
+        let object = &mut growing[group as usize];
+        object.calls.push(Timed { call: None, start: 2 * position, end: NEVER });
+        let place = object.calls.len() - 1;
         if event.kind == Kind::Invoke {
-            open.insert(process, (group, places.len() as u32 - 1));
+            // Another harness may let a process call again; the earlier call stays unknown.
+            if let Some((group, place)) = open.insert(process, (group, place as u32)) {
+                growing[group as usize].unknown(model, place as usize)?;
+            }
+        } else {
+            object.end(model, place, position)?;
         }
     }
-    Ok(groups)
+    for (group, place) in open.left() {
+        growing[group as usize].unknown(model, place as usize)?;
+    }
+    Ok(growing.into_iter().map(Growing::done).collect())
+}
+
+/// Numbers of keys. Most keys are integers, and those hash faster by themselves.
+#[derive(Default)]
+struct Keys<'h> {
+    integers: FxHashMap<i64, u32>,
+    others: FxHashMap<&'h Value, u32>,
+}
+
+impl<'h> Keys<'h> {
+    fn number(&mut self, key: &'h Value, next: u32) -> u32 {
+        match key.as_i64() {
+            Some(integer) => *self.integers.entry(integer).or_insert(next),
+            None => *self.others.entry(key).or_insert(next),
+        }
+    }
+}
+
+/// The open call of each process: its group and its place there.
+#[derive(Default)]
+struct OpenCalls {
+    /// Of the processes with small numbers, which are nearly all.
+    small: Vec<Option<(u32, u32)>>,
+    large: FxHashMap<u32, (u32, u32)>,
+}
+
+impl OpenCalls {
+    const SMALL: u32 = 1 << 16;
+
+    fn take(&mut self, process: u32) -> Option<(u32, u32)> {
+        match self.small.get_mut(process as usize) {
+            Some(call) => call.take(),
+            None => self.large.remove(&process),
+        }
+    }
+
+    /// Notes a call, and returns the one that was open.
+    fn insert(&mut self, process: u32, call: (u32, u32)) -> Option<(u32, u32)> {
+        if process >= Self::SMALL {
+            return self.large.insert(process, call);
+        }
+        if self.small.len() <= process as usize {
+            self.small.resize(process as usize + 1, None);
+        }
+        self.small[process as usize].replace(call)
+    }
+
+    /// Those that were never answered, in the order of their processes.
+    fn left(self) -> impl Iterator<Item = (u32, u32)> {
+        let mut large: Vec<_> = self.large.into_iter().collect();
+        large.sort_unstable();
+        self.small.into_iter().flatten().chain(large.into_iter().map(|(_, call)| call))
+    }
+}
+
+impl<'h, M: Model> Growing<'h, M> {
+    fn new(model: &M, history: &'h History, key: Option<&'h Value>) -> Self {
+        let mut values = Values::default();
+        let initial = model.initial(&mut values);
+        let part = Part { history, key, values, initial, calls: vec![], failed: vec![] };
+        Self { part, calls: vec![] }
+    }
+
+    /// The call at `place` ends with the event at this position.
+    fn end(&mut self, model: &M, place: usize, position: u32) -> Result<(), String> {
+        let event = &self.part.history.events()[position as usize];
+        let answer = match event.kind {
+            Kind::Ok => Answer::Ok(self.part.value(event)?),
+            Kind::Fail => Answer::Failed,
+            Kind::Info | Kind::Invoke => return self.unknown(model, place),
+        };
+        let timed = &mut self.calls[place];
+        timed.end = 2 * position + 1;
+        let invoked = timed.start / 2;
+        timed.call = self.part.read(model, invoked, answer)?;
+        if matches!(answer, Answer::Failed)
+            && let Ok(Some(would)) = self.part.read(model, invoked, Answer::Unknown)
+            && let Leaves::State(state) = model.leaves(&would)
+        {
+            let operation = self.part.history.operation(invoked, Some(event));
+            self.part.failed.push((state, operation));
+        }
+        Ok(())
+    }
+
+    fn unknown(&mut self, model: &M, place: usize) -> Result<(), String> {
+        let invoked = self.calls[place].start / 2;
+        self.calls[place].call = self.part.read(model, invoked, Answer::Unknown)?;
+        Ok(())
+    }
+
+    fn done(mut self) -> Part<'h, M> {
+        let known = |Timed { call, start, end }: Timed<Option<M::Call>>| {
+            call.map(|call| Timed { call, start, end })
+        };
+        self.part.calls = self.calls.into_iter().filter_map(known).collect();
+        self.part
+    }
 }
 
 impl<'h, M: Model> Part<'h, M> {
-    /// Reads the calls of a group. The error names the operation that cannot be read.
-    pub(super) fn new(model: &M, history: &'h History, group: &Group<'h>) -> Result<Self, String> {
-        let mut values = Values::default();
-        let initial = model.initial(&mut values);
-        let calls = Vec::with_capacity(group.places.len());
-        let mut part = Self { history, key: group.key, values, initial, calls, failed: vec![] };
-        for place in &group.places {
-            part.add(model, *place)?;
-        }
-        Ok(part)
+    /// Reads the call invoked at this position; `None` if it has no bearing.
+    fn read(
+        &mut self,
+        model: &M,
+        invoked: u32,
+        answer: Answer<'h>,
+    ) -> Result<Option<M::Call>, String> {
+        let event = &self.history.events()[invoked as usize];
+        let process = event.process.client().unwrap_or(u32::MAX);
+        let asked = Asked { f: &event.f, input: self.value(event)?, answer, process };
+        model
+            .call(asked, &mut self.values)
+            .map_err(|why| format!("operation {} cannot be read: {why}", event.index))
     }
 
-    fn add(&mut self, model: &M, place: Place) -> Result<(), String> {
-        let event = &self.history.events()[place.invoked as usize];
-        let completion = self.history.events().get(place.completed as usize);
-        let keyed = self.key.is_some();
-        let taken = |event: &'h Event| match keyed {
-            true => split(&event.value, event).map(|(_, value)| value),
-            false => Ok(&event.value),
-        };
-        let answer = match completion {
-            None => Answer::Unknown,
-            Some(event) if event.kind == Kind::Fail => Answer::Failed,
-            Some(event) => Answer::Ok(taken(event)?),
-        };
-        let process = event.process.client().unwrap_or(u32::MAX);
-        let asked = Asked { f: &event.f, input: taken(event)?, answer, process };
-        let misread = |why: String| format!("operation {} cannot be read: {why}", event.index);
-        let call = model.call(asked, &mut self.values).map_err(misread)?;
-        if matches!(answer, Answer::Failed) {
-            let would = Asked { answer: Answer::Unknown, ..asked };
-            if let Ok(Some(would)) = model.call(would, &mut self.values)
-                && let Leaves::State(state) = model.leaves(&would)
-            {
-                self.failed.push((state, self.history.operation(place.invoked, completion)));
-            }
+    /// The value of an event, less the key.
+    fn value(&self, event: &'h Event) -> Result<&'h Value, String> {
+        match self.key {
+            Some(_) => split(&event.value, event).map(|(_, value)| value),
+            None => Ok(&event.value),
         }
-        if let Some(call) = call {
-            let end = if completion.is_some() { 2 * place.completed + 1 } else { NEVER };
-            self.calls.push(Timed { call, start: 2 * place.invoked, end });
-        }
-        Ok(())
     }
 
     /// The operation that call `number` is.

@@ -185,6 +185,17 @@ fn keys_are_judged_apart_and_violations_counted() {
     assert_eq!(finding.stats["keys"], 10);
 }
 
+#[test]
+fn a_call_that_was_left_open_stays_unknown() {
+    let mut script = Script::default();
+    script.call(0, "write", json!(1)).call(0, "write", json!(2)).ok(0, "write", json!(2));
+    script.whole(1, "read", json!(null), json!(1));
+    let history = crate::History::new_lenient(script.events).expect("leniently well-formed");
+    let finding = Linearizable::new(CasRegister::default()).check(&history, &Budget::default());
+    assert_eq!(finding.verdict, Verdict::Valid);
+    assert_eq!(finding.stats["unknown"], 1);
+}
+
 /// A history that no engine decides soon: many unknown compare-and-sets, and one read that
 /// needs a certain chain of them.
 fn riddle() -> crate::History {
