@@ -12,7 +12,12 @@ mod special;
 pub mod synthetic;
 
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
-pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall};
+pub use models::{
+    Access, Accesses, CasRegister, CounterCall, CounterObject, Entries, Entry, Fence, FencedCall,
+    FencedMutex, Generate, Given, Held, Holds, IdSource, KvCall, KvMap, Log, LogCall,
+    MultiRegister, Mutex, MutexCall, OwnedCall, OwnedMutex, ReentrantMutex, Register, RegisterCall,
+    Registers, Rope, Semaphore, SemaphoreCall,
+};
 pub use special::{Contradiction, Special};
 
 use rayon::prelude::*;
