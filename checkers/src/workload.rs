@@ -4,18 +4,30 @@ use serde_json::Value;
 
 use crate::bank::Bank;
 use crate::counter::Counter;
-use crate::linear::{CasRegister, Linearizable, Mutex};
+use crate::linear::{
+    CasRegister, CounterObject, FencedMutex, IdSource, KvMap, Linearizable, Log, Model,
+    MultiRegister, Mutex, OwnedMutex, ReentrantMutex, Semaphore,
+};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
 use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
 use crate::unique_ids::UniqueIds;
-use crate::{Checker, History, Kind};
+use crate::{Checker, Event, History, Kind};
 
 /// Names and what they judge, a line each.
-pub const WORKLOADS: [(&str, &str); 11] = [
+pub const WORKLOADS: [(&str, &str); 20] = [
     ("cas-register", "read, write v, cas [old, new]; linearizable, per key if values are [key, …]"),
     ("register", "the same as cas-register"),
-    ("mutex", "acquire, release; linearizable"),
+    ("mutex", "acquire, release by anybody; linearizable"),
+    ("owned-mutex", "acquire, release by the process or {client}; linearizable"),
+    ("reentrant-mutex", "the same, acquired again by its holder; linearizable"),
+    ("fenced-mutex", "acquire, answered by a token that grows, and release; linearizable"),
+    ("semaphore", "acquire n, release n; linearizable"),
+    ("kv-map", "get, put v, append v, delete; linearizable, per key if values are [key, …]"),
+    ("multi-register", "txn [[\"r\", k, v], [\"w\", k, v], …]; linearizable"),
+    ("linearizable-counter", "add n, increment, add-and-get n, fetch-add n, read; linearizable"),
+    ("log", "append v, answered by its offset, read offset, length; linearizable"),
+    ("monotonic-ids", "generate; answers increase in real time"),
     ("list-append", "transactions of [\"append\", k, v] and [\"r\", k, list]; a consistency model"),
     ("rw-register", "transactions of [\"w\", k, v] and [\"r\", k, v]; a consistency model"),
     ("set", "add v, read; the last read has all that was acknowledged"),
@@ -37,6 +49,13 @@ pub struct CheckOptions {
     pub initial: Value,
     /// Knossos' convention, that reading null is reading anything.
     pub null_read_is_any: bool,
+    /// How many permits a semaphore has, and how often a reentrant mutex can be held; 1 for
+    /// the one and without limit for the other if not said.
+    pub permits: Option<u32>,
+    /// Whether an owner gives back only permits that it took itself.
+    pub owned_permits: bool,
+    /// Whether the holder of a mutex with tokens may acquire it again, with the same token.
+    pub reentrant: bool,
 }
 
 /// The checkers of a workload. The error says what names there are, or which option does not
@@ -48,19 +67,39 @@ pub fn checkers_for_workload(
 ) -> Result<Vec<Box<dyn Checker>>, String> {
     let checker: Box<dyn Checker> = match workload {
         "cas-register" | "register" => {
-            only(workload, options, &["linearizable"])?;
             let model = CasRegister {
                 initial: options.initial.clone(),
                 null_read_is_any: options.null_read_is_any,
                 failed_cas_compares: false,
             };
-            let keyed = options.keyed.unwrap_or_else(|| looks_keyed(history));
-            Box::new(Linearizable::new(model).keyed(keyed))
+            linearizable(model, workload, options, Some(history))?
         }
-        "mutex" => {
-            only(workload, options, &["linearizable"])?;
-            Box::new(Linearizable::new(Mutex).keyed(options.keyed.unwrap_or(false)))
+        "mutex" => linearizable(Mutex, workload, options, None)?,
+        "owned-mutex" => linearizable(OwnedMutex, workload, options, None)?,
+        "reentrant-mutex" => {
+            linearizable(ReentrantMutex { most: options.permits }, workload, options, None)?
         }
+        "fenced-mutex" => {
+            let model = FencedMutex { reentrant: options.reentrant, most: options.permits };
+            linearizable(model, workload, options, None)?
+        }
+        "semaphore" => {
+            let permits = options.permits.unwrap_or(1);
+            let model = Semaphore { permits, owned: options.owned_permits };
+            linearizable(model, workload, options, None)?
+        }
+        "kv-map" => {
+            let model = KvMap { missing: options.initial.clone() };
+            linearizable(model, workload, options, Some(history))?
+        }
+        "multi-register" => {
+            let initial = options.initial.clone();
+            let model = MultiRegister { initial, null_read_is_any: options.null_read_is_any };
+            linearizable(model, workload, options, None)?
+        }
+        "linearizable-counter" => linearizable(CounterObject, workload, options, None)?,
+        "log" => linearizable(Log, workload, options, None)?,
+        "monotonic-ids" => linearizable(IdSource { monotonic: true }, workload, options, None)?,
         "list-append" => Box::new(ListAppend { model: level(options)? }),
         "rw-register" => Box::new(RwRegister::new(level(options)?)),
         "set" => Box::new(Set),
@@ -79,6 +118,19 @@ pub fn checkers_for_workload(
         }
     };
     Ok(vec![checker])
+}
+
+/// Judges by a model; whether values are `[key, value]` is looked up in `history` if that is
+/// given and the user does not say.
+fn linearizable<M: Model + 'static>(
+    model: M,
+    workload: &str,
+    options: &CheckOptions,
+    history: Option<&History>,
+) -> Result<Box<dyn Checker>, String> {
+    only(workload, options, &["linearizable"])?;
+    let keyed = options.keyed.unwrap_or_else(|| history.is_some_and(looks_keyed));
+    Ok(Box::new(Linearizable::new(model).keyed(keyed)))
 }
 
 fn level(options: &CheckOptions) -> Result<ConsistencyModel, String> {
@@ -103,11 +155,12 @@ fn looks_keyed(history: &History) -> bool {
         let events = history.events().iter();
         events.filter(|event| event.kind == Kind::Invoke && event.process.client().is_some())
     };
-    let mut reads = calls().filter(|event| &*event.f == "read").peekable();
+    let is = |names: &[&str], event: &Event| names.contains(&&*event.f);
+    let mut reads = calls().filter(|event| is(&["read", "r", "get"], event)).peekable();
     if reads.peek().is_some() {
         return reads.all(|event| pair(&event.value) && event.value[1].is_null());
     }
-    let mut writes = calls().filter(|event| &*event.f == "write").peekable();
+    let mut writes = calls().filter(|event| is(&["write", "w", "put", "append"], event)).peekable();
     writes.peek().is_some() && writes.all(|event| pair(&event.value))
 }
 

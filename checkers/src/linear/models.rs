@@ -1,7 +1,33 @@
 //! The models that come with Perjury, a file each.
 
+mod counter;
+mod fenced_mutex;
+mod id_source;
+mod kv_map;
+mod log;
+mod multi_register;
 mod mutex;
+mod owned_mutex;
+mod parse;
+mod reentrant_mutex;
 mod register;
+mod rope;
+mod semaphore;
 
+pub use counter::{CounterCall, CounterObject};
+pub use fenced_mutex::{Fence, FencedCall, FencedMutex};
+pub use id_source::{Generate, Given, IdSource};
+pub use kv_map::{Entry, KvCall, KvMap};
+pub use log::{Entries, Log, LogCall};
+pub use multi_register::{Access, Accesses, MultiRegister, Registers};
 pub use mutex::{Mutex, MutexCall};
+pub use owned_mutex::{OwnedCall, OwnedMutex};
+pub use reentrant_mutex::{Holds, ReentrantMutex};
 pub use register::{CasRegister, Register, RegisterCall};
+pub use rope::Rope;
+pub use semaphore::{Held, Semaphore, SemaphoreCall};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

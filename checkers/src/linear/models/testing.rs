@@ -1,0 +1,284 @@
+//! Every model with random small histories of its calls, for tests that loop over all of them.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::linear::model::{Model, NEVER, Timed, Values};
+use crate::linear::synthetic::Random;
+
+/// A model that the tests can make up calls for.
+pub(crate) trait Sampled: Model {
+    /// Any call, with few different arguments and answers, so that calls often meet.
+    fn sample(&self, random: &mut Random) -> Self::Call;
+
+    /// The same call when nobody learnt its outcome; `None` if it then bears on nothing.
+    fn unanswered(&self, call: Self::Call) -> Option<Self::Call> {
+        Some(call)
+    }
+}
+
+/// What to do with each model.
+pub(crate) trait Visitor {
+    fn visit<M: Sampled>(&mut self, name: &'static str, model: &M);
+}
+
+/// Hands out every model, each with the options that change what it does.
+pub(crate) fn for_every_model(visitor: &mut impl Visitor) {
+    visitor.visit("register", &CasRegister::default());
+    visitor.visit("mutex", &Mutex);
+    visitor.visit("owned-mutex", &OwnedMutex);
+    visitor.visit("reentrant-mutex", &ReentrantMutex::default());
+    visitor.visit("reentrant-mutex, twice", &ReentrantMutex { most: Some(2) });
+    visitor.visit("reentrant-mutex, once", &ReentrantMutex { most: Some(1) });
+    visitor.visit("fenced-mutex", &FencedMutex::default());
+    visitor.visit("fenced-mutex, reentrant", &FencedMutex { reentrant: true, most: None });
+    visitor.visit("fenced-mutex, twice", &FencedMutex { reentrant: true, most: Some(2) });
+    for permits in [1, 2, 3] {
+        visitor.visit("semaphore", &Semaphore::new(permits));
+        visitor.visit("semaphore, owned", &Semaphore { permits, owned: true });
+    }
+    visitor.visit("kv-map", &KvMap::default());
+    visitor.visit("kv-map, Porcupine's", &KvMap::porcupine());
+    visitor.visit("multi-register", &MultiRegister::default());
+    visitor.visit("counter", &CounterObject);
+    visitor.visit("id-source", &IdSource::default());
+    visitor.visit("id-source, monotonic", &IdSource { monotonic: true });
+    visitor.visit("log", &Log);
+}
+
+/// At most `most` calls ordered by start: about half of the histories as an atomic object would
+/// answer them, the rest with something changed, which often makes them wrong. Some calls are
+/// unknown, most of them without the answer that nobody learnt.
+pub(crate) fn small_history<M: Sampled>(
+    model: &M,
+    random: &mut Random,
+    most: usize,
+) -> Vec<Timed<M::Call>> {
+    let mut calls = atomic(model, random, most);
+    if random.chance(50) && !calls.is_empty() {
+        for _ in 0..=random.below(2) {
+            let at = random.below(calls.len() as u64) as usize;
+            match random.below(4) {
+                0 if calls.len() > 1 => drop(calls.remove(at)),
+                1 => {
+                    let other = random.below(calls.len() as u64) as usize;
+                    let call = calls[at].call.clone();
+                    calls[at].call = std::mem::replace(&mut calls[other].call, call);
+                }
+                _ => calls[at].call = model.sample(random),
+            }
+        }
+    }
+    calls
+}
+
+/// Calls that take effect one after another, each between its begin and its end.
+fn atomic<M: Sampled>(model: &M, random: &mut Random, most: usize) -> Vec<Timed<M::Call>> {
+    let wanted = 1 + random.below(most as u64) as usize;
+    let width = 1 + random.below(4) as usize;
+    let unknown = [0, 15, 50][random.below(3) as usize];
+    let mut state = model.initial(&mut Values::default());
+    let mut calls: Vec<Timed<Option<M::Call>>> = Vec::new();
+    // Calls that have begun and not ended, and whether they have taken effect.
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    let mut position = 0;
+    while calls.len() < wanted || !open.is_empty() {
+        let at = random.below(open.len() as u64 + 1) as usize;
+        if at == open.len() {
+            let busy = open.iter().filter(|(number, _)| calls[*number].end != NEVER).count();
+            if calls.len() < wanted && busy < width {
+                let end = if random.chance(unknown) { NEVER } else { 0 };
+                open.push((calls.len(), false));
+                calls.push(Timed { call: None, start: position, end });
+                position += 1;
+            }
+            continue;
+        }
+        let (number, done) = open[at];
+        let unanswered = calls[number].end == NEVER;
+        if !done {
+            let happens = !unanswered || random.chance(50);
+            let call = if happens { act(model, random, &mut state) } else { model.sample(random) };
+            let told = !unanswered || random.chance(10);
+            calls[number].call = if told { Some(call) } else { model.unanswered(call) };
+            open[at].1 = true;
+        } else {
+            if !unanswered {
+                calls[number].end = position;
+                position += 1;
+            }
+            open.swap_remove(at);
+        }
+    }
+    let known = |Timed { call, start, end }: Timed<Option<M::Call>>| {
+        call.map(|call| Timed { call, start, end })
+    };
+    calls.into_iter().filter_map(known).collect()
+}
+
+/// A call that is possible in `state`, which goes on from there; any call if none is found.
+pub(crate) fn act<M: Sampled>(model: &M, random: &mut Random, state: &mut M::State) -> M::Call {
+    for _ in 0..20 {
+        let call = model.sample(random);
+        let mut next = Vec::new();
+        model.steps(state, &call, &mut |after| next.push(after));
+        if !next.is_empty() {
+            *state = next.swap_remove(random.below(next.len() as u64) as usize);
+            return call;
+        }
+    }
+    model.sample(random)
+}
+
+/// One of a few.
+fn any<T: Copy, const N: usize>(random: &mut Random, choices: [T; N]) -> T {
+    choices[random.below(N as u64) as usize]
+}
+
+impl Sampled for CasRegister {
+    fn sample(&self, random: &mut Random) -> RegisterCall {
+        let (x, y) = (random.below(3) as u32, random.below(3) as u32);
+        match random.below(10) {
+            0..4 => RegisterCall::Read(x),
+            4..7 => RegisterCall::Write(x),
+            7..9 => RegisterCall::Cas(x, y),
+            _ => RegisterCall::CasMiss(x),
+        }
+    }
+}
+
+impl Sampled for Mutex {
+    fn sample(&self, random: &mut Random) -> MutexCall {
+        any(random, [MutexCall::Acquire, MutexCall::Release])
+    }
+}
+
+fn owned(random: &mut Random) -> OwnedCall {
+    let owner = random.below(3) as u32;
+    any(random, [OwnedCall::Acquire(owner), OwnedCall::Release(owner)])
+}
+
+impl Sampled for OwnedMutex {
+    fn sample(&self, random: &mut Random) -> OwnedCall {
+        owned(random)
+    }
+}
+
+impl Sampled for ReentrantMutex {
+    fn sample(&self, random: &mut Random) -> OwnedCall {
+        owned(random)
+    }
+}
+
+impl Sampled for FencedMutex {
+    fn sample(&self, random: &mut Random) -> FencedCall {
+        let owner = random.below(2) as u32;
+        let token = any(random, [None, Some(1), Some(2), Some(3), Some(4), Some(5)]);
+        any(random, [FencedCall::Acquire { owner, token }, FencedCall::Release { owner }])
+    }
+
+    fn unanswered(&self, call: FencedCall) -> Option<FencedCall> {
+        Some(match call {
+            FencedCall::Acquire { owner, .. } => FencedCall::Acquire { owner, token: None },
+            release @ FencedCall::Release { .. } => release,
+        })
+    }
+}
+
+impl Sampled for Semaphore {
+    fn sample(&self, random: &mut Random) -> SemaphoreCall {
+        let owner = if self.owned { random.below(3) as u32 } else { u32::MAX };
+        SemaphoreCall { owner, acquire: random.chance(50), permits: any(random, [1, 1, 1, 2]) }
+    }
+}
+
+impl Sampled for KvMap {
+    fn sample(&self, random: &mut Random) -> KvCall {
+        let text = any(random, ["", "a", "b", "aa", "ab", "ba", "aab", "aba", "baa", "x5", "5a"]);
+        let value = match random.below(10) {
+            0 => serde_json::Value::Null,
+            1 => serde_json::Value::from(5),
+            _ => serde_json::Value::from(text),
+        };
+        match random.below(12) {
+            0..6 => KvCall::Get(Entry::of(&value)),
+            6..8 => KvCall::Put(Entry::of(&value)),
+            8 => KvCall::Delete,
+            _ => KvCall::Append(Arc::from(any(random, ["a", "b", "ab", ""]).as_bytes())),
+        }
+    }
+}
+
+impl Sampled for MultiRegister {
+    fn sample(&self, random: &mut Random) -> Accesses {
+        let null = u32::MAX;
+        let mut access =
+            |write| Access { write, key: random.below(2) as u32, value: any(random, [0, 1, null]) };
+        let (read, write, other) = (access(false), access(true), access(true));
+        match random.below(6) {
+            0 => Box::from([read]),
+            1 => Box::from([write]),
+            2 => Box::from([read, write]),
+            3 => Box::from([write, read]),
+            4 => Box::from([write, other]),
+            _ => Box::from([read, Access { write: false, ..other }]),
+        }
+    }
+
+    fn unanswered(&self, call: Accesses) -> Option<Accesses> {
+        let writes: Accesses = call.iter().copied().filter(|access| access.write).collect();
+        (!writes.is_empty()).then_some(writes)
+    }
+}
+
+impl Sampled for CounterObject {
+    fn sample(&self, random: &mut Random) -> CounterCall {
+        let amount = any(random, [1, 1, 1, 2, -1, 0]);
+        let value = any(random, [-1, 0, 1, 2, 3, 4]);
+        match random.below(4) {
+            0 => CounterCall::Read(value),
+            1 => CounterCall::Add(amount),
+            2 => CounterCall::AddAndGet { amount, new: value },
+            _ => CounterCall::FetchAdd { old: value, amount },
+        }
+    }
+
+    fn unanswered(&self, call: CounterCall) -> Option<CounterCall> {
+        match call {
+            CounterCall::Read(_) => None,
+            other => Some(CounterCall::Add(other.amount())),
+        }
+    }
+}
+
+impl Sampled for IdSource {
+    fn sample(&self, random: &mut Random) -> Generate {
+        let id = random.below(8) as u32;
+        Generate { id, order: i128::from(id) }
+    }
+
+    fn unanswered(&self, _call: Generate) -> Option<Generate> {
+        None
+    }
+}
+
+impl Sampled for Log {
+    fn sample(&self, random: &mut Random) -> LogCall {
+        let value = random.below(4) as u32;
+        let offset = random.below(4);
+        match random.below(8) {
+            0..2 => LogCall::Append { value, offset: None },
+            2..5 => LogCall::Append { value, offset: Some(offset) },
+            5 => LogCall::Read { offset, value: Some(value) },
+            6 => LogCall::Read { offset, value: None },
+            _ => LogCall::Length(offset),
+        }
+    }
+
+    fn unanswered(&self, call: LogCall) -> Option<LogCall> {
+        match call {
+            LogCall::Append { value, .. } => Some(LogCall::Append { value, offset: None }),
+            LogCall::Read { .. } | LogCall::Length(_) => None,
+        }
+    }
+}
