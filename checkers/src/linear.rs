@@ -168,6 +168,10 @@ mod golden_tests;
 #[cfg(test)]
 mod kind_tests;
 #[cfg(test)]
+mod minimal_tests;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod oracle_tests;
 #[cfg(test)]
 mod tests;

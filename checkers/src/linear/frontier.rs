@@ -111,8 +111,14 @@ fn decide(
         return (Walk::Crowded { at: 0 }, 0);
     }
     let moody = problem.has_unknown();
+    // Without an end to what a step may lead to, being generous has none either.
+    let counted = problem.items.iter().any(|item| matches!(item.kind, Kind::Step(_)));
     let widest = max_states.min(WIDEST);
-    let walks = WALKS.into_iter().filter(|(_, mood)| moody || *mood == Mood::Exact);
+    let walks = WALKS.into_iter().filter(|(_, mood)| match mood {
+        Mood::Exact => true,
+        Mood::Frugal => moody,
+        Mood::Generous => moody && !counted,
+    });
     let (mut looked_at, mut furthest) = (0, 0);
     for (most, mood) in walks.chain([(widest, Mood::Exact)]) {
         let way = Way { most: most.min(widest), mood, work: max_states };

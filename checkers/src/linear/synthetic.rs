@@ -7,7 +7,10 @@ pub use registers::{RegisterLoad, RegisterRequest};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use serde_json::Value;
+
 use super::model::{NEVER, Timed};
+use crate::{Event, History, Kind, Process};
 
 /// A small seeded generator (splitmix64, Steele et al., OOPSLA 2014).
 #[derive(Clone, Debug)]
@@ -128,4 +131,44 @@ pub fn history<S: Subject>(subject: &mut S, shape: Shape) -> Vec<Timed<S::Call>>
         call.map(|call| Timed { call, start, end })
     };
     calls.into_iter().filter_map(known).collect()
+}
+
+/// A call as events say it: the function, what was asked, and what was answered.
+pub type Words = (&'static str, Value, Value);
+
+/// The events of calls ordered by start, as a harness would have recorded them. Calls of unknown
+/// outcome stay open.
+pub fn events<C>(calls: &[Timed<C>], words: impl Fn(&C) -> Words) -> History {
+    let mut events: Vec<Event> = Vec::with_capacity(2 * calls.len());
+    let mut free: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
+    let mut busy: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
+    let mut fresh = 0;
+    for Timed { call, start, end } in calls {
+        while busy.peek().is_some_and(|Reverse((until, _))| until < start) {
+            free.extend(busy.pop().map(|Reverse((_, process))| Reverse(process)));
+        }
+        let process = free.pop().map_or(fresh, |Reverse(process)| process);
+        fresh = fresh.max(process + 1);
+        let (f, asked, answered) = words(call);
+        let event = |position: u32, kind: Kind, value: Value| Event {
+            index: u64::from(position),
+            time: u64::from(position) * 1000,
+            process: Process::Client(process),
+            kind,
+            f: f.into(),
+            value,
+            node: None,
+            error: None,
+        };
+        if *end == NEVER {
+            events.push(event(*start, Kind::Invoke, asked));
+            continue;
+        }
+        busy.push(Reverse((*end, process)));
+        events.push(event(*start, Kind::Invoke, asked));
+        events.push(event(*end, Kind::Ok, answered));
+    }
+    events.sort_unstable_by_key(|event| event.index);
+    // Positions are distinct and clients call one after another, so this cannot fail.
+    History::new(events).unwrap_or_default()
 }

@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
+
 use super::bits::Bits;
 use super::config::{Config, Spent};
 use super::prepare::Kind;
@@ -22,7 +24,9 @@ type Node<const N: usize> = (Config<N>, u32);
 #[derive(Debug)]
 pub(super) struct Scratch<const N: usize> {
     queue: VecDeque<(Node<N>, bool)>,
-    kept: Vec<Node<N>>,
+    /// What was found, by the state that it has come to; and how many.
+    kept: FxHashMap<u32, Vec<Config<N>>>,
+    found: usize,
     options: Vec<(Use, u32)>,
     steps: Vec<(Use, u32)>,
     states: Vec<u32>,
@@ -34,7 +38,8 @@ impl<const N: usize> Default for Scratch<N> {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            kept: Vec::new(),
+            kept: FxHashMap::default(),
+            found: 0,
             options: Vec::new(),
             steps: Vec::new(),
             states: Vec::new(),
@@ -232,16 +237,18 @@ impl<const N: usize> Walker<'_, N> {
             return;
         }
         scratch.kept.clear();
+        scratch.found = 0;
         scratch.queue.clear();
         scratch.queue.push_back((seed, true));
         while let Some((node, gained)) = scratch.queue.pop_front() {
             let (config, state) = &node;
-            let better =
-                |(other, at): &Node<N>| at == state && other.dominates(config, &self.roles);
-            if scratch.kept.iter().any(better) {
+            let rivals = scratch.kept.entry(*state).or_default();
+            if rivals.iter().any(|other| other.dominates(config, &self.roles)) {
                 continue;
             }
-            if scratch.kept.len() >= self.way.most {
+            rivals.push(config.clone());
+            scratch.found += 1;
+            if scratch.found > self.way.most {
                 scratch.truncated = true;
                 return;
             }
@@ -268,7 +275,6 @@ impl<const N: usize> Walker<'_, N> {
             if go_on {
                 self.swap_on(&node, place, scratch);
             }
-            scratch.kept.push(node);
         }
     }
 

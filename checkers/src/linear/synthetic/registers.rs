@@ -1,6 +1,8 @@
 //! The load of a register: reads, writes and compare-and-sets of a few values.
 
-use super::{Random, Subject};
+use serde_json::{Value, json};
+
+use super::{Random, Subject, Words};
 use crate::linear::RegisterCall;
 
 /// A register whose clients read, write and compare-and-set.
@@ -46,6 +48,17 @@ impl RegisterLoad {
     #[must_use]
     pub fn weighing(self, weights: [u64; 3]) -> Self {
         Self { weights, ..self }
+    }
+
+    /// A call as events say it.
+    pub fn words(call: &RegisterCall) -> Words {
+        match *call {
+            RegisterCall::Read(value) => ("read", Value::Null, value.into()),
+            RegisterCall::Write(value) => ("write", value.into(), value.into()),
+            RegisterCall::Cas(old, new) => ("cas", json!([old, new]), json!([old, new])),
+            // As an answer this would be a failure; here it can only be told.
+            RegisterCall::CasMiss(old) => ("cas-miss", json!(old), json!(old)),
+        }
     }
 
     fn pick(&mut self, random: &mut Random) -> u32 {
