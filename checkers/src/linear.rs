@@ -12,7 +12,10 @@ mod special;
 pub mod synthetic;
 
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
-pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall};
+pub use models::{
+    CasRegister, FifoQueue, Mutex, MutexCall, PriorityCall, PriorityQueue, QueueCall, Ranked,
+    Register, RegisterCall, UnorderedQueue,
+};
 pub use special::{Contradiction, Special};
 
 use rayon::prelude::*;

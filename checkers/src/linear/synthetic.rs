@@ -1,5 +1,7 @@
 //! Synthetic histories: valid by construction, of any length, for tests and benchmarks.
 
+pub mod queues;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
