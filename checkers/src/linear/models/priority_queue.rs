@@ -1,7 +1,5 @@
 //! A queue that hands out the element of the first rank.
 
-use std::cmp::Ordering;
-
 use serde_json::{Number, Value};
 
 use super::queues::{Doing, EMPTY_UNIT, QueueCall};
@@ -53,9 +51,9 @@ impl Ranked {
         Self::of_integer(i128::from(priority), value)
     }
 
-    /// How the priorities compare, whatever the values.
-    pub fn cmp_priority(&self, other: &Self) -> Ordering {
-        (self.bits, self.rest).cmp(&(other.bits, other.rest))
+    /// What compares as the priorities do.
+    pub fn priority(&self) -> (i64, u16) {
+        (self.bits, self.rest)
     }
 
     fn of_integer(priority: i128, value: u32) -> Self {
@@ -174,7 +172,8 @@ impl Model for PriorityQueue {
         };
         let firsts = || {
             let first = state.first();
-            let ties = |other: &&Ranked| first.is_some_and(|f| f.cmp_priority(other).is_eq());
+            let ties =
+                |other: &&Ranked| first.is_some_and(|first| first.priority() == other.priority());
             state.iter().take_while(ties).count()
         };
         match *call {

@@ -29,13 +29,16 @@
 
 use super::elements::{Elements, Handling, NONE, Over, Paired, pair};
 use super::inside::Search;
-use super::moments::{Left, Moments};
+use super::moments::{Left, densely, limit};
 use super::stayed::Stayed;
 use super::{Contradiction, Special};
 use crate::linear::model::{Timed, Values};
-use crate::linear::models::{PriorityCall, QueueCall, Ranked};
+use crate::linear::models::{PriorityCall, QueueCall};
 
 const ENGINE: &str = "priority-queue";
+/// How often other moments are proposed, and of how many calls altogether.
+const PROPOSALS: usize = 64;
+const PROPOSED_CALLS: usize = 1 << 22;
 
 impl Handling for PriorityCall {
     fn handling(&self) -> QueueCall {
@@ -46,157 +49,207 @@ impl Handling for PriorityCall {
 /// Decides linearizability of a priority queue; `None` if values repeat, and in rare cases if
 /// there are dequeues of unknown outcome. What it says is exact.
 ///
-/// Cost: sorts of ends and of priorities, everything else is about linear without dequeues of
-/// unknown outcome, and n log n with them; 50 bytes a call.
+/// Cost: a sort of priorities, everything else is about linear without dequeues of unknown
+/// outcome, and n log n with them; 50 bytes a call.
 pub(in crate::linear) fn priority_queue(
     calls: &[Timed<PriorityCall>],
     values: &Values,
 ) -> Option<Special> {
+    let calls = &*densely(calls);
     let elements = match pair(calls, values) {
         Paired::Elements(elements) => elements,
         Paired::Contradiction(wrong) => return Some(Special::contradiction(ENGINE, wrong)),
         Paired::Unclear => return None,
     };
-    let over = elements.over();
-    let sweep = Sweep::new(&elements, &over);
-    match sweep.place() {
-        Placed::Nowhere(call) => {
-            let wrong = explain(&elements, &over, call, values)?;
-            Some(Special::contradiction(ENGINE, wrong))
+    let mut sweep = Sweep::new(&elements);
+    let proposals = (PROPOSED_CALLS / calls.len().max(1)).clamp(1, PROPOSALS);
+    for proposal in 0..proposals {
+        match sweep.place() {
+            Some(call) if proposal == 0 => {
+                let wrong = explain(&elements, call, values)?;
+                return Some(Special::contradiction(ENGINE, wrong));
+            }
+            Some(_) => return None,
+            None => {}
         }
-        Placed::At(places) if sweep.enough_takers(&places) => Some(Special::linearizable(ENGINE)),
-        Placed::At(_) => None,
+        let Some(shortage) = sweep.shortage() else {
+            return Some(Special::linearizable(ENGINE));
+        };
+        sweep.put_off(&shortage)?;
     }
+    None
 }
 
-/// Where dequeues may happen.
-enum Placed {
-    /// The moment of each call; none if there are no unknown dequeues.
-    At(Vec<u32>),
-    /// This call has no moment; of those the one that ends first.
-    Nowhere(u32),
+/// What becomes of an element, or of a dequeue that found nothing: all that matters, side by
+/// side, because elements are not visited in the order of their calls.
+#[derive(Clone, Copy)]
+struct Leaving {
+    /// The number of its priority: elements of the same one share it.
+    level: u32,
+    /// The end of its enqueue.
+    come: u32,
+    /// The dequeue, or [`NONE`].
+    call: u32,
+    /// The moment at which the dequeue happens, and the first at which it may.
+    at: u32,
+    not_before: u32,
+    /// The end of the dequeue.
+    end: u32,
 }
 
 struct Sweep<'a, 'e> {
     elements: &'e Elements<'a, PriorityCall>,
-    over: &'e [Over],
-    moments: Moments,
-    /// Elements and their enqueues, by priority.
-    ranked: Vec<(Ranked, u32)>,
+    /// The first moment after all calls.
+    limit: u32,
+    /// By priority; then the dequeues that found nothing.
+    leaving: Vec<Leaving>,
+    /// Needed only if there are unknown dequeues.
+    over: Vec<Over>,
 }
 
 impl<'a, 'e> Sweep<'a, 'e> {
-    fn new(elements: &'e Elements<'a, PriorityCall>, over: &'e [Over]) -> Self {
-        let mut ranked: Vec<(Ranked, u32)> = Vec::with_capacity(over.len());
-        for (number, timed) in (0u32..).zip(elements.calls) {
-            if let PriorityCall::Insert(element) = timed.call
-                && (!timed.is_unknown() || elements.dequeue_of(element.value) != NONE)
-            {
-                ranked.push((element, number));
+    fn new(elements: &'e Elements<'a, PriorityCall>) -> Self {
+        let limit = limit(elements.calls);
+        let (mut ranks, mut unsorted) = (Vec::new(), Vec::new());
+        for timed in elements.calls {
+            let PriorityCall::Insert(element) = timed.call else { continue };
+            let call = elements.dequeue_of(element.value);
+            let (dequeued, come) = (call != NONE, limit.min(timed.end));
+            if dequeued || !timed.is_unknown() {
+                let begin = if dequeued { elements.start(call).max(timed.start) } else { limit };
+                let end = if dequeued { elements.end(call) } else { limit };
+                ranks.push((element.priority(), unsorted.len() as u32));
+                unsorted.push(Leaving { level: 0, come, call, at: begin, not_before: begin, end });
             }
         }
-        ranked.sort_unstable_by(|(a, m), (b, n)| a.cmp_priority(b).then(m.cmp(n)));
-        Self { elements, over, moments: Moments::new(elements.calls), ranked }
+        ranks.sort_unstable();
+        let mut leaving = Vec::with_capacity(ranks.len() + elements.empties.len());
+        let mut level = 0;
+        let mut before = ranks.first().map(|(priority, _)| *priority);
+        for (priority, place) in ranks {
+            if before.replace(priority) != Some(priority) {
+                level += 1;
+            }
+            leaving.push(Leaving { level, ..unsorted[place as usize] });
+        }
+        for call in &elements.empties {
+            let begin = elements.start(*call);
+            leaving.push(Leaving {
+                level: level + 1,
+                come: limit,
+                call: *call,
+                at: begin,
+                not_before: begin,
+                end: elements.end(*call),
+            });
+        }
+        let over = if elements.unknowns.is_empty() { Vec::new() } else { elements.over() };
+        Self { elements, limit, leaving, over }
     }
 
-    fn place(&self) -> Placed {
-        let Moments { starts, ends, count } = &self.moments;
-        let mut left = Left::all(*count);
-        let needs_takers = !self.elements.unknowns.is_empty();
-        let mut stayed = Stayed::new(self.elements, self.over, &self.moments);
-        let mut places = vec![0; if needs_takers { starts.len() } else { 0 }];
+    /// Lets each dequeue happen as early as possible. Of those that have no moment, the one that
+    /// ends first.
+    fn place(&mut self) -> Option<u32> {
+        let mut left = Left::all(self.limit);
+        let mut stayed = Stayed::new(self.elements, &self.over, self.limit);
         let mut nowhere: Option<(u32, u32)> = None;
-        let mut put = |left: &mut Left, call: u32, not_before: u32| {
-            let at = left.first(not_before);
-            let end = ends[call as usize];
-            if at >= end {
-                nowhere = Some(nowhere.unwrap_or((end, call)).min((end, call)));
-            } else if let Some(place) = places.get_mut(call as usize) {
-                *place = at;
-            }
-        };
-        for ties in self.ranked.chunk_by(|(a, _), (b, _)| a.cmp_priority(b).is_eq()) {
-            for (element, enqueue) in ties {
-                let dequeue = self.elements.dequeue_of(element.value);
-                if dequeue != NONE {
-                    let begun = starts[dequeue as usize].max(starts[*enqueue as usize]);
-                    put(&mut left, dequeue, begun);
+        for ties in self.leaving.chunk_by_mut(|a, b| a.level == b.level) {
+            for leaving in ties.iter_mut().filter(|leaving| leaving.call != NONE) {
+                leaving.at = left.first(leaving.not_before);
+                if leaving.at >= leaving.end {
+                    let this = (leaving.end, leaving.call);
+                    nowhere = Some(nowhere.unwrap_or(this).min(this));
                 }
             }
-            for (element, enqueue) in ties {
-                let end = ends[*enqueue as usize];
-                match self.elements.dequeue_of(element.value) {
-                    NONE => stayed.come(end, &mut left),
-                    dequeue => left.remove(end, starts[dequeue as usize]),
+            for leaving in ties {
+                if leaving.call == NONE {
+                    stayed.come(leaving.come, &mut left);
+                } else {
+                    left.remove(leaving.come, leaving.at);
                 }
             }
         }
-        for call in &self.elements.empties {
-            put(&mut left, *call, starts[*call as usize]);
-        }
-        nowhere.map_or(Placed::At(places), |(_, call)| Placed::Nowhere(call))
+        nowhere.map(|(_, call)| call)
     }
 
-    /// Whether there are enough unknown dequeues if calls happen at these moments.
-    fn enough_takers(&self, places: &[u32]) -> bool {
+    /// Whether there are too few unknown dequeues if calls happen at these moments.
+    fn shortage(&self) -> Option<Shortage> {
         if self.elements.unknowns.is_empty() {
-            return true;
+            return None;
         }
-        let Moments { starts, ends, count } = &self.moments;
         // How many calls of lower priority than the present happen at each moment.
-        let mut happen = vec![0u32; *count as usize + 1];
-        let dequeues =
-            self.ranked.iter().map(|(element, _)| self.elements.dequeue_of(element.value));
-        let all = dequeues.filter(|dequeue| *dequeue != NONE);
-        for call in all.chain(self.elements.empties.iter().copied()) {
-            happen[places[call as usize] as usize] += 1;
+        let mut happen = vec![0u32; self.limit as usize + 1];
+        for leaving in self.leaving.iter().filter(|leaving| leaving.call != NONE) {
+            happen[leaving.at as usize] += 1;
         }
-        let mut left = Left::all(*count);
-        for (moment, calls) in (0..*count).zip(&happen) {
+        let mut left = Left::all(self.limit);
+        for (moment, calls) in (0..self.limit).zip(&happen) {
             if *calls == 0 {
                 left.remove(moment, moment + 1);
             }
         }
         let mut due = Vec::new();
-        for ties in self.ranked.chunk_by(|(a, _), (b, _)| a.cmp_priority(b).is_eq()) {
-            for (element, _) in ties {
-                let dequeue = self.elements.dequeue_of(element.value);
-                if dequeue != NONE {
-                    let at = places[dequeue as usize];
-                    happen[at as usize] -= 1;
-                    if happen[at as usize] == 0 {
-                        left.remove(at, at + 1);
-                    }
+        for ties in self.leaving.chunk_by(|a, b| a.level == b.level) {
+            for leaving in ties.iter().filter(|leaving| leaving.call != NONE) {
+                happen[leaving.at as usize] -= 1;
+                if happen[leaving.at as usize] == 0 {
+                    left.remove(leaving.at, leaving.at + 1);
                 }
             }
-            for (element, enqueue) in ties {
-                if self.elements.dequeue_of(element.value) == NONE {
-                    let at = left.first(ends[*enqueue as usize]);
-                    due.extend((at < *count).then_some(at));
-                }
+            for leaving in ties.iter().filter(|leaving| leaving.call == NONE) {
+                let at = left.first(leaving.come);
+                due.extend((at < self.limit).then_some((at, leaving.level)));
             }
         }
         due.sort_unstable();
-        let mut takers = self.elements.unknowns.iter();
-        due.iter().all(|at| takers.next().is_some_and(|call| starts[*call as usize] <= *at))
+        let starts = self.elements.unknowns.iter().map(|call| self.elements.start(*call));
+        let mut starts = starts.chain(std::iter::repeat(u32::MAX));
+        let late = |(at, _): &(u32, u32)| starts.next().filter(|start| start > at);
+        let (served, until) =
+            due.iter().map(late).enumerate().find_map(|(n, late)| Some((n, late?)))?;
+        due.truncate(served + 1);
+        Some(Shortage { due, until })
     }
+
+    /// Puts a dequeue off until there is another unknown dequeue; `None` if none can wait.
+    fn put_off(&mut self, shortage: &Shortage) -> Option<()> {
+        let needs = |leaving: &&mut Leaving| {
+            let first = shortage.due.partition_point(|(at, _)| *at < leaving.at);
+            let due = shortage.due.get(first);
+            leaving.call != NONE
+                && leaving.end > shortage.until
+                && due.is_some_and(|(at, level)| *at == leaving.at && *level < leaving.level)
+        };
+        let waits = self.leaving.iter_mut().filter(needs);
+        let waits = waits.max_by_key(|leaving| (leaving.at, leaving.end))?;
+        waits.not_before = shortage.until;
+        Some(())
+    }
+}
+
+/// Elements that stayed and have to leave by a moment, ordered by that; the last of them is one
+/// too many for the unknown dequeues begun by then.
+struct Shortage {
+    /// Moments, and levels of priority.
+    due: Vec<(u32, u32)>,
+    /// The start of the unknown dequeue that might have taken it.
+    until: u32,
 }
 
 /// What was inside at every moment of a dequeue and had to leave before it.
 fn explain(
     elements: &Elements<'_, PriorityCall>,
-    over: &[Over],
     call: u32,
     values: &Values,
 ) -> Option<Contradiction> {
     let own = elements.calls[call as usize].call.element();
     let first = |enqueue: u32| match (elements.calls[enqueue as usize].call.element(), own) {
-        (Some(other), Some(own)) => other.cmp_priority(&own).is_lt(),
+        (Some(other), Some(own)) => other.priority() < own.priority(),
         _ => true,
     };
     let enqueue = own.map(|own| elements.enqueue_of(own.value));
     let begun = elements.start(call).max(enqueue.map_or(0, |enqueue| elements.start(enqueue)));
-    let search = Search::new(elements, over, first);
+    let search = Search::new(elements, &elements.over(), first);
     let mut chain = search.chain(begun, elements.end(call))?;
     chain.calls.extend(enqueue.map(|enqueue| enqueue as usize));
     chain.calls.sort_unstable();

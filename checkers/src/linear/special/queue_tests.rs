@@ -14,7 +14,8 @@ use crate::linear::{
 const HISTORIES: u64 = 100_000;
 
 /// Up to 8 calls at random places with random answers.
-fn random_calls(random: &mut Random) -> Vec<Timed<QueueCall>> {
+/// If they are `strange`, values repeat or calls end in a way that no client tells of.
+fn random_calls(random: &mut Random, strange: bool) -> Vec<Timed<QueueCall>> {
     let count = 1 + random.below(8) as u32;
     let mut places: Vec<u32> = (0..2 * count).collect();
     for place in (1..places.len()).rev() {
@@ -24,12 +25,14 @@ fn random_calls(random: &mut Random) -> Vec<Timed<QueueCall>> {
         places.chunks(2).map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1]))).collect();
     spans.sort_unstable();
     let longest = 1 + random.below(8) as u32;
+    let repeats = strange && random.chance(70);
     let (mut fresh, mut handed) = (0, Vec::new());
     let mut calls = Vec::new();
     for (start, end) in spans {
         // Mostly short calls, or everything would be concurrent.
         let end = if random.chance(80) { end.min(start + longest) } else { end };
         let call = match random.below(16) {
+            0..8 if repeats && fresh > 0 => QueueCall::Enqueue(random.below(2) as u32),
             0..8 => {
                 fresh += 1;
                 QueueCall::Enqueue(fresh - 1)
@@ -44,7 +47,11 @@ fn random_calls(random: &mut Random) -> Vec<Timed<QueueCall>> {
             }
         };
         let known = matches!(call, QueueCall::Dequeue(_) | QueueCall::DequeueEmpty);
-        let unknown = call == QueueCall::DequeueUnknown || !known && random.chance(15);
+        let unknown = match call {
+            _ if strange && !repeats => random.chance(50),
+            QueueCall::DequeueUnknown => true,
+            _ => !known && random.chance(15),
+        };
         let end = if unknown { NEVER } else { 2 * end + 1 };
         calls.push(Timed { call, start: 2 * start, end });
     }
@@ -101,19 +108,29 @@ struct Tally {
     valid: u32,
     invalid: u32,
     undecided: u32,
+    undecided_strange: u32,
 }
 
 impl Tally {
     /// Compares a verdict with that of brute force, and the proof of a contradiction as well.
-    fn judge<M: Model>(&mut self, model: &M, calls: &[Timed<M::Call>], found: Option<Special>)
-    where
+    fn judge<M: Model>(
+        &mut self,
+        model: &M,
+        calls: &[Timed<M::Call>],
+        found: Option<Special>,
+        strange: bool,
+    ) where
         M::Call: Copy,
     {
         let mut values = Values::default();
         let initial = model.initial(&mut values);
         let right = brute_force(model, &initial, calls);
         let Some(found) = found else {
-            self.undecided += 1;
+            if is_plain(model, calls) {
+                self.undecided += 1
+            } else {
+                self.left += 1
+            }
             return;
         };
         assert_eq!(found.contradiction.is_none(), right, "{found:?} {calls:#?}");
@@ -136,11 +153,12 @@ fn a_fifo_queue_is_judged_as_brute_force_does() {
     let (values, mut tally) = (names(), Tally::default());
     for seed in 0..HISTORIES {
         let mut random = Random(seed);
+        let strange = seed % 39 == 0;
         let calls = match seed % 3 {
-            0 => random_calls(&mut random),
+            0 => random_calls(&mut random, strange),
             _ => nearly_valid(&mut QueueLoad::default(), &mut random),
         };
-        tally.judge(&FifoQueue::default(), &calls, fifo_queue(&calls, &values));
+        tally.judge(&FifoQueue::default(), &calls, fifo_queue(&calls, &values), strange);
     }
     assert!(tally.undecided == 0 && tally.valid > 20_000 && tally.invalid > 20_000, "{tally:?}");
 }
@@ -150,11 +168,12 @@ fn an_unordered_queue_is_judged_as_brute_force_does() {
     let (values, mut tally) = (names(), Tally::default());
     for seed in 0..HISTORIES {
         let mut random = Random(seed);
+        let strange = seed % 39 == 0;
         let calls = match seed % 3 {
-            0 => random_calls(&mut random),
+            0 => random_calls(&mut random, strange),
             _ => nearly_valid(&mut UnorderedQueueLoad::new(seed), &mut random),
         };
-        tally.judge(&UnorderedQueue::default(), &calls, unordered_queue(&calls, &values));
+        tally.judge(&UnorderedQueue::default(), &calls, unordered_queue(&calls, &values), strange);
     }
     assert!(tally.undecided == 0 && tally.valid > 20_000 && tally.invalid > 20_000, "{tally:?}");
 }
@@ -174,10 +193,11 @@ fn a_priority_queue_is_judged_as_brute_force_does() {
     let (values, mut tally) = (names(), Tally::default());
     for seed in 0..HISTORIES {
         let mut random = Random(seed);
+        let strange = seed % 39 == 0;
         let most = 1 + random.below(8);
         let calls = match seed % 3 {
             0 => {
-                let calls = random_calls(&mut random);
+                let calls = random_calls(&mut random, strange);
                 let priorities = [0; 10].map(|_| random.below(most) as i64);
                 let ranked = |timed: Timed<QueueCall>| {
                     let Timed { call, start, end } = timed;
@@ -187,8 +207,8 @@ fn a_priority_queue_is_judged_as_brute_force_does() {
             }
             _ => nearly_valid(&mut PriorityQueueLoad::new(most, seed), &mut random),
         };
-        tally.judge(&PriorityQueue::default(), &calls, priority_queue(&calls, &values));
+        tally.judge(&PriorityQueue::default(), &calls, priority_queue(&calls, &values), strange);
     }
-    println!("{tally:?}");
-    assert!(tally.valid > 20_000 && tally.invalid > 20_000, "{tally:?}");
+    // Dequeues of unknown outcome may be too intricate, though they hardly ever are.
+    assert!(tally.undecided <= 10 && tally.valid > 20_000 && tally.invalid > 20_000, "{tally:?}");
 }

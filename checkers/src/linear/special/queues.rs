@@ -232,7 +232,7 @@ fn empty_moments<C: Handling>(elements: &Elements<'_, C>, over: &[Over]) -> Vec<
                 _ => {}
             }
         } else if at == going {
-            held -= 1;
+            held = held.saturating_sub(1);
             going = goings.next().unwrap_or(u32::MAX);
         } else {
             begun += 1;

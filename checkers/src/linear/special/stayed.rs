@@ -1,7 +1,7 @@
 //! The moments at which elements that no known dequeue took outnumber the unknown dequeues.
 
 use super::elements::{Elements, Handling, NONE, Over};
-use super::moments::{Left, Moments};
+use super::moments::Left;
 
 /// More than any number of elements.
 const FAR: i32 = i32::MAX / 2;
@@ -18,19 +18,14 @@ pub(super) struct Stayed {
 }
 
 impl Stayed {
-    /// No element has come. Linear.
-    pub(super) fn new<C: Handling>(
-        elements: &Elements<'_, C>,
-        over: &[Over],
-        moments: &Moments,
-    ) -> Self {
-        let last = moments.count;
+    /// No element has come; `last` is after all moments. Linear.
+    pub(super) fn new<C: Handling>(elements: &Elements<'_, C>, over: &[Over], last: u32) -> Self {
         if elements.unknowns.is_empty() {
             return Self { bounds: vec![last], least: vec![], added: vec![], leaves: 0 };
         }
         let stayed = over.iter().filter(|over| elements.dequeue_after(over.enqueue) == NONE);
-        let mut comings = stayed.map(|over| moments.ends[over.enqueue as usize]).peekable();
-        let takers = elements.unknowns.iter().map(|call| moments.starts[*call as usize]);
+        let mut comings = stayed.map(|over| over.end).peekable();
+        let takers = elements.unknowns.iter().map(|call| elements.start(*call));
         let (mut bounds, mut slack) = (Vec::new(), Vec::new());
         for (begun, taker) in (0..).zip(takers.chain([last])) {
             while let Some(coming) = comings.next_if(|coming| *coming < taker) {
