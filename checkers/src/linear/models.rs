@@ -9,3 +9,6 @@ pub use mutex::{Mutex, MutexCall};
 pub use priority_queue::{PriorityCall, PriorityQueue, Ranked};
 pub use queues::{FifoQueue, QueueCall, UnorderedQueue};
 pub use register::{CasRegister, Register, RegisterCall};
+
+#[cfg(test)]
+mod queue_tests;

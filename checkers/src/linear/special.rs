@@ -47,4 +47,8 @@ impl Special {
 }
 
 #[cfg(test)]
+mod queue_long_tests;
+#[cfg(test)]
+mod queue_proof_tests;
+#[cfg(test)]
 mod queue_tests;

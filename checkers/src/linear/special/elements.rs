@@ -6,6 +6,7 @@
 use super::Contradiction;
 use crate::linear::model::{NEVER, Timed, Values};
 use crate::linear::models::QueueCall;
+use crate::words::shortened;
 
 /// No such call.
 pub(super) const NONE: u32 = u32::MAX;
@@ -102,7 +103,7 @@ impl<'a, C: Handling> Elements<'a, C> {
     fn out_of_nothing(&self, again: &Again, values: &Values) -> Option<Contradiction> {
         for (number, timed) in (0u32..).zip(self.calls) {
             let QueueCall::Dequeue(value) = timed.call.handling() else { continue };
-            let name = values.get(value);
+            let name = shortened(values.get(value));
             let enqueue = self.enqueue_of(value);
             if enqueue == NONE {
                 return Some(Contradiction {
@@ -128,7 +129,7 @@ impl<'a, C: Handling> Elements<'a, C> {
             kind: "duplicate-dequeue",
             title: "An element left twice".to_owned(),
             calls: calls.map(|number| number as usize).to_vec(),
-            why: format!("{} was put in once, and handed out twice.", values.get(value)),
+            why: format!("{} was put in once, and handed out twice.", shortened(values.get(value))),
         })
     }
 

@@ -9,9 +9,12 @@
 
 use super::elements::{Elements, Handling, NONE, Over};
 use crate::linear::model::{NEVER, Values};
+use crate::words::{either, shortened};
 
 /// The most calls of elements that stayed which a proof names one by one.
 const MOST_STAYED: usize = 12;
+/// The most elements that a sentence names.
+const MOST_NAMED: usize = 6;
 
 /// Why something is inside at every moment of an interval.
 pub(super) struct Chain {
@@ -146,37 +149,44 @@ impl Chain {
         values: &Values,
         what: &str,
     ) -> String {
-        let name = |enqueue: &u32| values.get(elements.value(*enqueue)).to_string();
-        let held: Vec<String> = self.held.iter().map(name).collect();
+        let name = |enqueue: &u32| shortened(values.get(elements.value(*enqueue)));
+        let mut held: Vec<String> = self.held.iter().take(MOST_NAMED).map(name).collect();
+        if self.held.len() > MOST_NAMED {
+            held.push(format!("others, {} in all,", self.held.len()));
+        }
         let counted = format!(
-            "{} {what} had been put in that no known dequeue took, and the {} dequeues of \
-             unknown outcome that had begun cannot have taken all of them",
+            "{} {what} had been put in that no known dequeue took, and the {} that had begun \
+             cannot have taken all of them",
             self.stayed.len(),
-            self.takers
+            takers(self.takers)
         );
-        let text = match (&held[..], &self.stayed[..]) {
+        let mut text = match (&held[..], &self.stayed[..]) {
             ([], [one]) => format!("{} had been put in, and nobody ever took it out", name(one)),
-            ([], _) => counted,
+            ([], _) => counted.clone(),
             ([one], []) => format!(
                 "{one} was inside all the while: it had been put in before the dequeue began, \
                  and nobody began to take it out before the dequeue had ended"
             ),
-            (_, []) => format!(
-                "At every moment of the dequeue one of {} was inside: each had been put in \
-                 before anybody began to take out the one before it",
-                held.join(", ")
-            ),
-            (_, [one]) => format!(
-                "At every moment of the dequeue one of {}, {} was inside: each had been put in \
-                 before anybody began to take out the one before it",
-                held.join(", "),
-                name(one)
-            ),
-            _ => format!(
-                "At every moment of the dequeue one of {} was inside, or: {counted}",
-                held.join(", ")
-            ),
+            (_, stayed) => {
+                held.extend(stayed.first().filter(|_| stayed.len() == 1).map(name));
+                format!(
+                    "At every moment of the dequeue {} was inside: each had been put in before \
+                     anybody began to take out the one before it",
+                    either(&held)
+                )
+            }
         };
+        if !held.is_empty() && self.stayed.len() > 1 {
+            text = format!("{text}; and where none of them was, {counted}");
+        }
         if self.shortened { format!("{text} (only the last are listed).") } else { text + "." }
+    }
+}
+
+/// So many dequeues that may have taken what no known dequeue took.
+pub(super) fn takers(count: usize) -> String {
+    match count {
+        1 => "one dequeue of unknown outcome".to_owned(),
+        count => format!("{count} dequeues of unknown outcome"),
     }
 }

@@ -34,6 +34,7 @@ use super::stayed::Stayed;
 use super::{Contradiction, Special};
 use crate::linear::model::{Timed, Values};
 use crate::linear::models::{PriorityCall, QueueCall};
+use crate::words::shortened;
 
 const ENGINE: &str = "priority-queue";
 /// How often other moments are proposed, and of how many calls altogether.
@@ -257,7 +258,7 @@ fn explain(
     let what = if own.is_some() { "elements that go first" } else { "elements" };
     let mut why = chain.why(elements, values, what);
     if let Some(own) = own {
-        let own = values.get(own.value);
+        let own = shortened(values.get(own.value));
         why = format!("{own} was handed out though an element that goes first was inside. {why}");
     }
     let (kind, title) = match (chain.is_of_stayed(), own) {

@@ -21,10 +21,11 @@
 //! An unordered queue is the same without the order.
 
 use super::elements::{Elements, Handling, NONE, Over, Paired, pair};
-use super::inside::Search;
+use super::inside::{Search, takers};
 use super::{Contradiction, Special};
 use crate::linear::model::{Timed, Values};
 use crate::linear::models::QueueCall;
+use crate::words::shortened;
 
 /// Of how many wrong empty dequeues the one with the shortest proof is told.
 const COMPARED: usize = 8;
@@ -92,7 +93,7 @@ fn inversion(
             continue;
         }
         let (_, late, first) = last;
-        let [a, b] = [first, enqueue].map(|call| values.get(elements.value(call)));
+        let [a, b] = [first, enqueue].map(|call| shortened(values.get(elements.value(call))));
         return Some(Contradiction {
             kind: "fifo-inversion",
             title: "Elements left the queue in another order than they came".to_owned(),
@@ -133,9 +134,9 @@ fn overtaken(
         }
     }
     let (place, enqueue, dequeue) = wrong?;
-    let later = values.get(elements.value(enqueue));
+    let later = shortened(values.get(elements.value(enqueue)));
     let mut why = if place == 0 {
-        let earlier = values.get(elements.value(stayed[0].enqueue));
+        let earlier = shortened(values.get(elements.value(stayed[0].enqueue)));
         format!(
             "{earlier} had been enqueued before anybody began to enqueue {later}, so {earlier} \
              had to leave first; but {later} left, and nobody ever dequeued {earlier}: it is lost \
@@ -145,8 +146,9 @@ fn overtaken(
         format!(
             "{} elements that no known dequeue took had been enqueued before anybody began to \
              enqueue {later}, so they had to leave before {later} did; but when it had left, \
-             only {place} dequeues of unknown outcome had begun that can have taken them.",
-            place + 1
+             only {} had begun that can have taken them.",
+            place + 1,
+            takers(place)
         )
     };
     let mut skipped = 0;
