@@ -7,6 +7,7 @@ mod moments;
 mod priority_queue;
 mod queues;
 mod stayed;
+mod too_few_takers;
 
 pub(super) use priority_queue::priority_queue;
 pub(super) use queues::{fifo_queue, unordered_queue};

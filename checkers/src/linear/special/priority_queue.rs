@@ -31,6 +31,7 @@ use super::elements::{Elements, Handling, NONE, Over, Paired, pair};
 use super::inside::Search;
 use super::moments::{Left, densely, limit};
 use super::stayed::Stayed;
+use super::too_few_takers::too_few_takers;
 use super::{Contradiction, Special};
 use crate::linear::model::{Timed, Values};
 use crate::linear::models::{PriorityCall, QueueCall};
@@ -62,23 +63,20 @@ pub(in crate::linear) fn priority_queue(
         Paired::Contradiction(wrong) => return Some(Special::contradiction(ENGINE, wrong)),
         Paired::Unclear => return None,
     };
-    let mut sweep = Sweep::new(&elements);
-    let proposals = (PROPOSED_CALLS / calls.len().max(1)).clamp(1, PROPOSALS);
-    for proposal in 0..proposals {
-        match sweep.place() {
-            Some(call) if proposal == 0 => {
-                let wrong = explain(&elements, call, values)?;
-                return Some(Special::contradiction(ENGINE, wrong));
-            }
-            Some(_) => return None,
-            None => {}
-        }
-        let Some(shortage) = sweep.shortage() else {
-            return Some(Special::linearizable(ENGINE));
-        };
-        sweep.put_off(&shortage)?;
+    let verdict = |wrong| Some(Special { engine: ENGINE, contradiction: wrong });
+    match Sweep::new(&elements).decide() {
+        Decided::Nowhere(call) => verdict(Some(explain(&elements, call, values)?)),
+        Decided::Linearizable => verdict(None),
+        Decided::Unclear => verdict(Some(too_few_takers(&elements, values)?)),
     }
-    None
+}
+
+enum Decided {
+    Linearizable,
+    /// This dequeue has no moment; of those the one that ends first.
+    Nowhere(u32),
+    /// There are not enough unknown dequeues for the moments that were proposed.
+    Unclear,
 }
 
 /// What becomes of an element, or of a dequeue that found nothing: all that matters, side by
@@ -148,6 +146,23 @@ impl<'a, 'e> Sweep<'a, 'e> {
         Self { elements, limit, leaving, over }
     }
 
+    fn decide(&mut self) -> Decided {
+        let proposals = PROPOSED_CALLS / self.elements.calls.len().max(1);
+        for proposal in 0..proposals.clamp(1, PROPOSALS) {
+            match self.place() {
+                Some(call) if proposal == 0 => return Decided::Nowhere(call),
+                Some(_) => return Decided::Unclear,
+                None => {}
+            }
+            match self.shortage() {
+                None => return Decided::Linearizable,
+                Some(shortage) if self.put_off(&shortage) => {}
+                Some(_) => return Decided::Unclear,
+            }
+        }
+        Decided::Unclear
+    }
+
     /// Lets each dequeue happen as early as possible. Of those that have no moment, the one that
     /// ends first.
     fn place(&mut self) -> Option<u32> {
@@ -212,8 +227,8 @@ impl<'a, 'e> Sweep<'a, 'e> {
         Some(Shortage { due, until })
     }
 
-    /// Puts a dequeue off until there is another unknown dequeue; `None` if none can wait.
-    fn put_off(&mut self, shortage: &Shortage) -> Option<()> {
+    /// Puts a dequeue off until there is another unknown dequeue, if one can wait.
+    fn put_off(&mut self, shortage: &Shortage) -> bool {
         let needs = |leaving: &&mut Leaving| {
             let first = shortage.due.partition_point(|(at, _)| *at < leaving.at);
             let due = shortage.due.get(first);
@@ -222,9 +237,11 @@ impl<'a, 'e> Sweep<'a, 'e> {
                 && due.is_some_and(|(at, level)| *at == leaving.at && *level < leaving.level)
         };
         let waits = self.leaving.iter_mut().filter(needs);
-        let waits = waits.max_by_key(|leaving| (leaving.at, leaving.end))?;
+        let Some(waits) = waits.max_by_key(|leaving| (leaving.at, leaving.end)) else {
+            return false;
+        };
         waits.not_before = shortage.until;
-        Some(())
+        true
     }
 }
 

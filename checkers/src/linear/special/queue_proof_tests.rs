@@ -212,6 +212,26 @@ fn order_of_a_priority_queue() {
     assert_eq!((found.kind, &found.calls[..]), ("priority-inversion", &[0, 2, 5, 3][..]));
 }
 
+/// Neither dequeue had to wait for both of what stayed, but one taker is not enough for two.
+#[test]
+fn too_few_unknown_dequeues_for_all_together() {
+    let mut calls = vec![
+        (DequeueUnknown, 0, NEVER),
+        (Enqueue(11), 1, 2),
+        (Enqueue(12), 3, 4),
+        (Dequeue(12), 5, 6),
+        (Enqueue(1), 7, 8),
+        (Enqueue(2), 9, 10),
+        (Dequeue(2), 11, 12),
+    ];
+    let why = "2 elements that no known dequeue took had come, and by the end of dequeues that \
+               handed out what goes after them, or found nothing, they had to have left; but only \
+               one dequeue of unknown outcome had begun by then that can have taken them.";
+    says(least(&calls), "lost-element", &[0, 1, 2, 3, 4, 5, 6], why);
+    calls.insert(0, (DequeueUnknown, 0, NEVER));
+    assert_eq!(least(&calls), None);
+}
+
 #[test]
 fn ties_leave_in_any_order() {
     let tied = |value| Ranked::integer(7, value);
