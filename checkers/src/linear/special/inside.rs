@@ -22,9 +22,10 @@ pub(super) struct Chain {
     pub(super) calls: Vec<usize>,
     /// The elements that are inside one after another, that no unknown dequeue can have taken.
     pub(super) held: Vec<u32>,
-    /// How many elements had come of those that no known dequeue took, and how many unknown
-    /// dequeues had begun; none of the former if the proof has no need of them.
+    /// Elements that no known dequeue took, one more than unknown dequeues had begun; none if
+    /// the proof has no need of them.
     pub(super) stayed: Vec<u32>,
+    /// How many unknown dequeues had begun.
     pub(super) takers: usize,
     /// Whether some of them are left out of `calls`, as many of the one as of the other.
     shortened: bool,
@@ -160,25 +161,27 @@ impl Chain {
             self.stayed.len(),
             takers(self.takers)
         );
-        let mut text = match (&held[..], &self.stayed[..]) {
+        let text = match (&held[..], &self.stayed[..]) {
             ([], [one]) => format!("{} had been put in, and nobody ever took it out", name(one)),
-            ([], _) => counted.clone(),
+            ([], _) => counted,
             ([one], []) => format!(
                 "{one} was inside all the while: it had been put in before the dequeue began, \
                  and nobody began to take it out before the dequeue had ended"
             ),
-            (_, stayed) => {
-                held.extend(stayed.first().filter(|_| stayed.len() == 1).map(name));
+            (_, stayed @ ([] | [_])) => {
+                held.extend(stayed.iter().map(name));
                 format!(
                     "At every moment of the dequeue {} was inside: each had been put in before \
                      anybody began to take out the one before it",
                     either(&held)
                 )
             }
+            _ => format!(
+                "At every moment of the dequeue something was inside: {}, or what nobody took, \
+                 for {counted}",
+                held.join(", ")
+            ),
         };
-        if !held.is_empty() && self.stayed.len() > 1 {
-            text = format!("{text}; and where none of them was, {counted}");
-        }
         if self.shortened { format!("{text} (only the last are listed).") } else { text + "." }
     }
 }

@@ -23,9 +23,9 @@
 //! of higher priority had come by some moment, and `n` unknown dequeues had begun, also removes
 //! the moment. What is found wrong then is wrong; but that each dequeue has a moment does not
 //! show that the unknown dequeues suffice for all together. So the moments are proposed, and it
-//! is counted whether they do (an element has to leave before the first proposed moment after it
-//! came of something of lower priority; Hall's condition). If not, later moments are proposed,
-//! and in the end we do not know.
+//! is counted whether they do (an element has to leave by the first proposed moment after it
+//! came of something of lower priority; Hall's condition). If not, later moments are proposed.
+//! In the end we count whether they can suffice at all, and if so we do not know.
 
 use super::elements::{Elements, Handling, NONE, Over, Paired, pair};
 use super::inside::Search;
@@ -52,7 +52,7 @@ impl Handling for PriorityCall {
 /// there are dequeues of unknown outcome. What it says is exact.
 ///
 /// Cost: a sort of priorities, everything else is about linear without dequeues of unknown
-/// outcome, and n log n with them; 50 bytes a call.
+/// outcome, and n log n with them; 40 bytes a call.
 pub(in crate::linear) fn priority_queue(
     calls: &[Timed<PriorityCall>],
     values: &Values,
@@ -67,7 +67,7 @@ pub(in crate::linear) fn priority_queue(
     match Sweep::new(&elements).decide() {
         Decided::Nowhere(call) => verdict(Some(explain(&elements, call, values)?)),
         Decided::Linearizable => verdict(None),
-        Decided::Unclear => verdict(Some(too_few_takers(&elements, values)?)),
+        Decided::Unclear => verdict(Some(too_few_takers(&elements)?)),
     }
 }
 

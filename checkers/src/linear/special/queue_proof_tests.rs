@@ -163,6 +163,24 @@ fn more_elements_stayed_than_can_have_been_taken() {
     }
 }
 
+#[test]
+fn held_at_first_and_then_too_many_stayed() {
+    let calls = [
+        (DequeueUnknown, 0, NEVER),
+        (Enqueue(5), 1, 2),
+        (DequeueEmpty, 3, 20),
+        (Enqueue(6), 4, 5),
+        (Enqueue(7), 6, 7),
+        (Dequeue(5), 8, 9),
+    ];
+    let why = "At every moment of the dequeue something was inside: 5, or what nobody took, for \
+               2 elements had been put in that no known dequeue took, and the one dequeue of \
+               unknown outcome that had begun cannot have taken all of them.";
+    for judge in [fifo, unordered, least] {
+        says(judge(&calls), "false-empty", &[0, 1, 3, 4, 5, 2], why);
+    }
+}
+
 /// However many there are, a proof lists a few.
 #[test]
 fn proofs_with_many_unknown_dequeues_are_short() {

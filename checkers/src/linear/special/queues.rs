@@ -14,9 +14,10 @@
 //!   end of the dequeue of an element that surely came later. These times ascend in that order,
 //!   so the elements can be given to the unknown dequeues one after another, the earliest begun
 //!   first, and if that fails at some element then every way does (Hall's condition). A dequeue
-//!   that finds nothing at a moment needs that all elements come by then have left, a number
-//!   that is no more than that of the unknown dequeues begun; as both only grow, each such
-//!   dequeue can choose its moment without regard to the others.
+//!   that finds nothing at a moment needs that all elements come by then have left, no more than
+//!   unknown dequeues had begun. What has to have left by some time is always a first part of
+//!   that order, so of several demands the largest is all of them, and each such dequeue can
+//!   choose its moment without regard to the others.
 //!
 //! An unordered queue is the same without the order.
 
@@ -67,8 +68,15 @@ fn decide(
         Paired::Unclear => return None,
     };
     let over = elements.over();
-    let wrong = ordered(&elements, &over).or_else(|| false_empty(&elements, &over, values));
-    Some(Special { engine, contradiction: wrong })
+    if let Some(wrong) = ordered(&elements, &over) {
+        return Some(Special::contradiction(engine, wrong));
+    }
+    let wrong = false_empties(&elements, &over);
+    if wrong.is_empty() {
+        return Some(Special::linearizable(engine));
+    }
+    let wrong = explain_empty(&elements, &over, &wrong, values)?;
+    Some(Special::contradiction(engine, wrong))
 }
 
 /// Two elements that came in one order and left in the other. Linear.
@@ -168,31 +176,31 @@ fn overtaken(
     })
 }
 
-/// A dequeue that found nothing though something was inside all the while. Linear.
-fn false_empty(
-    elements: &Elements<'_, QueueCall>,
-    over: &[Over],
-    values: &Values,
-) -> Option<Contradiction> {
+/// Dequeues that found nothing though something was inside all the while. Linear.
+fn false_empties(elements: &Elements<'_, QueueCall>, over: &[Over]) -> Vec<u32> {
     if elements.empties.is_empty() {
-        return None;
+        return Vec::new();
     }
     let mut moments = empty_moments(elements, over).into_iter().peekable();
-    let mut wrong = Vec::new();
-    for &call in &elements.empties {
-        let (start, end) = (elements.start(call), elements.end(call));
+    let is_wrong = |call: &u32| {
+        let (start, end) = (elements.start(*call), elements.end(*call));
         while moments.next_if(|(_, to)| *to <= start).is_some() {}
-        if moments.peek().is_none_or(|(from, _)| *from >= end) {
-            wrong.push(call);
-        }
-    }
-    wrong.truncate(COMPARED);
-    if wrong.is_empty() {
-        return None;
-    }
+        moments.peek().is_none_or(|(from, _)| *from >= end)
+    };
+    elements.empties.iter().copied().filter(is_wrong).collect()
+}
+
+/// The shortest proof that one of the first of these dequeues cannot have found nothing.
+fn explain_empty(
+    elements: &Elements<'_, QueueCall>,
+    over: &[Over],
+    wrong: &[u32],
+    values: &Values,
+) -> Option<Contradiction> {
     let search = Search::new(elements, over, |_| true);
-    let chains = wrong.into_iter().filter_map(|call| {
-        search.chain(elements.start(call), elements.end(call)).map(|chain| (call, chain))
+    let chains = wrong.iter().take(COMPARED).filter_map(|call| {
+        let chain = search.chain(elements.start(*call), elements.end(*call))?;
+        Some((*call, chain))
     });
     let (call, mut chain) = chains.min_by_key(|(_, chain)| chain.calls.len())?;
     let (kind, title) = if chain.is_of_stayed() {

@@ -3,7 +3,7 @@
 use super::Contradiction;
 use super::elements::{Elements, NONE, Over};
 use super::inside::takers;
-use crate::linear::model::Values;
+use crate::linear::model::Timed;
 use crate::linear::models::{PriorityCall, QueueCall};
 
 /// The most elements that a proof lists all of.
@@ -28,10 +28,7 @@ struct Due {
 /// Looks for a time by which more elements that no known dequeue took must have left than
 /// unknown dequeues have begun. An element must have left by the end of each dequeue of lower
 /// priority that began after it had come. n log n.
-pub(super) fn too_few_takers(
-    elements: &Elements<'_, PriorityCall>,
-    values: &Values,
-) -> Option<Contradiction> {
+pub(super) fn too_few_takers(elements: &Elements<'_, PriorityCall>) -> Option<Contradiction> {
     let mut due = due(elements);
     let late = |(place, due): (usize, &Due)| {
         let taker = elements.unknowns.get(place);
@@ -99,7 +96,7 @@ fn due(elements: &Elements<'_, PriorityCall>) -> Vec<Due> {
 }
 
 fn bars(elements: &Elements<'_, PriorityCall>, level: impl Fn(u32) -> usize) -> Vec<Bar> {
-    let bar = |(call, timed): (u32, &crate::linear::Timed<PriorityCall>)| {
+    let bar = |(call, timed): (u32, &Timed<PriorityCall>)| {
         let begin = match timed.call.unranked() {
             QueueCall::Dequeue(value) => {
                 timed.start.max(elements.start(elements.enqueue_of(value)))
