@@ -14,12 +14,7 @@ pub mod synthetic;
 
 pub use decide::{Decision, FRONTIER, Outcome, decide};
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
-pub use models::{
-    Access, Accesses, CasRegister, CounterCall, CounterObject, Entries, Entry, Fence, FencedCall,
-    FencedMutex, Generate, Given, Held, Holds, IdSource, KvCall, KvMap, Log, LogCall,
-    MultiRegister, Mutex, MutexCall, OwnedCall, OwnedMutex, ReentrantMutex, Register, RegisterCall,
-    Registers, Rope, Semaphore, SemaphoreCall,
-};
+pub use models::*;
 pub use special::{Contradiction, Special};
 
 use std::collections::BTreeMap;

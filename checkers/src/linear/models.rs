@@ -9,6 +9,8 @@ mod multi_register;
 mod mutex;
 mod owned_mutex;
 mod parse;
+mod priority_queue;
+mod queues;
 mod reentrant_mutex;
 mod register;
 mod rope;
@@ -31,3 +33,8 @@ pub use semaphore::{Held, Semaphore, SemaphoreCall};
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub use priority_queue::{PriorityCall, PriorityQueue, Ranked};
+pub use queues::{FifoQueue, QueueCall, UnorderedQueue};
+
+#[cfg(test)]
+mod queue_tests;

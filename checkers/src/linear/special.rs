@@ -1,6 +1,17 @@
 //! Special engines: decision procedures for one kind of object each, near-linear where the
 //! general search is exponential.
 
+mod elements;
+mod inside;
+mod moments;
+mod priority_queue;
+mod queues;
+mod stayed;
+mod too_few_takers;
+
+pub(super) use priority_queue::priority_queue;
+pub(super) use queues::{fifo_queue, unordered_queue};
+
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Special {
@@ -35,3 +46,10 @@ impl Special {
         Self { engine, contradiction: Some(contradiction) }
     }
 }
+
+#[cfg(test)]
+mod queue_long_tests;
+#[cfg(test)]
+mod queue_proof_tests;
+#[cfg(test)]
+mod queue_tests;

@@ -3,6 +3,7 @@
 mod registers;
 
 pub use registers::{RegisterLoad, RegisterRequest};
+pub mod queues;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
