@@ -49,12 +49,38 @@ pub struct Anomaly {
     /// Dependencies between those operations, when the proof is a cycle.
     #[serde(default)]
     pub edges: Vec<Edge>,
+    /// Where a search for a linearization came to its end, when the proof is such a search.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dead_end: Option<DeadEnd>,
     /// The key concerned, when there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<Value>,
     /// Consistency models that this rules out, strongest names of the field: `linearizable`,
     /// `serializable`, `snapshot-isolation`.
     pub rules_out: Vec<String>,
+}
+
+/// The longest prefix of a history that can be linearized, and what stands in the way after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadEnd {
+    /// Invocation index of the operation whose end cannot be reached.
+    pub operation: u64,
+    /// Position, from 0, of the event that ends it.
+    pub event: u64,
+    /// How many operations on this object end before that; they can all be linearized.
+    pub verified: u64,
+    /// What the object can hold then, in words; the first few.
+    pub states: Vec<String>,
+    /// The operations that are open then, and why none of them leads on; the first few.
+    pub candidates: Vec<Candidate>,
+}
+
+/// An operation that might have been next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its invocation index.
+    pub operation: u64,
+    pub why: String,
 }
 
 /// One step of a proof.

@@ -65,6 +65,7 @@ pub(crate) fn anomaly(
         steps,
         operations,
         edges: Vec::new(),
+        dead_end: None,
         key: None,
         rules_out: rules_out.iter().map(|model| (*model).to_owned()).collect(),
     }

@@ -1,6 +1,6 @@
 //! Decision: the engine that suits the calls, and what it says.
 
-use super::frontier;
+use super::frontier::{Question, search};
 use super::model::{Model, Timed, Values};
 use super::special::Contradiction;
 use crate::Budget;
@@ -61,6 +61,8 @@ pub fn decide<M: Model>(
         let outcome = special.contradiction.map_or(Outcome::Linearizable, Outcome::Contradiction);
         return Decision { engine: special.engine, outcome, states: 0 };
     }
-    let report = frontier::search(model, initial, calls, budget.max_states, budget);
+    let initial = std::slice::from_ref(initial);
+    let question = Question { model, initial, calls, weak: &[] };
+    let report = search(&question, budget.max_states, budget);
     Decision { engine: FRONTIER, outcome: report.outcome, states: report.states }
 }

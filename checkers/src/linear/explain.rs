@@ -2,12 +2,16 @@
 
 use super::classify::{Classifier, Verdict};
 use super::decide::Outcome;
-use super::model::{Leaves, Model};
+use super::model::{Leaves, Model, Timed};
 use super::partition::Part;
-use super::shrink::Shrinker;
+use super::shrink::{Core, Past, shrink};
 use super::special::Contradiction;
+use crate::finding::{Candidate, DeadEnd};
 use crate::words::{either, seconds};
 use crate::{Anomaly, Budget, Operation, Step};
+
+/// The most candidates of a dead end that are told.
+const MAX_CANDIDATES: usize = 32;
 
 /// Explains why the calls of `part` are not linearizable.
 pub(super) fn explain<M: Model>(
@@ -18,7 +22,10 @@ pub(super) fn explain<M: Model>(
 ) -> Anomaly {
     match outcome {
         Outcome::Contradiction(contradiction) => contradicted(model, part, contradiction),
-        Outcome::Stuck { at, .. } => stuck(model, part, *at, budget),
+        Outcome::Stuck { at, states } => {
+            let anomaly = stuck(model, part, *at, budget);
+            Anomaly { dead_end: Some(dead_end(model, part, *at, states)), ..anomaly }
+        }
         _ => stuck(model, part, 0, budget),
     }
 }
@@ -37,6 +44,7 @@ fn contradicted<M: Model>(model: &M, part: &Part<'_, M>, contradiction: &Contrad
         steps,
         operations,
         edges: Vec::new(),
+        dead_end: None,
         key: part.key.cloned(),
         rules_out: vec!["linearizable".to_owned()],
     }
@@ -53,32 +61,27 @@ fn operations_of(steps: &[Step]) -> Vec<u64> {
 /// The search could not get past the end of call `at`.
 fn stuck<M: Model>(model: &M, part: &Part<'_, M>, at: usize, budget: &Budget) -> Anomaly {
     let classifier = Classifier::new(model, part);
-    let mut shrinker = Shrinker::new(model, part.initial.clone(), &part.calls, budget);
     let plain = match classifier.first_unwritten(at) {
         Some(seen) => Some((vec![seen], seen)),
         None => classifier.overwritten(at).map(|write| (vec![write, at], at)),
     };
-    let (mut core, culprit, states) = match plain {
-        Some((core, culprit)) => {
-            let states = classifier.leaves(core[0]).filter(|_| core.len() > 1);
-            (core, culprit, states.into_iter().collect())
+    let found = match plain {
+        Some((calls, culprit)) => {
+            let states = classifier.leaves(calls[0]).filter(|_| calls.len() > 1);
+            Core { calls, past: Past::Nothing, culprit, states: states.into_iter().collect() }
         }
-        None => {
-            let core = shrinker.core(at);
-            match shrinker.dead_end(&core) {
-                Some((culprit, states)) => (core, culprit, states),
-                None => (vec![at], at, Vec::new()),
-            }
-        }
+        None => shrink(model, &part.initial, &part.calls, at, budget),
     };
+    let Core { calls: mut core, past, culprit, states } = found;
     let verdict = classifier.classify(&core, culprit);
     if let Some(origin) = classifier.origin(&core, culprit) {
         core.push(origin);
         core.sort_by_key(|number| part.calls[*number].start);
     }
     let teller = Teller { model, part };
+    let tell = |n: &usize| teller.step(*n, teller.sentence(*n, *n == culprit));
     let mut steps: Vec<Step> =
-        core.iter().map(|n| teller.step(*n, teller.sentence(*n, *n == culprit))).collect();
+        teller.past(&past).into_iter().chain(core.iter().map(tell)).collect();
     if let Verdict::Dirty { failed, .. } = verdict {
         let (state, operation) = &part.failed[failed];
         let text = format!(
@@ -92,7 +95,7 @@ fn stuck<M: Model>(model: &M, part: &Part<'_, M>, at: usize, budget: &Budget) ->
     if let Verdict::Future { write, .. } = verdict {
         steps.push(teller.step(write, teller.sentence(write, false)));
     }
-    steps.push(teller.dead_end(culprit, &states, shrinker.any_past()));
+    steps.push(teller.dead_end(culprit, &states, past == Past::Any));
     let operations = operations_of(&steps);
     Anomaly {
         kind: kind(model, verdict).to_owned(),
@@ -101,8 +104,47 @@ fn stuck<M: Model>(model: &M, part: &Part<'_, M>, at: usize, budget: &Budget) ->
         steps,
         operations,
         edges: Vec::new(),
+        dead_end: None,
         key: part.key.cloned(),
         rules_out: rules_out(verdict),
+    }
+}
+
+/// How far a linearization of everything can be carried, and why no call can be next.
+fn dead_end<M: Model>(model: &M, part: &Part<'_, M>, at: usize, states: &[M::State]) -> DeadEnd {
+    let limit = part.calls[at].end;
+    let open = |timed: &Timed<M::Call>| timed.start < limit && timed.end >= limit;
+    let verified = part.calls.iter().filter(|timed| timed.end < limit).count();
+    let name = |state: &M::State| model.describe_state(state, &part.values);
+    let held: Vec<String> = states.iter().map(name).collect();
+    let candidates = (0..part.calls.len())
+        .filter(|number| open(&part.calls[*number]))
+        .take(MAX_CANDIDATES)
+        .map(|number| {
+            let did = model.describe(&part.calls[number].call, &part.values);
+            let mut after = Vec::new();
+            for state in states {
+                model.steps(state, &part.calls[number].call, &mut |next| after.push(next));
+            }
+            after.sort();
+            after.dedup();
+            let after: Vec<String> = after.iter().map(name).collect();
+            let why = if after.is_empty() {
+                format!("{did}: impossible while the {} holds {}", model.noun(), either(&held))
+            } else if number == at {
+                format!("{did}: possible only later than some call that has to be after it")
+            } else {
+                format!("{did}: would leave {}, which does not help", either(&after))
+            };
+            Candidate { operation: part.operation(number).index, why }
+        })
+        .collect();
+    DeadEnd {
+        operation: part.operation(at).index,
+        event: u64::from(limit / 2),
+        verified: verified as u64,
+        states: held,
+        candidates,
     }
 }
 
@@ -169,6 +211,21 @@ impl<M: Model> Teller<'_, '_, M> {
                  outcome, so this may have taken effect at any time after, or never."
             ),
         }
+    }
+
+    /// What the past had left, where a proof begins in the middle.
+    fn past(&self, past: &Past<M::State>) -> Option<Step> {
+        let Past::Known { position, states } = past else { return None };
+        let event = self.part.history.events().get(*position as usize / 2)?;
+        let states: Vec<String> = states.iter().map(|state| self.state(state)).collect();
+        let text = format!(
+            "After all that had ended before event {} at {}, in whatever order it happened, the {}              could only hold {}.",
+            event.index,
+            seconds(event.time),
+            self.model.noun(),
+            either(&states)
+        );
+        Some(Step { text, operations: Vec::new() })
     }
 
     /// The last step: what was possible, and what was answered instead.

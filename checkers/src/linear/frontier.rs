@@ -42,7 +42,7 @@ use self::prepare::{Kind, Problem, prepare};
 use self::space::Rules;
 use self::unknown::Classes;
 use super::decide::Outcome;
-use super::model::{Model, Timed};
+use super::model::{Model, NEVER, Timed};
 use crate::Budget;
 
 /// The most calls that may be open at the same time.
@@ -75,16 +75,40 @@ pub(super) struct Report<S> {
     pub(super) states: usize,
 }
 
-/// Looks for a linearization of `calls`, ordered by start, from `initial`, keeping at most
-/// `max_states` configurations at a time.
+/// What is asked of the engine.
+#[derive(Debug)]
+pub(super) struct Question<'a, M: Model> {
+    pub(super) model: &'a M,
+    /// The states that the object may begin in.
+    pub(super) initial: &'a [M::State],
+    /// Ordered by start.
+    pub(super) calls: &'a [Timed<M::Call>],
+    /// Calls whose needs do not count: they leave what they saw or left, whatever was before.
+    /// Empty for none.
+    pub(super) weak: &'a [bool],
+}
+
+/// The states that the object can be in when all events before `position` have happened, less
+/// the effects of calls that are open then; `None` if they cannot all be told.
+pub(super) fn states_at<M: Model>(
+    question: &Question<'_, M>,
+    position: u32,
+    budget: &Budget,
+) -> Option<Vec<M::State>> {
+    let (problem, space) = prepare(question);
+    let way = Way { most: WALKS[WALKS.len() - 1].0, mood: Mood::Exact, work: 0, until: position };
+    let (walk, states, _) = walk(&problem, &space, way, budget);
+    let states = states.into_iter().filter_map(|state| space.name(state)).collect();
+    (walk == Walk::Done).then_some(states)
+}
+
+/// Looks for a linearization, keeping at most `max_states` configurations at a time.
 pub(super) fn search<M: Model>(
-    model: &M,
-    initial: &M::State,
-    calls: &[Timed<M::Call>],
+    question: &Question<'_, M>,
     max_states: usize,
     budget: &Budget,
 ) -> Report<M::State> {
-    let (problem, space) = prepare(model, initial, calls);
+    let (problem, space) = prepare(question);
     let (walk, states) = decide(&problem, &space, max_states, budget);
     let number = |at: u32| problem.items[at as usize].number as usize;
     let outcome = match walk {
@@ -106,10 +130,6 @@ fn decide(
     max_states: usize,
     budget: &Budget,
 ) -> (Walk, usize) {
-    let concurrency = problem.concurrency();
-    if concurrency > MAX_OPEN {
-        return (Walk::Crowded { at: 0 }, 0);
-    }
     let moody = problem.has_unknown();
     // Without an end to what a step may lead to, being generous has none either.
     let counted = problem.items.iter().any(|item| matches!(item.kind, Kind::Step(_)));
@@ -121,15 +141,10 @@ fn decide(
     });
     let (mut looked_at, mut furthest) = (0, 0);
     for (most, mood) in walks.chain([(widest, Mood::Exact)]) {
-        let way = Way { most: most.min(widest), mood, work: max_states };
-        let (walk, states) = match concurrency {
-            0..=64 => Walker::<1>::new(problem, rules, way).run(budget),
-            65..=128 => Walker::<2>::new(problem, rules, way).run(budget),
-            129..=512 => Walker::<8>::new(problem, rules, way).run(budget),
-            _ => Walker::<64>::new(problem, rules, way).run(budget),
-        };
-        looked_at += states;
-        match walk {
+        let way = Way { most: most.min(widest), mood, work: max_states, until: NEVER };
+        let (ended, _, count) = walk(problem, rules, way, budget);
+        looked_at += count;
+        match ended {
             Walk::Crowded { at } => furthest = furthest.max(at),
             // That would take more unknown calls than there are.
             Walk::Done if mood == Mood::Generous => {}
@@ -137,6 +152,22 @@ fn decide(
         }
     }
     (Walk::Crowded { at: furthest }, looked_at)
+}
+
+/// Walks one way: how it ended, the states at the end, and configurations looked at.
+fn walk(
+    problem: &Problem,
+    rules: &dyn Rules,
+    way: Way,
+    budget: &Budget,
+) -> (Walk, BTreeSet<u32>, usize) {
+    match problem.concurrency {
+        0..=64 => Walker::<1>::new(problem, rules, way).run(budget),
+        65..=128 => Walker::<2>::new(problem, rules, way).run(budget),
+        129..=512 => Walker::<8>::new(problem, rules, way).run(budget),
+        513..=MAX_OPEN => Walker::<64>::new(problem, rules, way).run(budget),
+        _ => (Walk::Crowded { at: 0 }, BTreeSet::new(), 0),
+    }
 }
 
 /// How one walk ended; items of the problem and states by number.
@@ -167,6 +198,8 @@ struct Way {
     mood: Mood,
     /// The most configurations looked at in all, beyond what each call has for free.
     work: usize,
+    /// Events from this position on are left out.
+    until: u32,
 }
 
 /// An open call.
@@ -217,7 +250,7 @@ impl<'p, const N: usize> Walker<'p, N> {
             lookers: Vec::new(),
             all_missers: none,
             unknown: Classes::default(),
-            configs: vec![Config::new(problem.initial)],
+            configs: problem.initial.iter().copied().map(Config::new).collect(),
             next: Vec::new(),
             looked_at: 0,
             resort: false,
@@ -227,14 +260,26 @@ impl<'p, const N: usize> Walker<'p, N> {
         }
     }
 
-    fn run(&mut self, budget: &Budget) -> (Walk, usize) {
-        let walk = self.events(budget);
-        (walk, self.looked_at)
+    fn run(&mut self, budget: &Budget) -> (Walk, BTreeSet<u32>, usize) {
+        let walk = match self.events(budget) {
+            // Not all ways were followed up to a position inside the history.
+            Walk::Done if self.truncated && self.way.until != NEVER => Walk::Crowded { at: 0 },
+            walk => walk,
+        };
+        (walk, self.states(), self.looked_at)
+    }
+
+    fn states(&self) -> BTreeSet<u32> {
+        self.configs.iter().map(|config| config.state).collect()
     }
 
     fn events(&mut self, budget: &Budget) -> Walk {
         let mut ends: BinaryHeap<Reverse<(u32, u32, u32)>> = BinaryHeap::new();
+        let until = self.way.until;
         for (number, item) in (0u32..).zip(&self.problem.items) {
+            if item.start >= until {
+                break;
+            }
             while let Some(&Reverse((end, slot, at))) = ends.peek()
                 && end < item.start
             {
@@ -250,7 +295,9 @@ impl<'p, const N: usize> Walker<'p, N> {
                 ends.push(Reverse((item.end, slot as u32, number)));
             }
         }
-        while let Some(Reverse((_, slot, at))) = ends.pop() {
+        while let Some(Reverse((end, slot, at))) = ends.pop()
+            && end < until
+        {
             if let Some(walk) = self.finish(slot as usize, at, budget) {
                 return walk;
             }
@@ -312,10 +359,10 @@ impl<'p, const N: usize> Walker<'p, N> {
         }
         if self.next.is_empty() {
             // What was possible before is still there.
-            let states: BTreeSet<u32> = self.configs.iter().map(|config| config.state).collect();
+            let states = self.states().into_iter().take(MAX_NAMED).collect();
             return Some(match self.truncated {
                 true => Walk::Crowded { at },
-                false => Walk::Stuck { at, states: states.into_iter().take(MAX_NAMED).collect() },
+                false => Walk::Stuck { at, states },
             });
         }
         std::mem::swap(&mut self.configs, &mut self.next);

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::decide::{Outcome, decide};
-use super::frontier::search;
+use super::frontier::{Question, search};
 use super::model::Values;
 use super::models::testing::{Sampled, Visitor, for_every_model, small_history};
 use super::oracle::brute_force;
@@ -21,7 +21,9 @@ impl Visitor for General {
             let calls = small_history(model, &mut Random(seed), 8);
             let initial = model.initial(&mut Values::default());
             let expected = brute_force(model, &initial, &calls);
-            let report = search(model, &initial, &calls, 1 << 18, &Budget::default());
+            let initial = [initial];
+            let question = Question { model, initial: &initial, calls: &calls, weak: &[] };
+            let report = search(&question, 1 << 18, &Budget::default());
             let found = report.outcome == Outcome::Linearizable;
             assert_eq!(found, expected, "{name}, seed {seed}: {calls:#?} {:?}", report.outcome);
             let unknown = calls.iter().any(|timed| timed.is_unknown());

@@ -90,6 +90,7 @@ pub(super) fn plain(
         steps,
         operations,
         edges: Vec::new(),
+        dead_end: None,
         key: key.cloned(),
         rules_out: ruled_out(kind),
     }
@@ -145,6 +146,7 @@ pub(super) fn cycle(
         steps,
         operations,
         edges,
+        dead_end: None,
         key: key.map(|key| (*key).clone()),
         rules_out: ruled_out(cycle.kind),
     }

@@ -5,8 +5,9 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
+use super::Question;
 use super::space::Space;
-use crate::linear::model::{Leaves, Model, NEVER, Needs, Timed};
+use crate::linear::model::{Leaves, Model, NEVER, Needs};
 
 /// What a call does; states and classes of calls by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,22 +53,25 @@ impl Item {
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) items: Vec<Item>,
-    pub(super) initial: u32,
+    pub(super) initial: Vec<u32>,
+    /// How many known calls are open at the same time, at the most.
+    pub(super) concurrency: usize,
 }
 
 /// Reads the calls of a model, ordered by start. Linear.
-pub(super) fn prepare<'m, M: Model>(
-    model: &'m M,
-    initial: &M::State,
-    calls: &[Timed<M::Call>],
-) -> (Problem, Space<'m, M>) {
-    let mut space = Space::new(model);
-    let initial = space.state(initial.clone());
+pub(super) fn prepare<'m, M: Model>(question: &Question<'m, M>) -> (Problem, Space<'m, M>) {
+    let Question { model, calls, weak, .. } = question;
+    let mut space = Space::new(*model);
+    let initial = question.initial.iter().map(|state| space.state(state.clone())).collect();
     let mut classes: FxHashMap<M::Call, u32> = FxHashMap::default();
     let mut items = Vec::with_capacity(calls.len());
-    for (number, timed) in (0u32..).zip(calls) {
+    for (number, timed) in (0u32..).zip(*calls) {
         let call = &timed.call;
-        let kind = match (model.needs(call), model.leaves(call)) {
+        let (mut needs, mut leaves) = (model.needs(call), model.leaves(call));
+        if weak.get(number as usize) == Some(&true) {
+            (needs, leaves) = weakened(needs, leaves);
+        }
+        let kind = match (needs, leaves) {
             (Needs::Nothing, Leaves::Unchanged) => continue,
             (Needs::State(needed), Leaves::Unchanged) => Kind::Read(space.state(needed)),
             (Needs::Not(other), Leaves::Unchanged) => Kind::Miss(space.state(other)),
@@ -94,14 +98,24 @@ pub(super) fn prepare<'m, M: Model>(
         items.push(Item { kind, start: timed.start, end: timed.end, number });
     }
     space.pin();
-    let mut problem = Problem { items, initial };
+    let mut problem = Problem { items, initial, concurrency: 0 };
     problem.drop_useless(space.pinned());
+    problem.concurrency = problem.concurrency();
     (problem, space)
 }
 
+/// A call that only leaves what it saw or left; one that showed no state says nothing.
+fn weakened<S>(needs: Needs<S>, leaves: Leaves<S>) -> (Needs<S>, Leaves<S>) {
+    match (needs, leaves) {
+        (Needs::State(seen), Leaves::Unchanged) => (Needs::Nothing, Leaves::State(seen)),
+        (Needs::Not(_), Leaves::Unchanged) => (Needs::Nothing, Leaves::Unchanged),
+        (_, Leaves::State(left)) => (Needs::Nothing, Leaves::State(left)),
+        unclear => unclear,
+    }
+}
+
 impl Problem {
-    /// How many known calls are open at the same time, at the most.
-    pub(super) fn concurrency(&self) -> usize {
+    fn concurrency(&self) -> usize {
         let mut ends: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
         let mut most = 0;
         for item in self.items.iter().filter(|item| !item.is_unknown()) {

@@ -99,6 +99,7 @@ pub(super) fn stale_read() -> Run {
                 ],
                 operations: vec![first, second, third, fresh, stale],
                 edges: Vec::new(),
+                dead_end: None,
                 key: Some(json!(77)),
                 rules_out: vec!["linearizable".to_owned(), "sequential".to_owned()],
             };
@@ -197,6 +198,7 @@ pub(super) fn lost_element() -> Run {
                 ],
                 operations: vec![add, early, late, last],
                 edges: Vec::new(),
+                dead_end: None,
                 key: None,
                 rules_out: vec!["linearizable".to_owned()],
             };

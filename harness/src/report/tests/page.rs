@@ -185,6 +185,7 @@ fn make_hostile(anomaly: &mut Anomaly, [one, other]: [u64; 2]) {
         steps: vec![Step { text: word(), operations: vec![one] }],
         operations: if cycle { vec![one, other] } else { vec![one] },
         edges: if cycle { vec![edge(one, other), edge(other, one)] } else { Vec::new() },
+        dead_end: None,
         key: Some(json!(HOSTILE)),
         rules_out: vec![word()],
     };

@@ -15,6 +15,7 @@ fn finding(verdict: Verdict) -> Finding {
         steps: Vec::new(),
         operations: Vec::new(),
         edges: Vec::new(),
+        dead_end: None,
         key: None,
         rules_out: Vec::new(),
     };
