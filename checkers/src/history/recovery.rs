@@ -1,10 +1,10 @@
-//! Recovery: reading histories of any known format, and what had to be mended on the way.
+//! Recovery: what had to be mended while a history was read, and why one cannot be read.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flaw, History, HistoryError, edn, elle_json, jsonl};
+use super::{Flaw, HistoryError};
 
 /// What a reader had to cut, guess or skip. All zero for a clean history of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,13 @@ pub struct Recovery {
     pub retimed: u64,
     /// Foreign events of processes that are neither a number nor the nemesis; left out.
     pub skipped: u64,
+    /// Lines of a log that are no events; left out.
+    #[serde(skip_serializing_if = "none", default)]
+    pub other_lines: u64,
+}
+
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Recovery {
@@ -45,6 +52,7 @@ impl Recovery {
             (self.renumbered, "events had no index; all were numbered in the order of the file"),
             (self.retimed, "events had no usable time and got one from their position"),
             (self.skipped, "events of processes that are no client nor the nemesis were left out"),
+            (self.other_lines, "lines of the log are no events and were left out"),
         ];
         for (count, what) in counted {
             if count > 0 {
@@ -71,42 +79,19 @@ pub enum ReadError {
         "line {line} is longer than {limit} bytes; this is no history, or values are too large"
     )]
     LongLine { line: u64, limit: usize },
-    #[error("line {line}, column {column}: {why}; this is not the {format} of a history")]
+    #[error(
+        "line {line}, column {column}: {why}; the {format} is damaged or of another kind: fetch it \
+         again, or mend that line if you know what it held"
+    )]
     Foreign { format: &'static str, line: u64, column: u64, why: String },
     #[error("{0}")]
     History(#[from] HistoryError),
     #[error(
         "the content of {name} is none that is known; give a history as JSON lines (history.jsonl), \
-         EDN (history.edn) or a JSON array of operations (elle-cli)"
+         EDN (history.edn, Porcupine's key-value logs), a JSON array of operations (elle-cli), a \
+         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs) or a Violin log"
     )]
     UnknownFormat { name: String },
     #[error("{name} is empty; there is nothing to check")]
     Empty { name: String },
-}
-
-/// Reads a history of any known text format, found by looking at its content: our JSON lines,
-/// Jepsen's EDN, or elle-cli's JSON array. `name` is used in messages, and settles what the
-/// content leaves open. Compressed files are for the caller to unpack.
-pub fn read_any(bytes: &[u8], name: &str) -> Result<(History, Recovery), ReadError> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
-    let Some(start) = text.iter().position(|byte| !blank(byte)) else {
-        return Err(ReadError::Empty { name: name.to_owned() });
-    };
-    let next = text[start + 1..].iter().find(|byte| !blank(byte)).copied();
-    match (text[start], next) {
-        // An EDN map's first key is a keyword, a JSON object's a text.
-        (b'{', Some(b'"')) => jsonl::read(text),
-        (b'{', None) if !name.ends_with(".edn") => jsonl::read(text),
-        (b'[', Some(b'{')) if opens_with_text_key(&text[start..]) => elle_json::read(text),
-        (b'[', Some(b']')) if name.ends_with(".json") => elle_json::read(text),
-        (b'[' | b'(' | b'{' | b';' | b'#', _) => edn::read(text),
-        _ => Err(ReadError::UnknownFormat { name: name.to_owned() }),
-    }
-}
-
-/// Whether the first thing inside the first map is a JSON text.
-fn opens_with_text_key(text: &[u8]) -> bool {
-    let inside = text.iter().position(|byte| *byte == b'{').map_or(text.len(), |at| at + 1);
-    text[inside..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"')
 }

@@ -8,16 +8,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use crate::history::place::Fault;
+
 /// How deep collections may nest. Dropping a [`Value`] recurses, so depth has to be bounded.
 const MAX_DEPTH: usize = 128;
-
-/// Where and why reading stopped.
-#[derive(Debug)]
-pub(super) struct EdnError {
-    /// Byte offset of the culprit.
-    pub(super) offset: usize,
-    pub(super) why: String,
-}
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
@@ -54,8 +48,18 @@ impl<'a> Parser<'a> {
     }
 
     /// An error at the start of the last token.
-    pub(super) fn error(&self, why: impl Into<String>) -> EdnError {
-        EdnError { offset: self.start, why: why.into() }
+    pub(super) fn error(&self, why: impl Into<String>) -> Fault {
+        Fault::new(self.start, why)
+    }
+
+    /// An error at the end of the text.
+    pub(super) fn cut_off(&self, why: impl Into<String>) -> Fault {
+        Fault::new(self.text.len(), why).before_blanks(self.text)
+    }
+
+    /// Where the last token began, a byte offset.
+    pub(super) fn place(&self) -> usize {
+        self.start
     }
 
     fn peek(&self) -> Option<u8> {
@@ -76,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token, `None` at the end of the text.
-    pub(super) fn token(&mut self) -> Result<Option<Token<'a>>, EdnError> {
+    pub(super) fn token(&mut self) -> Result<Option<Token<'a>>, Fault> {
         self.skip_blanks();
         self.start = self.offset;
         let Some(byte) = self.peek() else { return Ok(None) };
@@ -115,7 +119,7 @@ impl<'a> Parser<'a> {
         &rest[..length]
     }
 
-    fn dispatch(&mut self) -> Result<Token<'a>, EdnError> {
+    fn dispatch(&mut self) -> Result<Token<'a>, Fault> {
         match self.peek() {
             Some(b'{') => {
                 self.offset += 1;
@@ -144,7 +148,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A text whose opening quote was read.
-    fn quoted(&mut self) -> Result<Token<'a>, EdnError> {
+    fn quoted(&mut self) -> Result<Token<'a>, Fault> {
         let rest = &self.text[self.offset..];
         let Some(end) = rest.find(['"', '\\']) else {
             return Err(self.error("a text that never ends"));
@@ -183,7 +187,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A character whose backslash was read.
-    fn character(&mut self) -> Result<Token<'a>, EdnError> {
+    fn character(&mut self) -> Result<Token<'a>, Fault> {
         let rest = &self.text[self.offset..];
         let Some(first) = rest.chars().next() else {
             return Err(self.error("a backslash at the end"));
@@ -204,7 +208,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next value, `None` at the end of the text.
-    pub(super) fn value(&mut self) -> Result<Option<Value>, EdnError> {
+    pub(super) fn value(&mut self) -> Result<Option<Value>, Fault> {
         match self.token()? {
             Some(token) => self.value_from(token).map(Some),
             None => Ok(None),
@@ -212,7 +216,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value that begins with `token`. Sets and lists become arrays; tags are dropped.
-    pub(super) fn value_from(&mut self, token: Token<'a>) -> Result<Value, EdnError> {
+    pub(super) fn value_from(&mut self, token: Token<'a>) -> Result<Value, Fault> {
         let mut frames: Vec<Frame> = Vec::new();
         let mut token = token;
         loop {
@@ -244,11 +248,11 @@ impl<'a> Parser<'a> {
             {
                 return Ok(done);
             }
-            token = self.token()?.ok_or_else(|| self.error("the text ends inside a value"))?;
+            token = self.token()?.ok_or_else(|| self.cut_off("the text ends inside a value"))?;
         }
     }
 
-    fn close(&self, frame: Option<Frame>, bracket: u8) -> Result<Value, EdnError> {
+    fn close(&self, frame: Option<Frame>, bracket: u8) -> Result<Value, Fault> {
         match frame {
             Some(Frame::Sequence(close, items)) if close == bracket => Ok(Value::Array(items)),
             Some(Frame::Map(map, None)) if bracket == b'}' => Ok(Value::Object(map)),
