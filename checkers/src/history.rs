@@ -12,6 +12,7 @@ mod names;
 mod pair;
 mod place;
 mod recovery;
+pub mod test_jepsen;
 pub mod violin;
 mod wellformed;
 

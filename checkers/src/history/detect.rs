@@ -1,14 +1,14 @@
 //! Detection: which format a history has, found by looking at its content.
 
 use super::hints::{Format, Reading};
-use super::{History, ReadError, Recovery, edn, elle_json, jsonl, log, violin};
+use super::{History, ReadError, Recovery, edn, elle_json, jsonl, log, test_jepsen, violin};
 
 /// Lines looked at when the first tells nothing.
 const FIRST_LINES: usize = 10;
 
-/// Reads a history of any known format: our JSON lines, Jepsen's EDN and logs, elle-cli's JSON
-/// array, the logs of Porcupine and Violin. `name` is used in messages, and settles what the
-/// content leaves open. Compressed files are for the caller to unpack.
+/// Reads a history of any known format: our JSON lines, Jepsen's EDN, logs and `test.jepsen`,
+/// elle-cli's JSON array, the logs of Porcupine and Violin. `name` is used in messages, and
+/// settles what the content leaves open. Compressed files are for the caller to unpack.
 pub fn read_any(bytes: &[u8], name: &str) -> Result<(History, Recovery), ReadError> {
     Ok(read_with_hints(bytes, name)?.into())
 }
@@ -22,10 +22,14 @@ pub fn read_with_hints(bytes: &[u8], name: &str) -> Result<Reading, ReadError> {
         Format::JsonArray => elle_json::reading(text),
         Format::Log => log::reading(text),
         Format::Violin => violin::reading(text),
+        Format::TestJepsen => test_jepsen::reading(text),
     }
 }
 
 fn format(text: &[u8], name: &str) -> Result<Format, ReadError> {
+    if test_jepsen::is_test_jepsen(text) {
+        return Ok(Format::TestJepsen);
+    }
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
     let Some(start) = text.iter().position(|byte| !blank(byte)) else {
         return Err(ReadError::Empty { name: name.to_owned() });

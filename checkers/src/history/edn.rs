@@ -1,10 +1,13 @@
 //! Jepsen's `history.edn`: one operation map a line, or one vector or list of them.
 
 mod parser;
+mod writer;
 
 use serde_json::Value;
 
+pub(super) use self::parser::{MAX_DEPTH, key_text, number};
 use self::parser::{Parser, Token};
+pub use self::writer::write_event;
 use super::foreign::{self, ForeignEvent};
 use super::hints::{Format, Reading};
 use super::place::{self, Fault};

@@ -20,6 +20,8 @@ pub enum Format {
     Log,
     /// Violin's logs of queues and stacks.
     Violin,
+    /// Jepsen's binary `test.jepsen`.
+    TestJepsen,
 }
 
 impl fmt::Display for Format {
@@ -30,6 +32,7 @@ impl fmt::Display for Format {
             Self::JsonArray => "a JSON array",
             Self::Log => "a Jepsen log",
             Self::Violin => "a Violin log",
+            Self::TestJepsen => "a test.jepsen",
         })
     }
 }

@@ -9,9 +9,9 @@ use super::{Flaw, HistoryError};
 /// What a reader had to cut, guess or skip. All zero for a clean history of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
-    /// Bytes of a last line that was never finished; they were left out.
+    /// Bytes at the end that were never finished; they were left out.
     pub torn_bytes: u64,
-    /// The number of that line, from 1.
+    /// The number of the line they are in, from 1; none in a binary file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub torn_line: Option<u64>,
     /// Calls of clients without any answer; checkers take them as unknown.
@@ -26,6 +26,9 @@ pub struct Recovery {
     /// Lines of a log that are no events; left out.
     #[serde(skip_serializing_if = "none", default)]
     pub other_lines: u64,
+    /// Events of a run that crashed, from behind what Jepsen itself would read.
+    #[serde(skip_serializing_if = "none", default)]
+    pub salvaged: u64,
 }
 
 fn none(count: &u64) -> bool {
@@ -33,7 +36,7 @@ fn none(count: &u64) -> bool {
 }
 
 impl Recovery {
-    /// Whether the file was cut off in the middle of a line.
+    /// Whether the file was cut off in the middle of a line or block.
     pub fn is_torn(&self) -> bool {
         self.torn_bytes > 0
     }
@@ -47,11 +50,18 @@ impl Recovery {
                 self.torn_bytes
             ));
         }
+        if self.torn_bytes > 0 && self.torn_line.is_none() {
+            notes.push(format!(
+                "The last {} bytes of the file were never finished and were left out.",
+                self.torn_bytes
+            ));
+        }
         let counted = [
             (self.open_calls, "calls have no answer and may or may not have happened"),
             (self.renumbered, "events had no index; all were numbered in the order of the file"),
             (self.retimed, "events had no usable time and got one from their position"),
             (self.skipped, "events of processes that are no client nor the nemesis were left out"),
+            (self.salvaged, "events were salvaged from behind the last index of a crashed run"),
             (self.other_lines, "lines of the log are no events and were left out"),
         ];
         for (count, what) in counted {
@@ -84,12 +94,17 @@ pub enum ReadError {
          again, or mend that line if you know what it held"
     )]
     Foreign { format: &'static str, line: u64, column: u64, why: String },
+    #[error(
+        "byte {offset}: {why}; the {format} is damaged: restore it from a copy, or give the \
+         history.edn beside it"
+    )]
+    Binary { format: &'static str, offset: u64, why: String },
     #[error("{0}")]
     History(#[from] HistoryError),
     #[error(
         "the content of {name} is none that is known; give a history as JSON lines (history.jsonl), \
          EDN (history.edn, Porcupine's key-value logs), a JSON array of operations (elle-cli), a \
-         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs) or a Violin log"
+         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs), a test.jepsen or a Violin log"
     )]
     UnknownFormat { name: String },
     #[error("{name} is empty; there is nothing to check")]

@@ -10,8 +10,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::history::place::Fault;
 
-/// How deep collections may nest. Dropping a [`Value`] recurses, so depth has to be bounded.
-const MAX_DEPTH: usize = 128;
+/// How deep collections may nest. Dropping a [`Value`] recurses, so depth has to be bounded;
+/// and our own format, which JSON's parser limits to 128 levels, has to hold it.
+pub(in crate::history) const MAX_DEPTH: usize = 120;
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
@@ -279,7 +280,7 @@ fn place(frames: &mut Vec<Frame>, value: Value) -> Option<Value> {
 }
 
 /// JSON's keys are texts: a number or a collection is written out.
-fn key_text(value: Value) -> String {
+pub(in crate::history) fn key_text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
@@ -302,7 +303,7 @@ fn code_point(digits: &str) -> char {
 
 /// A number, `None` if the word is none. What JSON cannot hold (ratios, integers beyond 64
 /// bits, not-a-number) stays a word, so that it remains distinct.
-fn number(word: &str) -> Option<Number> {
+pub(in crate::history) fn number(word: &str) -> Option<Number> {
     let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
