@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(super) use self::parser::{MAX_DEPTH, key_text, number};
 use self::parser::{Parser, Token};
 pub use self::writer::write_event;
-use super::foreign::{self, ForeignEvent};
+use super::foreign::{self, Assembler, ForeignEvent};
 use super::hints::{Format, Reading};
 use super::place::{self, Fault};
 use super::{History, Names, ReadError, Recovery};
@@ -32,8 +32,7 @@ pub(super) fn reading(bytes: &[u8]) -> Result<Reading, ReadError> {
         };
         return Err(torn.unwrap_or(fault).of(FORMAT, bytes));
     }
-    let assembled = foreign::assemble(reader.events, &mut reader.names)
-        .map_err(|wrong| place::misplaced(bytes, wrong))?;
+    let assembled = reader.events.finish().map_err(|wrong| place::misplaced(bytes, wrong))?;
     Ok(Reading::assembled(Format::Edn, assembled))
 }
 
@@ -59,7 +58,7 @@ pub(super) fn value_of(text: &str) -> Result<Value, Fault> {
 struct Reader<'a> {
     parser: Parser<'a>,
     names: Names,
-    events: Vec<ForeignEvent>,
+    events: Assembler,
     shape: Shape,
 }
 
@@ -73,7 +72,7 @@ enum Shape {
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
-        let (names, events) = (Names::default(), Vec::new());
+        let (names, events) = (Names::default(), Assembler::default());
         Self { parser: Parser::new(text), names, events, shape: Shape::Maps }
     }
 
@@ -129,7 +128,7 @@ impl<'a> Reader<'a> {
             if event.kind.is_none() {
                 return Err(self.parser.error("an operation needs a :type"));
             }
-            self.events.push(event);
+            self.events.push(event, &mut self.names);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::foreign::{self, ForeignEvent, Misplaced};
+use super::foreign::{self, Assembler, ForeignEvent, Misplaced};
 use super::hints::{Format, Reading};
 use super::place::{self, Fault};
 use super::{History, Kind, Names, ReadError, Recovery};
@@ -21,19 +21,24 @@ pub fn read(bytes: &[u8]) -> Result<(History, Recovery), ReadError> {
 
 pub(super) fn reading(bytes: &[u8]) -> Result<Reading, ReadError> {
     let mut names = Names::default();
-    let mut events = Vec::new();
+    let mut events = Assembler::default();
+    let mut count = 0;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = deserializer
-        .deserialize_seq(EventsVisitor { names: &mut names, events: &mut events })
+        .deserialize_seq(EventsVisitor {
+            names: &mut names,
+            events: &mut events,
+            count: &mut count,
+        })
         .and_then(|()| deserializer.end());
     if let Err(why) = read {
         let text = place::utf8(FORMAT, bytes)?;
         let fault = fault(text, &why);
         let fault = place::torn_line(text, &fault, whole_line).unwrap_or(fault);
-        let why = format!("operation {} (from 0): {}", events.len(), fault.why);
+        let why = format!("operation {count} (from 0): {}", fault.why);
         return Err(Fault { why, ..fault }.of(FORMAT, bytes));
     }
-    match foreign::assemble(events, &mut names) {
+    match events.finish() {
         Ok(assembled) => Ok(Reading::assembled(Format::JsonArray, assembled)),
         Err(Misplaced { at, flaw }) => {
             let at = offset_of(bytes, at);
@@ -75,7 +80,8 @@ fn offset_of(bytes: &[u8], number: usize) -> usize {
 
 struct EventsVisitor<'a> {
     names: &'a mut Names,
-    events: &'a mut Vec<ForeignEvent>,
+    events: &'a mut Assembler,
+    count: &'a mut usize,
 }
 
 impl<'de> Visitor<'de> for EventsVisitor<'_> {
@@ -87,7 +93,8 @@ impl<'de> Visitor<'de> for EventsVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(event) = seq.next_element_seed(EventSeed(self.names))? {
-            self.events.push(ForeignEvent { at: self.events.len(), ..event });
+            self.events.push(ForeignEvent { at: *self.count, ..event }, self.names);
+            *self.count += 1;
         }
         Ok(())
     }

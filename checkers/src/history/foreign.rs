@@ -81,55 +81,93 @@ pub(super) fn error_word(value: &Value, names: &mut Names) -> Option<Name> {
     }
 }
 
-/// Numbers what has no index, gives a time to what has none, puts keys in front of values,
-/// and checks leniently.
+/// Makes a history of foreign events: numbers what has no index, gives a time to what has none,
+/// puts keys in front of values, and checks leniently.
 ///
 /// An event without a process is of process 0; without a function name, a `txn` (as in the
 /// histories of Elle's tests).
-pub(super) fn assemble(
-    foreign: Vec<ForeignEvent>,
-    names: &mut Names,
-) -> Result<Assembled, Misplaced> {
-    let mut recovery = Recovery::default();
-    let usable = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok());
-    let numbered = foreign.iter().all(|event| usable(event.index).is_some());
-    let timed = foreign.iter().all(|event| usable(event.time).is_some());
-    let mut guard = Guard::lenient();
-    let mut keys = Keys::default();
-    let mut events: Vec<Event> = Vec::with_capacity(foreign.len());
-    let mut latest = 0;
-    for (position, event) in foreign.into_iter().enumerate() {
-        recovery.renumbered += u64::from(!numbered);
+pub(super) struct Assembler {
+    events: Vec<Event>,
+    /// For each event its position among all that were read, and where it stands.
+    places: Vec<(u64, usize)>,
+    read: u64,
+    skipped: u64,
+    /// Whether every event has an index so far, and a time.
+    numbered: bool,
+    timed: bool,
+    keys: Keys,
+}
+
+impl Default for Assembler {
+    fn default() -> Self {
+        let (events, places, keys) = (Vec::new(), Vec::new(), Keys::default());
+        Self { events, places, read: 0, skipped: 0, numbered: true, timed: true, keys }
+    }
+}
+
+impl Assembler {
+    /// Takes the next event.
+    pub(super) fn push(&mut self, event: ForeignEvent, names: &mut Names) {
+        let usable = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok());
+        let (index, time) = (usable(event.index), usable(event.time));
+        self.numbered &= index.is_some();
+        self.timed &= time.is_some();
+        let position = self.read;
+        self.read += 1;
         let process = match event.process {
             Some(Actor::Other) => {
-                recovery.skipped += 1;
-                continue;
+                self.skipped += 1;
+                return;
             }
             Some(Actor::Known(process)) => process,
             None => Process::Client(0),
         };
-        let position = position as u64;
-        let index = if numbered { usable(event.index).unwrap_or(position) } else { position };
-        let time = if timed { usable(event.time).unwrap_or(latest) } else { index };
-        recovery.retimed += u64::from(!timed || time < latest);
-        latest = latest.max(time);
         let kind = event.kind.unwrap_or(Kind::Info);
-        let assembled = Event {
-            index,
-            time: latest,
+        self.places.push((position, event.at));
+        self.events.push(Event {
+            index: index.unwrap_or_default(),
+            time: time.unwrap_or_default(),
             process,
             kind,
             f: event.f.unwrap_or_else(|| names.get("txn")),
-            value: keys.in_front(process, kind, event.key, event.value),
+            value: self.keys.in_front(process, kind, event.key, event.value),
             node: event.node,
             error: event.error,
-        };
-        guard.admit(&assembled).map_err(|flaw| Misplaced { at: event.at, flaw })?;
-        events.push(assembled);
+        });
     }
-    let history = History { events };
-    recovery.open_calls = history.open_calls();
-    Ok(Assembled { history, recovery, keyed: keys.keyed() })
+
+    /// The events so far, without those of processes that do not count.
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many events were taken, also of processes that do not count.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+
+    pub(super) fn finish(mut self) -> Result<Assembled, Misplaced> {
+        let renumbered = if self.numbered { 0 } else { self.read };
+        let skipped = self.skipped;
+        let mut recovery = Recovery { renumbered, skipped, ..Recovery::default() };
+        let mut guard = Guard::lenient();
+        let mut latest = 0;
+        for (event, (position, at)) in self.events.iter_mut().zip(&self.places) {
+            if !self.numbered {
+                event.index = *position;
+            }
+            if !self.timed {
+                event.time = event.index;
+            }
+            recovery.retimed += u64::from(!self.timed || event.time < latest);
+            latest = latest.max(event.time);
+            event.time = latest;
+            guard.admit(event).map_err(|flaw| Misplaced { at: *at, flaw })?;
+        }
+        let history = History { events: self.events };
+        recovery.open_calls = history.open_calls();
+        Ok(Assembled { history, recovery, keyed: self.keys.keyed() })
+    }
 }
 
 /// Keys that stand in a field of their own, as in Porcupine's key-value logs.

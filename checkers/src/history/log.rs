@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::edn::value_of;
-use super::foreign::{self, Actor, Assembled, ForeignEvent};
+use super::foreign::{self, Actor, Assembled, Assembler, ForeignEvent};
 use super::hints::{Format, Hints, Reading};
 use super::place::{self, Fault};
 use super::{History, Kind, Names, Process, ReadError, Recovery};
@@ -33,9 +33,9 @@ pub(super) fn reading(bytes: &[u8]) -> Result<Reading, ReadError> {
     for (start, line) in place::lines(text) {
         reader.line(start, line).map_err(|fault| fault.after(start).of(FORMAT, bytes))?;
     }
-    let Reader { style, mut names, events, evidence, others, .. } = reader;
+    let Reader { style, events, evidence, others, .. } = reader;
     let Assembled { history, mut recovery, .. } =
-        foreign::assemble(events, &mut names).map_err(|wrong| place::misplaced(bytes, wrong))?;
+        events.finish().map_err(|wrong| place::misplaced(bytes, wrong))?;
     recovery.other_lines = others;
     Ok(Reading { history, recovery, hints: evidence.hints(style) })
 }
@@ -97,8 +97,8 @@ fn type_of(cell: &str) -> Option<Kind> {
 struct Reader {
     style: Style,
     names: Names,
-    events: Vec<ForeignEvent>,
-    /// The open call of each process, by its position in `events`.
+    events: Assembler,
+    /// The open call of each process, by its place among the events.
     open: FxHashMap<u32, usize>,
     evidence: Evidence,
     /// Lines that were left out.
@@ -184,16 +184,16 @@ impl Reader {
         if let Actor::Known(Process::Client(process)) = actor {
             self.of_client(process, kind, cell.trim().starts_with(':'), &mut event);
         }
-        self.events.push(event);
+        self.events.push(event, &mut self.names);
         Ok(())
     }
 
     /// Moves a word that stands for a value into the error, and looks for what the log tells.
     fn of_client(&mut self, process: u32, kind: Kind, word: bool, event: &mut ForeignEvent) {
         if kind == Kind::Invoke {
-            self.open.insert(process, self.events.len());
+            self.open.insert(process, self.events.events().len());
         } else {
-            let call = self.open.remove(&process).and_then(|call| self.events.get(call));
+            let call = self.open.remove(&process).and_then(|call| self.events.events().get(call));
             let asked = call.map_or(Value::Null, |call| call.value.clone());
             if word && matches!(kind, Kind::Fail | Kind::Info) && event.value != asked {
                 let word = std::mem::replace(&mut event.value, asked);

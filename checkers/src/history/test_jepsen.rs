@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use self::block::{Block, Found, Index, Kind as BlockKind};
 use self::fressian::{Decoder, Read, Stop};
-use super::foreign::{self, Actor, Assembled, ForeignEvent};
+use super::foreign::{self, Actor, Assembled, Assembler, ForeignEvent};
 use super::hints::{Format, Hints, Reading};
 use super::place::Fault;
 use super::{History, Kind, Names, Process, ReadError, Recovery};
@@ -35,9 +35,9 @@ pub fn read(bytes: &[u8]) -> Result<(History, Recovery), ReadError> {
 pub(super) fn reading(bytes: &[u8]) -> Result<Reading, ReadError> {
     let mut reader = Reader::new(bytes);
     let lost = reader.history().map_err(binary)?;
-    let Reader { mut names, events, salvaged, calls, .. } = reader;
-    let Assembled { history, mut recovery, .. } = foreign::assemble(events, &mut names)
-        .map_err(|wrong| binary(Fault::new(wrong.at, wrong.flaw.to_string())))?;
+    let Reader { events, salvaged, calls, .. } = reader;
+    let Assembled { history, mut recovery, .. } =
+        events.finish().map_err(|wrong| binary(Fault::new(wrong.at, wrong.flaw.to_string())))?;
     recovery.salvaged = salvaged;
     recovery.torn_bytes = lost as u64;
     let keyed = match calls {
@@ -57,7 +57,7 @@ struct Reader<'a> {
     file: &'a [u8],
     index: Index,
     names: Names,
-    events: Vec<ForeignEvent>,
+    events: Assembler,
     /// Events from behind the newest index.
     salvaged: u64,
     /// How many calls of clients have a plain value, and how many a key and a value.
@@ -67,7 +67,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(file: &'a [u8]) -> Self {
         let (index, names) = (Index::default(), Names::default());
-        Self { file, index, names, events: Vec::new(), salvaged: 0, calls: [0, 0] }
+        Self { file, index, names, events: Assembler::default(), salvaged: 0, calls: [0, 0] }
     }
 
     /// Finds and reads the history. Gives the bytes at the end that could not be read.
@@ -91,10 +91,10 @@ impl<'a> Reader<'a> {
         if let Some(id) = sealed {
             self.sealed(id)?;
         }
-        let before = self.events.len();
+        let before = self.events.read();
         let lost = self.behind_index()?;
-        self.salvaged = (self.events.len() - before) as u64;
-        if sealed.is_none() && self.events.is_empty() {
+        self.salvaged = self.events.read() - before;
+        if sealed.is_none() && self.events.read() == 0 {
             let why = "there is no history in the file; Jepsen writes one with every run";
             return Err(Fault::new(0, why));
         }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         let mut waiting = vec![(history, None)];
         while let Some((id, first)) = waiting.pop() {
             let block = self.by_id(id)?;
-            let so_far = self.events.len() as u64;
+            let so_far = self.events.read();
             if let Some(first) = first.filter(|first| *first != so_far) {
                 let why = format!("block {id}: it begins with event {first}, not with {so_far}");
                 return Err(Fault::new(block.at, why));
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        let found = self.events.len() as u64;
+        let found = self.events.read();
         match expected {
             Some((at, count)) if count != found => {
                 let why = format!("block {history}: its chunks hold {found} events, not {count}");
@@ -301,7 +301,7 @@ impl<'a> Reader<'a> {
         if event.kind == Some(Kind::Invoke) && client {
             self.calls[usize::from(keyed)] += 1;
         }
-        self.events.push(event);
+        self.events.push(event, &mut self.names);
         Ok(())
     }
 

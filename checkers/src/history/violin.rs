@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use super::foreign::{self, Actor, Assembled, ForeignEvent};
+use super::foreign::{Actor, Assembled, Assembler, ForeignEvent};
 use super::hints::{Format, Hints, Reading};
 use super::place::{self, Fault};
 use super::{History, Kind, Name, Names, Process, ReadError, Recovery};
@@ -30,8 +30,8 @@ pub(super) fn reading(bytes: &[u8]) -> Result<Reading, ReadError> {
     let Some(object) = reader.object else {
         return Err(Fault::new(0, NO_OBJECT).of(FORMAT, bytes));
     };
-    let Assembled { history, recovery, .. } = foreign::assemble(reader.events, &mut reader.names)
-        .map_err(|wrong| place::misplaced(bytes, wrong))?;
+    let Assembled { history, recovery, .. } =
+        reader.events.finish().map_err(|wrong| place::misplaced(bytes, wrong))?;
     let workload = Some(object.workload);
     let hints = Hints { workload, keyed: Some(false), ..Hints::none(Format::Violin) };
     Ok(Reading { history, recovery, hints })
@@ -68,8 +68,8 @@ const OBJECTS: [Object; 2] = [
 struct Reader {
     object: Option<&'static Object>,
     names: Names,
-    events: Vec<ForeignEvent>,
-    /// The open call of each ID, by its position in `events`.
+    events: Assembler,
+    /// The open call of each ID, by its place among the events.
     open: FxHashMap<u32, usize>,
 }
 
@@ -150,7 +150,7 @@ impl Reader {
                 ));
             }
         };
-        if self.open.insert(process, self.events.len()).is_some() {
+        if self.open.insert(process, self.events.events().len()).is_some() {
             return Err(format!(
                 "[{process}] calls while its call before has not returned; each call needs an \
                  ID of its own"
@@ -171,8 +171,8 @@ impl Reader {
         let Some(call) = self.open.remove(&process) else {
             return Err(format!("[{process}] returns without a call"));
         };
-        let call = &self.events[call];
-        let Some(f) = call.f.clone() else { return Ok(()) };
+        let Some(call) = self.events.events().get(call) else { return Ok(()) };
+        let f = call.f.clone();
         let value = match (&*f == object.puts.1, answer) {
             (true, "") => call.value.clone(),
             (true, _) => {
@@ -189,14 +189,15 @@ impl Reader {
     }
 
     fn push(&mut self, at: usize, process: u32, kind: Kind, f: Name, value: Value) {
-        self.events.push(ForeignEvent {
+        let event = ForeignEvent {
             at,
             process: Some(Actor::Known(Process::Client(process))),
             kind: Some(kind),
             f: Some(f),
             value,
             ..ForeignEvent::default()
-        });
+        };
+        self.events.push(event, &mut self.names);
     }
 }
 

@@ -14,6 +14,18 @@ use crate::history::place::Fault;
 /// and our own format, which JSON's parser limits to 128 levels, has to hold it.
 pub(in crate::history) const MAX_DEPTH: usize = 120;
 
+/// Bytes that end a word. All are ASCII, so that they never are in the middle of a character.
+const DELIMITERS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    let bytes = b" \t\n\r\x0b\x0c,;\"()[]{}";
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
     /// `(`, `[` or `#{`, with the bracket that closes it.
@@ -111,11 +123,8 @@ impl<'a> Parser<'a> {
     /// Everything up to the next delimiter.
     fn word(&mut self) -> &'a str {
         let rest = &self.text[self.offset..];
-        let end = |c: char| {
-            c.is_ascii_whitespace()
-                || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')
-        };
-        let length = rest.find(end).unwrap_or(rest.len());
+        let ends = |byte: u8| DELIMITERS[usize::from(byte)];
+        let length = rest.bytes().position(ends).unwrap_or(rest.len());
         self.offset += length;
         &rest[..length]
     }
@@ -304,6 +313,9 @@ fn code_point(digits: &str) -> char {
 /// A number, `None` if the word is none. What JSON cannot hold (ratios, integers beyond 64
 /// bits, not-a-number) stays a word, so that it remains distinct.
 pub(in crate::history) fn number(word: &str) -> Option<Number> {
+    if let Some(number) = small(word) {
+        return Some(number.into());
+    }
     let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -321,4 +333,25 @@ pub(in crate::history) fn number(word: &str) -> Option<Number> {
         return None;
     }
     decimal.parse().ok().and_then(Number::from_f64)
+}
+
+/// Nearly all numbers: at most 18 digits, perhaps after a minus.
+fn small(word: &str) -> Option<i64> {
+    let bytes = word.as_bytes();
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut number = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(if negative { -number } else { number })
 }
