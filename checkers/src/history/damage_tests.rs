@@ -112,6 +112,27 @@ fn the_damaged_line_is_named() {
 }
 
 #[test]
+fn an_operation_over_several_lines_is_not_blamed() {
+    let edn = |index| format!("{{:index {index}, :type :ok, :f :read, :value [1 2]}}");
+    let json = |index| format!("{{\"index\":{index},\"type\":\"ok\",\"f\":\"read\"}},");
+    let mut array: Vec<String> = (0..8).map(json).collect();
+    array[0].insert(0, '[');
+    array[7] = array[7].replace("},", "}]");
+    for (name, mut lines) in [("a.edn", (0..8).map(edn).collect()), ("a.json", array)] {
+        lines[0] = lines[0].replace(',', ",\n ");
+        let whole = lines.join("\n");
+        assert_eq!(read_any(whole.as_bytes(), name).expect(name).0.events().len(), 8, "{name}");
+        let torn = lines[0].lines().count() + 3;
+        for at in 1..lines[3].len() - 2 {
+            let mut copy = lines.clone();
+            copy[3].truncate(at);
+            let error = read_any((copy.join("\n") + "\n").as_bytes(), name).expect_err(name);
+            assert_eq!(named(&error), Some(torn as u64), "{name}: {}: {error}", copy[3]);
+        }
+    }
+}
+
+#[test]
 fn a_repeated_index_names_its_line() {
     for (name, from, to) in [
         ("history.jsonl", "\"index\":3", "\"index\":2"),

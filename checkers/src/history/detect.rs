@@ -38,7 +38,7 @@ fn format(text: &[u8], name: &str) -> Result<Format, ReadError> {
     let next = rest.iter().find(|byte| !blank(byte)).copied();
     Ok(match (text[start], next) {
         // An EDN map's first key is a keyword, a JSON object's a text.
-        (b'{', Some(b'"')) => Format::JsonLines,
+        (b'{', Some(_)) if opens_with_text_key(&text[start..]) => Format::JsonLines,
         (b'{', None) if !name.ends_with(".edn") => Format::JsonLines,
         (b'[', Some(b'{')) if opens_with_text_key(&text[start..]) => Format::JsonArray,
         (b'[', Some(b']')) if name.ends_with(".json") => Format::JsonArray,

@@ -57,18 +57,18 @@ fn fault(text: &str, why: &serde_json::Error) -> Fault {
     if missing { fault.before_blanks(text) } else { fault }
 }
 
-/// Whether a line is an operation with nothing but the array's brackets and commas around it.
+/// Whether a line has nothing but whole operations, in the array's brackets and commas.
 fn whole_line(line: &str) -> Result<(), Fault> {
     let inner = line.trim_start().trim_start_matches(['[', ',']);
     let before = line.len() - inner.len();
     let inner = inner.trim_end().trim_end_matches([']', ',']);
-    if inner.trim().is_empty() {
-        return Ok(());
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(inner);
-    let read = EventSeed(&mut Names::default()).deserialize(&mut deserializer);
-    let read = read.and_then(|_| deserializer.end());
-    read.map_err(|why| fault(inner, &why).after(before))
+    let array = format!("[{inner}]");
+    let (mut names, mut events, mut count) = (Names::default(), Assembler::default(), 0);
+    let visitor = EventsVisitor { names: &mut names, events: &mut events, count: &mut count };
+    serde_json::Deserializer::from_str(&array).deserialize_seq(visitor).map_err(|why| {
+        let fault = fault(&array, &why);
+        Fault { offset: (fault.offset + before).saturating_sub(1), ..fault }
+    })
 }
 
 /// Where the operation of a number, from 0, begins. Reads everything once more.

@@ -3,17 +3,26 @@
 use serde_json::Value;
 
 use super::*;
+use crate::linear::{CasRegister, Linearizable};
 use crate::testing::{golden, golden_index};
+use crate::{Budget, Checker, Verdict};
 
 #[test]
 fn logs_of_porcupine_tell_what_they_are() {
-    for [file, ..] in golden_index("porcupine-etcd/") {
+    for [file, _, _, published] in golden_index("porcupine-etcd/") {
         let Reading { hints, recovery, history } =
             read_with_hints(&golden(&file), &file).expect(&file);
         assert_eq!((hints.format, hints.workload), (Format::Log, Some("cas-register")), "{file}");
         assert!(hints.failed_cas_compares && hints.initial == Some(Value::Null), "{file}");
         assert_eq!((hints.keyed, recovery.other_lines), (Some(false), 0), "{file}");
         assert!(history.operations().len() > 50, "{file}");
+        let model = CasRegister {
+            initial: hints.initial.unwrap_or_default(),
+            null_read_is_any: false,
+            failed_cas_compares: hints.failed_cas_compares,
+        };
+        let verdict = Linearizable::new(model).check(&history, &Budget::default()).verdict;
+        assert_eq!(verdict == Verdict::Valid, published == "valid", "{file}");
     }
     for [file, ..] in golden_index("porcupine-kv/") {
         let Reading { hints, recovery, history } =

@@ -63,8 +63,9 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The first line that is wrong by itself, in a file that has one operation a line. A torn
-/// line swallows the one below, so that only looking at each alone finds the culprit. `None` if
-/// most lines are no whole operations or none up to the `fault` is wrong. Linear.
+/// line swallows the one below, so that only looking at each alone finds the culprit. Wrong
+/// lines next to each other are one operation over several lines. `None` if most lines are no
+/// whole operations or none up to the `fault` is wrong. Linear.
 pub(super) fn torn_line(
     text: &str,
     fault: &Fault,
@@ -74,14 +75,29 @@ pub(super) fn torn_line(
         let line = line.trim_start_matches(['[', ' ']).trim_end_matches([',', ']', ' ']);
         line.starts_with(['{', '#']) && line.ends_with('}')
     };
-    let (all, good) = lines(text).fold((0_u64, 0_u64), |(all, good), (_, line)| {
-        (all + u64::from(!line.trim().is_empty()), good + u64::from(whole(line)))
-    });
-    if good * 2 < all {
+    let filled = || lines(text).filter(|(_, line)| !line.trim().is_empty());
+    let good = filled().filter(|(_, line)| whole(line)).count();
+    if good * 2 < filled().count() {
         return None;
     }
-    let before = lines(text).take_while(|(start, _)| *start <= fault.offset);
-    before.into_iter().find_map(|(start, line)| Some(check(line).err()?.after(start)))
+    let mut suspect = None;
+    let mut before_was_wrong = false;
+    for (start, line) in filled() {
+        let wrong = check(line).err().map(|fault| fault.after(start));
+        if wrong.is_none() && suspect.is_some() {
+            return suspect;
+        }
+        if start > fault.offset {
+            break;
+        }
+        suspect = None;
+        let is_wrong = wrong.is_some();
+        if !before_was_wrong {
+            suspect = wrong;
+        }
+        before_was_wrong = is_wrong;
+    }
+    suspect
 }
 
 /// A flaw of the event that begins at a byte of the file.

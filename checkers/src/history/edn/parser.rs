@@ -14,6 +14,9 @@ use crate::history::place::Fault;
 /// and our own format, which JSON's parser limits to 128 levels, has to hold it.
 pub(in crate::history) const MAX_DEPTH: usize = 120;
 
+/// How much larger all keys that are collections may be, written out, than the whole text.
+const KEY_EXPANSION_MAX: usize = 16;
+
 /// Bytes that end a word. All are ASCII, so that they never are in the middle of a character.
 const DELIMITERS: [bool; 256] = {
     let mut table = [false; 256];
@@ -47,6 +50,9 @@ pub(super) struct Parser<'a> {
     offset: usize,
     /// Where the last token began.
     start: usize,
+    /// Bytes that keys of maps may still take which are collections themselves: as texts, maps
+    /// in keys of maps in keys double in size with every level.
+    allowance: usize,
 }
 
 enum Frame {
@@ -57,7 +63,8 @@ enum Frame {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, offset: 0, start: 0 }
+        let allowance = text.len().saturating_mul(KEY_EXPANSION_MAX);
+        Self { text, offset: 0, start: 0, allowance }
     }
 
     /// An error at the start of the last token.
@@ -254,12 +261,32 @@ impl<'a> Parser<'a> {
                 return Err(self.error(format!("values nest deeper than {MAX_DEPTH} levels")));
             }
             if let Some(value) = complete
-                && let Some(done) = place(&mut frames, value)
+                && let Some(done) = self.put(&mut frames, value)?
             {
                 return Ok(done);
             }
             token = self.token()?.ok_or_else(|| self.cut_off("the text ends inside a value"))?;
         }
+    }
+
+    /// Puts a finished value where it belongs; gives it back when it is the outermost.
+    fn put(&mut self, frames: &mut Vec<Frame>, value: Value) -> Result<Option<Value>, Fault> {
+        match frames.last_mut() {
+            None => return Ok(Some(value)),
+            Some(Frame::Discard) => drop(frames.pop()),
+            Some(Frame::Sequence(_, items)) => items.push(value),
+            Some(Frame::Map(map, key)) => match key.take() {
+                None => {
+                    let (text, length) = key_text(value);
+                    *key = Some(text);
+                    let left = self.allowance.checked_sub(length);
+                    self.allowance =
+                        left.ok_or_else(|| self.error("maps in keys of maps are too large"))?;
+                }
+                Some(name) => drop(map.insert(name, value)),
+            },
+        }
+        Ok(None)
     }
 
     fn close(&self, frame: Option<Frame>, bracket: u8) -> Result<Value, Fault> {
@@ -274,25 +301,17 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Puts a finished value where it belongs; gives it back when it is the outermost.
-fn place(frames: &mut Vec<Frame>, value: Value) -> Option<Value> {
-    match frames.last_mut() {
-        None => return Some(value),
-        Some(Frame::Discard) => drop(frames.pop()),
-        Some(Frame::Sequence(_, items)) => items.push(value),
-        Some(Frame::Map(map, key)) => match key.take() {
-            None => *key = Some(key_text(value)),
-            Some(name) => drop(map.insert(name, value)),
-        },
-    }
-    None
-}
-
-/// JSON's keys are texts: a number or a collection is written out.
-pub(in crate::history) fn key_text(value: Value) -> String {
+/// JSON's keys are texts: a number or a collection is written out. Gives the bytes that this
+/// took for a collection.
+pub(in crate::history) fn key_text(value: Value) -> (String, usize) {
     match value {
-        Value::String(text) => text,
-        other => other.to_string(),
+        Value::String(text) => (text, 0),
+        Value::Array(_) | Value::Object(_) => {
+            let text = value.to_string();
+            let length = text.len();
+            (text, length)
+        }
+        scalar => (scalar.to_string(), 0),
     }
 }
 

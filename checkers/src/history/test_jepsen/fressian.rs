@@ -49,6 +49,8 @@ pub(super) struct Read {
     depth: usize,
     /// Its size in the units of [`EXPANSION_MAX`].
     weight: usize,
+    /// Bytes that it took to write out keys which are collections.
+    written: usize,
 }
 
 /// Reads values one after another out of a part of a file.
@@ -196,7 +198,11 @@ impl<'a> Decoder<'a> {
             },
             Make::Struct(tag) => {
                 let entry = entries & 1 != 0;
-                tag.read(items, Read { entries, depth, weight, entry, ..Read::default() })?
+                let of = Read { entries, depth, weight, entry, ..Read::default() };
+                let mut read = tag.read(items, of)?;
+                self.spend(read.written)?;
+                read.weight = read.weight.saturating_add(read.written);
+                read
             }
             Make::Cached(slot) => {
                 let value = items.pop().unwrap_or_default();

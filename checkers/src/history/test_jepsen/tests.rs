@@ -217,6 +217,18 @@ fn a_file_that_makes_no_sense_is_refused() {
         assert!(found.contains(why), "{why}: {found}");
     }
     assert_eq!(found(&chunks(5, &[(0, 2)])).history.events().len(), 5);
+    // A hundred names for one block.
+    let many: Vec<(u64, u32)> = (0..100).map(|chunk| (chunk * 5, chunk as u32 + 2)).collect();
+    let bytes = history(&|writer, id| {
+        let chunk = writer.fresh();
+        writer.values(chunk, writer::STREAM, &ops);
+        for (_, other) in &many {
+            let at = writer.blocks[&chunk];
+            writer.blocks.insert(*other, at);
+        }
+        writer.big_vector(id, 500, &many)
+    });
+    assert!(error(&bytes).1.contains("overlaps"), "{:?}", error(&bytes));
 }
 
 #[test]

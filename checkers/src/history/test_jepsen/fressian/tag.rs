@@ -80,8 +80,8 @@ impl Tag {
         let plain = |value| Read { value, depth, weight, ..Read::default() };
         Ok(match (self, parts.as_mut_slice()) {
             (Self::Map, [Value::Array(list)]) => {
-                let (map, keyed) = map(std::mem::take(list), entries)?;
-                Read { keyed, ..plain(Value::Object(map)) }
+                let (map, keyed, written) = map(std::mem::take(list), entries)?;
+                Read { keyed, written, ..plain(Value::Object(map)) }
             }
             (Self::Set, [Value::Null]) => Read { depth: 1, ..plain(Value::Array(Vec::new())) },
             (Self::Word, [Value::Null, Value::String(name)]) => {
@@ -127,21 +127,23 @@ impl Tag {
     }
 }
 
-/// A map from a list of keys and values, and whether the value under `value` is a map entry.
-fn map(list: Vec<Value>, entries: u64) -> Result<(Map<String, Value>, bool), String> {
+/// A map from a list of keys and values, whether the value under `value` is a map entry, and
+/// how many bytes it took to write out keys that are collections.
+fn map(list: Vec<Value>, entries: u64) -> Result<(Map<String, Value>, bool, usize), String> {
     if list.len() % 2 == 1 {
         return Err("a map whose last key has no value".to_owned());
     }
-    let (mut map, mut keyed) = (Map::new(), false);
+    let (mut map, mut keyed, mut written) = (Map::new(), false, 0);
     let mut list = list.into_iter().enumerate();
     while let (Some((_, key)), Some((position, value))) = (list.next(), list.next()) {
-        let key = edn::key_text(key);
+        let (key, length) = edn::key_text(key);
+        written += length;
         if key == "value" {
             keyed = position < 64 && entries >> position & 1 == 1;
         }
         map.insert(key, value);
     }
-    Ok((map, keyed))
+    Ok((map, keyed, written))
 }
 
 /// An operation that is a value within another, as the map that it stands for.

@@ -163,6 +163,9 @@ fn what_is_no_fressian_is_refused_with_its_place() {
         laughs.extend([0xcd, 0xeb]);
         laughs.extend([0x80 + slot; 7]);
     }
+    // Maps as keys of maps.
+    let mut keys = [0xc0, 0xe6].repeat(100);
+    keys.extend([0xf7; 101]);
     let mut cycle = vec![0xcd, 0xe5, 0x80];
     cycle.push(0xf7);
     for (bytes, offset, why) in [
@@ -177,6 +180,7 @@ fn what_is_no_fressian_is_refused_with_its_place() {
         (cycle, 2, "cache"),
         (deep, 1_000_000, "deeper"),
         (laughs, 0, "repeats too much"),
+        (keys, 0, "repeats too much"),
     ] {
         let mut decoder = Decoder::new(&bytes, 0, bytes.len());
         let fault = loop {
