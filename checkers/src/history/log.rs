@@ -194,9 +194,10 @@ impl Reader {
             self.open.insert(process, self.events.events().len());
         } else {
             let call = self.open.remove(&process).and_then(|call| self.events.events().get(call));
-            let asked = call.map_or(Value::Null, |call| call.value.clone());
-            if word && matches!(kind, Kind::Fail | Kind::Info) && event.value != asked {
-                let word = std::mem::replace(&mut event.value, asked);
+            let uncertain = matches!(kind, Kind::Fail | Kind::Info);
+            let asked = call.map_or(&Value::Null, |call| &call.value);
+            if word && uncertain && event.value != *asked {
+                let word = std::mem::replace(&mut event.value, asked.clone());
                 event.error = event.error.take().or(foreign::error_word(&word, &mut self.names));
             }
         }
