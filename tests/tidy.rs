@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 
 /// Which of our crates each may use. No others.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("perjury-checkers", &[]),
     ("perjury-harness", &["perjury-checkers"]),
     ("perjury-workloads", &["perjury-checkers", "perjury-harness"]),
@@ -24,6 +24,7 @@ const EDGES: [(&str, &[&str]); 7] = [
         &["perjury-checkers", "perjury-harness", "perjury-workloads", "perjury-nemesis"],
     ),
     ("perjury", &["*"]),
+    ("perjury-fuzz", &["perjury-checkers"]),
 ];
 
 /// What the checkers may never pull in: runtimes, networks, clocks.

@@ -1,19 +1,27 @@
 //! Histories: what was asked, what was answered, and when.
 
+mod detect;
 pub mod edn;
 pub mod elle_json;
 mod event;
 mod foreign;
+mod hints;
 pub mod jsonl;
+pub mod log;
 mod names;
 mod pair;
+mod place;
 mod recovery;
+pub mod test_jepsen;
+pub mod violin;
 mod wellformed;
 
+pub use detect::{read_any, read_with_hints};
 pub use event::{Event, Kind, Name, Process};
+pub use hints::{Format, Hints, Reading};
 pub use names::Names;
 pub use pair::{Operation, Outcome};
-pub use recovery::{ReadError, Recovery, read_any};
+pub use recovery::{ReadError, Recovery};
 pub use wellformed::{Flaw, HistoryError};
 
 use rustc_hash::FxHashSet;
@@ -86,5 +94,9 @@ impl History {
     }
 }
 
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ pub mod bank;
 pub mod budget;
 pub mod counter;
 pub mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod linear;
 pub mod long_fork;

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::wellformed::Guard;
-use super::{Event, History, Name, Names, ReadError, Recovery};
+use super::{Event, History, Name, Names, ReadError, Recovery, place};
 
 /// The longest line that is read: a read of a whole large table fits.
 pub const MAX_LINE_BYTES: usize = 256 << 20;
@@ -64,22 +64,13 @@ fn read_limited(mut from: impl BufRead, max_line: usize) -> Result<(History, Rec
             }
             Err(why) => {
                 let column = why.column() as u64;
-                return Err(ReadError::Line { line: number, column, why: plain(&why) });
+                return Err(ReadError::Line { line: number, column, why: place::plain(&why) });
             }
         }
     }
     let history = History { events };
     recovery.open_calls = history.open_calls();
     Ok((history, recovery))
-}
-
-/// The message without serde_json's own position, which counts lines within the line.
-fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
 }
 
 fn parse(line: &[u8], names: &mut Names) -> Result<Event, serde_json::Error> {

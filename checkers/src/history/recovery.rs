@@ -1,17 +1,17 @@
-//! Recovery: reading histories of any known format, and what had to be mended on the way.
+//! Recovery: what had to be mended while a history was read, and why one cannot be read.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flaw, History, HistoryError, edn, elle_json, jsonl};
+use super::{Flaw, HistoryError};
 
 /// What a reader had to cut, guess or skip. All zero for a clean history of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
-    /// Bytes of a last line that was never finished; they were left out.
+    /// Bytes at the end that were never finished; they were left out.
     pub torn_bytes: u64,
-    /// The number of that line, from 1.
+    /// The number of the line they are in, from 1; none in a binary file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub torn_line: Option<u64>,
     /// Calls of clients without any answer; checkers take them as unknown.
@@ -23,10 +23,20 @@ pub struct Recovery {
     pub retimed: u64,
     /// Foreign events of processes that are neither a number nor the nemesis; left out.
     pub skipped: u64,
+    /// Lines of a log that are no events; left out.
+    #[serde(skip_serializing_if = "none", default)]
+    pub other_lines: u64,
+    /// Events of a run that crashed, from behind what Jepsen itself would read.
+    #[serde(skip_serializing_if = "none", default)]
+    pub salvaged: u64,
+}
+
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Recovery {
-    /// Whether the file was cut off in the middle of a line.
+    /// Whether the file was cut off in the middle of a line or block.
     pub fn is_torn(&self) -> bool {
         self.torn_bytes > 0
     }
@@ -40,11 +50,19 @@ impl Recovery {
                 self.torn_bytes
             ));
         }
+        if self.torn_bytes > 0 && self.torn_line.is_none() {
+            notes.push(format!(
+                "The last {} bytes of the file were never finished and were left out.",
+                self.torn_bytes
+            ));
+        }
         let counted = [
             (self.open_calls, "calls have no answer and may or may not have happened"),
             (self.renumbered, "events had no index; all were numbered in the order of the file"),
             (self.retimed, "events had no usable time and got one from their position"),
             (self.skipped, "events of processes that are no client nor the nemesis were left out"),
+            (self.salvaged, "events were salvaged from behind the last index of a crashed run"),
+            (self.other_lines, "lines of the log are no events and were left out"),
         ];
         for (count, what) in counted {
             if count > 0 {
@@ -71,42 +89,24 @@ pub enum ReadError {
         "line {line} is longer than {limit} bytes; this is no history, or values are too large"
     )]
     LongLine { line: u64, limit: usize },
-    #[error("line {line}, column {column}: {why}; this is not the {format} of a history")]
+    #[error(
+        "line {line}, column {column}: {why}; the {format} is damaged or of another kind: fetch it \
+         again, or mend that line if you know what it held"
+    )]
     Foreign { format: &'static str, line: u64, column: u64, why: String },
+    #[error(
+        "byte {offset}: {why}; the {format} is damaged: restore it from a copy, or give the \
+         history.edn beside it"
+    )]
+    Binary { format: &'static str, offset: u64, why: String },
     #[error("{0}")]
     History(#[from] HistoryError),
     #[error(
         "the content of {name} is none that is known; give a history as JSON lines (history.jsonl), \
-         EDN (history.edn) or a JSON array of operations (elle-cli)"
+         EDN (history.edn, Porcupine's key-value logs), a JSON array of operations (elle-cli), a \
+         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs), a test.jepsen or a Violin log"
     )]
     UnknownFormat { name: String },
     #[error("{name} is empty; there is nothing to check")]
     Empty { name: String },
-}
-
-/// Reads a history of any known text format, found by looking at its content: our JSON lines,
-/// Jepsen's EDN, or elle-cli's JSON array. `name` is used in messages, and settles what the
-/// content leaves open. Compressed files are for the caller to unpack.
-pub fn read_any(bytes: &[u8], name: &str) -> Result<(History, Recovery), ReadError> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
-    let Some(start) = text.iter().position(|byte| !blank(byte)) else {
-        return Err(ReadError::Empty { name: name.to_owned() });
-    };
-    let next = text[start + 1..].iter().find(|byte| !blank(byte)).copied();
-    match (text[start], next) {
-        // An EDN map's first key is a keyword, a JSON object's a text.
-        (b'{', Some(b'"')) => jsonl::read(text),
-        (b'{', None) if !name.ends_with(".edn") => jsonl::read(text),
-        (b'[', Some(b'{')) if opens_with_text_key(&text[start..]) => elle_json::read(text),
-        (b'[', Some(b']')) if name.ends_with(".json") => elle_json::read(text),
-        (b'[' | b'(' | b'{' | b';' | b'#', _) => edn::read(text),
-        _ => Err(ReadError::UnknownFormat { name: name.to_owned() }),
-    }
-}
-
-/// Whether the first thing inside the first map is a JSON text.
-fn opens_with_text_key(text: &[u8]) -> bool {
-    let inside = text.iter().position(|byte| *byte == b'{').map_or(text.len(), |at| at + 1);
-    text[inside..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"')
 }

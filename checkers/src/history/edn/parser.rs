@@ -8,16 +8,26 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-/// How deep collections may nest. Dropping a [`Value`] recurses, so depth has to be bounded.
-const MAX_DEPTH: usize = 128;
+use crate::history::place::Fault;
 
-/// Where and why reading stopped.
-#[derive(Debug)]
-pub(super) struct EdnError {
-    /// Byte offset of the culprit.
-    pub(super) offset: usize,
-    pub(super) why: String,
-}
+/// How deep collections may nest. Dropping a [`Value`] recurses, so depth has to be bounded;
+/// and our own format, which JSON's parser limits to 128 levels, has to hold it.
+pub(in crate::history) const MAX_DEPTH: usize = 120;
+
+/// How much larger all keys that are collections may be, written out, than the whole text.
+const KEY_EXPANSION_MAX: usize = 16;
+
+/// Bytes that end a word. All are ASCII, so that they never are in the middle of a character.
+const DELIMITERS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    let bytes = b" \t\n\r\x0b\x0c,;\"()[]{}";
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
@@ -40,6 +50,9 @@ pub(super) struct Parser<'a> {
     offset: usize,
     /// Where the last token began.
     start: usize,
+    /// Bytes that keys of maps may still take which are collections themselves: as texts, maps
+    /// in keys of maps in keys double in size with every level.
+    allowance: usize,
 }
 
 enum Frame {
@@ -50,12 +63,23 @@ enum Frame {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, offset: 0, start: 0 }
+        let allowance = text.len().saturating_mul(KEY_EXPANSION_MAX);
+        Self { text, offset: 0, start: 0, allowance }
     }
 
     /// An error at the start of the last token.
-    pub(super) fn error(&self, why: impl Into<String>) -> EdnError {
-        EdnError { offset: self.start, why: why.into() }
+    pub(super) fn error(&self, why: impl Into<String>) -> Fault {
+        Fault::new(self.start, why)
+    }
+
+    /// An error at the end of the text.
+    pub(super) fn cut_off(&self, why: impl Into<String>) -> Fault {
+        Fault::new(self.text.len(), why).before_blanks(self.text)
+    }
+
+    /// Where the last token began, a byte offset.
+    pub(super) fn place(&self) -> usize {
+        self.start
     }
 
     fn peek(&self) -> Option<u8> {
@@ -76,7 +100,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token, `None` at the end of the text.
-    pub(super) fn token(&mut self) -> Result<Option<Token<'a>>, EdnError> {
+    pub(super) fn token(&mut self) -> Result<Option<Token<'a>>, Fault> {
         self.skip_blanks();
         self.start = self.offset;
         let Some(byte) = self.peek() else { return Ok(None) };
@@ -106,16 +130,13 @@ impl<'a> Parser<'a> {
     /// Everything up to the next delimiter.
     fn word(&mut self) -> &'a str {
         let rest = &self.text[self.offset..];
-        let end = |c: char| {
-            c.is_ascii_whitespace()
-                || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')
-        };
-        let length = rest.find(end).unwrap_or(rest.len());
+        let ends = |byte: u8| DELIMITERS[usize::from(byte)];
+        let length = rest.bytes().position(ends).unwrap_or(rest.len());
         self.offset += length;
         &rest[..length]
     }
 
-    fn dispatch(&mut self) -> Result<Token<'a>, EdnError> {
+    fn dispatch(&mut self) -> Result<Token<'a>, Fault> {
         match self.peek() {
             Some(b'{') => {
                 self.offset += 1;
@@ -144,7 +165,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A text whose opening quote was read.
-    fn quoted(&mut self) -> Result<Token<'a>, EdnError> {
+    fn quoted(&mut self) -> Result<Token<'a>, Fault> {
         let rest = &self.text[self.offset..];
         let Some(end) = rest.find(['"', '\\']) else {
             return Err(self.error("a text that never ends"));
@@ -183,7 +204,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A character whose backslash was read.
-    fn character(&mut self) -> Result<Token<'a>, EdnError> {
+    fn character(&mut self) -> Result<Token<'a>, Fault> {
         let rest = &self.text[self.offset..];
         let Some(first) = rest.chars().next() else {
             return Err(self.error("a backslash at the end"));
@@ -204,7 +225,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next value, `None` at the end of the text.
-    pub(super) fn value(&mut self) -> Result<Option<Value>, EdnError> {
+    pub(super) fn value(&mut self) -> Result<Option<Value>, Fault> {
         match self.token()? {
             Some(token) => self.value_from(token).map(Some),
             None => Ok(None),
@@ -212,7 +233,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value that begins with `token`. Sets and lists become arrays; tags are dropped.
-    pub(super) fn value_from(&mut self, token: Token<'a>) -> Result<Value, EdnError> {
+    pub(super) fn value_from(&mut self, token: Token<'a>) -> Result<Value, Fault> {
         let mut frames: Vec<Frame> = Vec::new();
         let mut token = token;
         loop {
@@ -240,15 +261,35 @@ impl<'a> Parser<'a> {
                 return Err(self.error(format!("values nest deeper than {MAX_DEPTH} levels")));
             }
             if let Some(value) = complete
-                && let Some(done) = place(&mut frames, value)
+                && let Some(done) = self.put(&mut frames, value)?
             {
                 return Ok(done);
             }
-            token = self.token()?.ok_or_else(|| self.error("the text ends inside a value"))?;
+            token = self.token()?.ok_or_else(|| self.cut_off("the text ends inside a value"))?;
         }
     }
 
-    fn close(&self, frame: Option<Frame>, bracket: u8) -> Result<Value, EdnError> {
+    /// Puts a finished value where it belongs; gives it back when it is the outermost.
+    fn put(&mut self, frames: &mut Vec<Frame>, value: Value) -> Result<Option<Value>, Fault> {
+        match frames.last_mut() {
+            None => return Ok(Some(value)),
+            Some(Frame::Discard) => drop(frames.pop()),
+            Some(Frame::Sequence(_, items)) => items.push(value),
+            Some(Frame::Map(map, key)) => match key.take() {
+                None => {
+                    let (text, length) = key_text(value);
+                    *key = Some(text);
+                    let left = self.allowance.checked_sub(length);
+                    self.allowance =
+                        left.ok_or_else(|| self.error("maps in keys of maps are too large"))?;
+                }
+                Some(name) => drop(map.insert(name, value)),
+            },
+        }
+        Ok(None)
+    }
+
+    fn close(&self, frame: Option<Frame>, bracket: u8) -> Result<Value, Fault> {
         match frame {
             Some(Frame::Sequence(close, items)) if close == bracket => Ok(Value::Array(items)),
             Some(Frame::Map(map, None)) if bracket == b'}' => Ok(Value::Object(map)),
@@ -260,25 +301,17 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Puts a finished value where it belongs; gives it back when it is the outermost.
-fn place(frames: &mut Vec<Frame>, value: Value) -> Option<Value> {
-    match frames.last_mut() {
-        None => return Some(value),
-        Some(Frame::Discard) => drop(frames.pop()),
-        Some(Frame::Sequence(_, items)) => items.push(value),
-        Some(Frame::Map(map, key)) => match key.take() {
-            None => *key = Some(key_text(value)),
-            Some(name) => drop(map.insert(name, value)),
-        },
-    }
-    None
-}
-
-/// JSON's keys are texts: a number or a collection is written out.
-fn key_text(value: Value) -> String {
+/// JSON's keys are texts: a number or a collection is written out. Gives the bytes that this
+/// took for a collection.
+pub(in crate::history) fn key_text(value: Value) -> (String, usize) {
     match value {
-        Value::String(text) => text,
-        other => other.to_string(),
+        Value::String(text) => (text, 0),
+        Value::Array(_) | Value::Object(_) => {
+            let text = value.to_string();
+            let length = text.len();
+            (text, length)
+        }
+        scalar => (scalar.to_string(), 0),
     }
 }
 
@@ -298,7 +331,10 @@ fn code_point(digits: &str) -> char {
 
 /// A number, `None` if the word is none. What JSON cannot hold (ratios, integers beyond 64
 /// bits, not-a-number) stays a word, so that it remains distinct.
-fn number(word: &str) -> Option<Number> {
+pub(in crate::history) fn number(word: &str) -> Option<Number> {
+    if let Some(number) = small(word) {
+        return Some(number.into());
+    }
     let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -316,4 +352,25 @@ fn number(word: &str) -> Option<Number> {
         return None;
     }
     decimal.parse().ok().and_then(Number::from_f64)
+}
+
+/// Nearly all numbers: at most 18 digits, perhaps after a minus.
+fn small(word: &str) -> Option<i64> {
+    let bytes = word.as_bytes();
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut number = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(if negative { -number } else { number })
 }

@@ -60,6 +60,14 @@ fn errors_name_line_and_column() {
 }
 
 #[test]
+fn keys_in_keys_do_not_explode() {
+    let nested = |levels| format!("{}{{}}{}", "{".repeat(levels), " nil}".repeat(levels));
+    assert_eq!(value(&nested(2)), json!({"{\"{}\":null}": null}));
+    let error = parse_value(nested(100).as_bytes()).expect_err("2^100 backslashes").to_string();
+    assert!(error.contains("too large"), "{error}");
+}
+
+#[test]
 fn a_jepsen_history_is_read() {
     let text = "
         {:process :nemesis, :type :info, :f :start, :time 3, :index 0}

@@ -98,6 +98,15 @@ fn lines_are_limited() {
 
 proptest! {
     #[test]
+    fn numbers_come_back_bit_by_bit(number in prop::num::f64::NORMAL) {
+        let mut event = sample().swap_remove(1);
+        event.value = json!(number);
+        let (history, _) = read(&written(&[event])[..]).expect("whole");
+        let again = history.events()[0].value.as_f64().map(f64::to_bits);
+        prop_assert_eq!(again, Some(number.to_bits()));
+    }
+
+    #[test]
     fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = read(&bytes[..]);
         let _ = crate::history::read_any(&bytes, "x");

@@ -1,0 +1,7 @@
+//! Any bytes as Jepsen's binary file.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| perjury_checkers::fuzzing::test_jepsen(bytes));
