@@ -12,7 +12,7 @@ mod special;
 pub mod synthetic;
 
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
-pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall};
+pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall, Stack, StackCall};
 pub use special::{Contradiction, Special};
 
 use rayon::prelude::*;

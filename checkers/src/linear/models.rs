@@ -2,6 +2,8 @@
 
 mod mutex;
 mod register;
+mod stack;
 
 pub use mutex::{Mutex, MutexCall};
 pub use register::{CasRegister, Register, RegisterCall};
+pub use stack::{Stack, StackCall};

@@ -1,6 +1,9 @@
 //! Special engines: decision procedures for one kind of object each, near-linear where the
 //! general search is exponential.
 
+mod radix;
+pub(super) mod stack;
+
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Special {

@@ -1,9 +1,12 @@
 //! Synthetic histories: valid by construction, of any length, for tests and benchmarks.
 
+mod stacks;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::model::{NEVER, Timed};
+pub use stacks::{StackLoad, StackRequest};
 
 /// A small seeded generator (splitmix64, Steele et al., OOPSLA 2014).
 #[derive(Clone, Debug)]
