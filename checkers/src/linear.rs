@@ -12,7 +12,9 @@ mod special;
 pub mod synthetic;
 
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
-pub use models::{CasRegister, Mutex, MutexCall, Register, RegisterCall, Stack, StackCall};
+pub use models::{
+    CasRegister, Mutex, MutexCall, Register, RegisterCall, SetCall, SetObject, Stack, StackCall,
+};
 pub use special::{Contradiction, Special};
 
 use rayon::prelude::*;

@@ -2,6 +2,7 @@
 //! general search is exponential.
 
 mod radix;
+pub(super) mod set;
 pub(super) mod stack;
 
 /// What a special engine decided.

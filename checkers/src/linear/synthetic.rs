@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::model::{NEVER, Timed};
-pub use stacks::{StackLoad, StackRequest};
+pub use stacks::{SetLoad, SetRequest, StackLoad, StackRequest};
 
 /// A small seeded generator (splitmix64, Steele et al., OOPSLA 2014).
 #[derive(Clone, Debug)]
