@@ -14,7 +14,7 @@ use crate::linear::model::{NEVER, Timed};
 use crate::linear::models::SetCall;
 
 /// More possibilities at a time than this are not followed.
-const MAX_POSSIBILITIES: usize = 256;
+const MAX_POSSIBILITIES: usize = 64;
 
 /// What a call means for one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +127,9 @@ impl Possibility {
         }
     }
 
-    /// The ways to make it so that are worth trying; one that does without a change that has
-    /// to happen later anyway, if it ends first, may be better or worse than that change.
+    /// The ways to make it so that are worth trying. What has to make this change anyway comes
+    /// before what may also do without, and that before what need not happen at all; only if
+    /// the second ends before the first, either may be better.
     fn means(&self, after: bool) -> impl Iterator<Item = Means> + use<> {
         let after = usize::from(after);
         let (flip, set) = (self.flips[after].last(), self.sets[after].last());
@@ -147,10 +148,10 @@ impl Possibility {
             Means::Set => drop(self.sets[usize::from(after)].pop()),
             Means::Spare => self.spare[usize::from(after)] -= 1,
         }
-        self.become_(after, now);
+        self.turn(after, now);
     }
 
-    fn become_(&mut self, after: bool, now: u32) {
+    fn turn(&mut self, after: bool, now: u32) {
         self.was[usize::from(!after)] = now;
         self.present = after;
     }
@@ -173,13 +174,13 @@ impl Possibility {
                 }
                 open.pop();
                 if self.present != after {
-                    self.become_(after, now);
+                    self.turn(after, now);
                     return true;
                 }
                 let first = also.len();
                 let possible = self.make(!after, now, also);
-                self.become_(after, now);
-                also[first..].iter_mut().for_each(|other| other.become_(after, now));
+                self.turn(after, now);
+                also[first..].iter_mut().for_each(|other| other.turn(after, now));
                 possible
             }
             Effect::Set(after) => self.end_set(after, op, also),
@@ -201,7 +202,7 @@ impl Possibility {
             if back.make(!after, now, also) {
                 also.push(back);
             }
-            also[first..].iter_mut().for_each(|other| other.become_(after, now));
+            also[first..].iter_mut().for_each(|other| other.turn(after, now));
             return true;
         }
         if !seen && !self.flips[usize::from(after)].is_empty() {
@@ -212,7 +213,7 @@ impl Possibility {
         if seen {
             also.push(self.clone());
         }
-        self.become_(after, now);
+        self.turn(after, now);
         true
     }
 
@@ -232,13 +233,11 @@ impl Possibility {
     /// Whether all that may follow the other may follow this one, which may have more means
     /// left that it need not use.
     fn covers(&self, other: &Self) -> bool {
-        let all_at = |state: bool, test: fn(&Self, &Self, usize) -> bool| {
-            test(self, other, usize::from(state))
-        };
-        let both = |test| all_at(false, test) && all_at(true, test);
+        let at_least =
+            |ours: &[u32; 2], theirs: &[u32; 2]| ours[0] >= theirs[0] && ours[1] >= theirs[1];
         self.present == other.present
-            && both(|one, other, at| one.was[at] >= other.was[at])
-            && both(|one, other, at| one.spare[at] >= other.spare[at])
+            && at_least(&self.was, &other.was)
+            && at_least(&self.spare, &other.spare)
             && self.flips == other.flips
             && [false, true].into_iter().all(|state| self.has_sets_of(other, state))
     }
