@@ -15,6 +15,8 @@ mod reentrant_mutex;
 mod register;
 mod rope;
 mod semaphore;
+mod set_object;
+mod stack;
 
 pub use counter::{CounterCall, CounterObject};
 pub use fenced_mutex::{Fence, FencedCall, FencedMutex};
@@ -38,3 +40,5 @@ pub use queues::{FifoQueue, QueueCall, UnorderedQueue};
 
 #[cfg(test)]
 mod queue_tests;
+pub use set_object::{SetCall, SetObject};
+pub use stack::{Stack, StackCall};

@@ -11,6 +11,9 @@ mod too_few_takers;
 
 pub(super) use priority_queue::priority_queue;
 pub(super) use queues::{fifo_queue, unordered_queue};
+mod radix;
+pub(super) mod set;
+pub(super) mod stack;
 
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]

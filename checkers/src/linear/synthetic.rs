@@ -4,6 +4,7 @@ mod registers;
 
 pub use registers::{RegisterLoad, RegisterRequest};
 pub mod queues;
+mod stacks;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::model::{NEVER, Timed};
 use crate::{Event, History, Kind, Process};
+pub use stacks::{SetLoad, SetRequest, StackLoad, StackRequest};
 
 /// A small seeded generator (splitmix64, Steele et al., OOPSLA 2014).
 #[derive(Clone, Debug)]
