@@ -1,6 +1,8 @@
 //! Special engines: decision procedures for one kind of object each, near-linear where the
 //! general search is exponential.
 
+pub(super) mod zones;
+
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Special {
