@@ -5,6 +5,7 @@ mod classify;
 mod explain;
 mod model;
 mod models;
+pub mod neighbours;
 mod partition;
 mod search;
 mod shrink;
@@ -147,6 +148,8 @@ impl<M: Model> Linearizable<M> {
     }
 }
 
+#[cfg(test)]
+mod distinct;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! Neighbours of linearizability: what a register may promise instead.
+//!
+//! | name | promise | decided |
+//! |---|---|---|
+//! | `staleness` | reads are at most so many versions, or so long, behind | see `staleness.rs` |
+
+mod reading;
+mod staleness;
+mod versions;
+
+use crate::Checker;
+use crate::linear::models::CasRegister;
+
+pub use staleness::{Quantiles, StaleRead, Staleness, StalenessChecker};
+
+/// What a register is, and how it is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What it holds at first, and what its answers mean.
+    pub register: CasRegister,
+    /// Whether values are `[key, value]` and there is one register per key.
+    pub keyed: bool,
+    /// For `staleness`: by how many versions reads may be behind; 0 is linearizable.
+    pub allowed_versions: Option<u32>,
+    /// For `staleness`: for how long reads may be behind.
+    pub allowed_nanoseconds: Option<u64>,
+}
+
+/// The checker of a consistency model by its name; `None` if this is not one of these models.
+pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Checker>> {
+    let options = options.clone();
+    match consistency_model {
+        "staleness" => Some(Box::new(StalenessChecker { options })),
+        _ => None,
+    }
+}
