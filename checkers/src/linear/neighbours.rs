@@ -2,15 +2,24 @@
 //!
 //! | name | promise | decided |
 //! |---|---|---|
+//! | `read-your-writes` | who wrote a value reads that or a later one | exactly |
+//! | `monotonic-reads` | who read a value reads that or a later one | exactly |
+//! | `monotonic-writes` | who saw a write saw what its process wrote before | exactly |
+//! | `writes-follow-reads` | who saw a write saw what its process read before | exactly |
+//! | `causal-convergence` | all four of these | exactly |
 //! | `staleness` | reads are at most so many versions, or so long, behind | see `staleness.rs` |
 
+mod cycle;
+mod log;
 mod reading;
+mod sessions;
 mod staleness;
 mod versions;
 
 use crate::Checker;
 use crate::linear::models::CasRegister;
 
+pub use sessions::{Guarantees, SessionChecker, VersionOrder};
 pub use staleness::{Quantiles, StaleRead, Staleness, StalenessChecker};
 
 /// What a register is, and how it is judged.
@@ -20,6 +29,8 @@ pub struct Options {
     pub register: CasRegister,
     /// Whether values are `[key, value]` and there is one register per key.
     pub keyed: bool,
+    /// For session guarantees: what is known of the order of versions.
+    pub version_order: VersionOrder,
     /// For `staleness`: by how many versions reads may be behind; 0 is linearizable.
     pub allowed_versions: Option<u32>,
     /// For `staleness`: for how long reads may be behind.
@@ -31,6 +42,12 @@ pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Che
     let options = options.clone();
     match consistency_model {
         "staleness" => Some(Box::new(StalenessChecker { options })),
-        _ => None,
+        name => {
+            let guarantees = Guarantees::named(name)?;
+            Some(Box::new(SessionChecker::new(guarantees, options)))
+        }
     }
 }
+
+#[cfg(test)]
+mod random;
