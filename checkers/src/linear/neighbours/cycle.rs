@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// From how many nodes at the most a shortest cycle is looked for.
 const MAX_STARTS: usize = 256;
 /// How many edges all searches for cycles may look at, once there is a first.
-const MAX_LOOKS: usize = 5_000_000;
+const MAX_LOOKS: usize = 1_000_000;
 
 /// Edges by the node that they leave.
 pub(super) struct Digraph {
@@ -96,8 +96,8 @@ impl Digraph {
     }
 
     /// Some cycles, as numbers of edges, short ones first, of which no two have a node in
-    /// common; none only if there is none. `weight` says how much an edge adds to the length.
-    pub(super) fn cycles(&self, most: usize, weight: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
+    /// common; none only if there is none.
+    pub(super) fn cycles(&self, most: usize) -> Vec<Vec<u32>> {
         let Err(left) = self.sorted() else { return Vec::new() };
         let within: FxHashSet<u32> = left.iter().copied().collect();
         let step = left.len().div_ceil(MAX_STARTS).max(1);
@@ -108,10 +108,9 @@ impl Digraph {
             if looks > MAX_LOOKS && !found.is_empty() {
                 break;
             }
-            found.extend(self.shortest(&within, start, &weight, &mut looks));
+            found.extend(self.shortest(&within, start, &mut looks));
         }
-        let length = |cycle: &Vec<u32>| cycle.iter().map(|edge| weight(*edge)).sum::<usize>();
-        found.sort_by_key(|cycle| (length(cycle), cycle.iter().min().copied()));
+        found.sort_by_key(|cycle: &Vec<u32>| (cycle.len(), cycle.iter().min().copied()));
         let mut used: FxHashSet<u32> = FxHashSet::default();
         found.retain(|cycle| {
             let fresh = cycle.iter().all(|edge| !used.contains(&self.to(*edge)));
@@ -135,55 +134,41 @@ impl Digraph {
         Some(node)
     }
 
-    /// The shortest cycle through `start`, if there is one.
-    fn shortest(
-        &self,
-        within: &FxHashSet<u32>,
-        start: u32,
-        weight: &impl Fn(u32) -> usize,
-        looks: &mut usize,
-    ) -> Option<Vec<u32>> {
-        // Per node: how far it is, and the edge that leads there. Weights are 0 and 1, so a
-        // queue with two ends keeps it sorted by distance.
-        let mut reached: FxHashMap<u32, (usize, u32)> = FxHashMap::default();
-        let mut queue = VecDeque::from([(0, start)]);
-        let mut closed = None;
-        while let Some((far, node)) = queue.pop_front() {
-            if closed.is_some_and(|(best, _)| best <= far) {
-                break;
-            }
-            if reached.get(&node).is_some_and(|(known, _)| *known < far) {
-                continue;
-            }
+    /// A shortest cycle through `start`, if there is one: by breadth, so what is near in time is
+    /// found without a look at the rest.
+    fn shortest(&self, within: &FxHashSet<u32>, start: u32, looks: &mut usize) -> Option<Vec<u32>> {
+        // Per node the edge that leads there.
+        let mut reached: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut queue = VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
             for edge in self.out(node) {
                 *looks += 1;
                 let to = self.to(*edge);
-                let distance = far + weight(*edge);
-                if to == start && closed.is_none_or(|(best, _)| distance < best) {
-                    closed = Some((distance, *edge));
-                }
-                let known = reached.get(&to).is_some_and(|(known, _)| *known <= distance);
-                if known || to == start || !within.contains(&to) {
+                if !within.contains(&to) || reached.contains_key(&to) {
                     continue;
                 }
-                reached.insert(to, (distance, *edge));
-                if distance == far {
-                    queue.push_front((distance, to));
-                } else {
-                    queue.push_back((distance, to));
+                reached.insert(to, *edge);
+                if to == start {
+                    return Some(self.back_from(start, &reached));
                 }
+                queue.push_back(to);
             }
         }
-        let mut edge = closed?.1;
-        let mut cycle = vec![edge];
-        loop {
-            let from = self.ends[edge as usize].0;
-            if from == start {
-                cycle.reverse();
-                return Some(cycle);
+        None
+    }
+
+    /// The edges that led back to `start`.
+    fn back_from(&self, start: u32, reached: &FxHashMap<u32, u32>) -> Vec<u32> {
+        let mut cycle = Vec::new();
+        let mut node = start;
+        while let Some(edge) = reached.get(&node) {
+            cycle.push(*edge);
+            node = self.ends[*edge as usize].0;
+            if node == start {
+                break;
             }
-            edge = reached.get(&from)?.1;
-            cycle.push(edge);
         }
+        cycle.reverse();
+        cycle
     }
 }

@@ -83,7 +83,6 @@ impl Constraints {
     pub(super) fn new(log: &Log, guarantees: Guarantees, budget: &Budget) -> Option<Self> {
         let versions = log.versions.len();
         let mut constraints = Self { nodes: versions, versions, edges: Vec::new() };
-        constraints.initial(log);
         if guarantees.real_time {
             (0..log.keys()).for_each(|key| constraints.real_time(log, key));
         }
@@ -97,6 +96,7 @@ impl Constraints {
             }
             view.follow(session, &mut constraints.edges);
         }
+        constraints.initial(log);
         Some(constraints)
     }
 
@@ -108,8 +108,7 @@ impl Constraints {
     /// them is one constraint.
     pub(super) fn cycles(&self, most: usize) -> Vec<Vec<Constraint>> {
         let ends = self.edges.iter().map(|edge| (edge.from, edge.to)).collect();
-        let to_version = |edge: u32| usize::from(self.is_version(self.edges[edge as usize].to));
-        let cycles = Digraph::new(self.nodes, ends).cycles(most, to_version);
+        let cycles = Digraph::new(self.nodes, ends).cycles(most);
         cycles.iter().map(|cycle| self.joined(cycle)).collect()
     }
 
@@ -142,8 +141,14 @@ impl Constraints {
         self.nodes as u32 - 1
     }
 
+    /// The initial version is before all others, which matters only if others are before it.
     fn initial(&mut self, log: &Log) {
-        for key in 0..log.keys() {
+        let last = self.edges.iter().map(|edge| edge.to).filter(|to| self.is_version(*to));
+        let mut keys: Vec<u32> =
+            last.filter(|to| log.is_initial(*to)).map(|to| log.version(to).key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
             for version in log.written(key).skip(1) {
                 self.add(log.initial(key), version, Why::Initial);
             }
