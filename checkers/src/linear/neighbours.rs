@@ -2,6 +2,8 @@
 //!
 //! | name | promise | decided |
 //! |---|---|---|
+//! | `regular` | a read sees the last value, or one being written | exactly |
+//! | `safe` | so does a read during which nothing is written | exactly |
 //! | `read-your-writes` | who wrote a value reads that or a later one | exactly |
 //! | `monotonic-reads` | who read a value reads that or a later one | exactly |
 //! | `monotonic-writes` | who saw a write saw what its process wrote before | exactly |
@@ -12,6 +14,7 @@
 mod cycle;
 mod log;
 mod reading;
+mod regular;
 mod sessions;
 mod staleness;
 mod versions;
@@ -19,6 +22,7 @@ mod versions;
 use crate::Checker;
 use crate::linear::models::CasRegister;
 
+pub use regular::RegularChecker;
 pub use sessions::{Guarantees, SessionChecker, VersionOrder};
 pub use staleness::{Quantiles, StaleRead, Staleness, StalenessChecker};
 
@@ -41,6 +45,8 @@ pub struct Options {
 pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Checker>> {
     let options = options.clone();
     match consistency_model {
+        "regular" => Some(Box::new(RegularChecker::regular(options))),
+        "safe" => Some(Box::new(RegularChecker::safe(options))),
         "staleness" => Some(Box::new(StalenessChecker { options })),
         name => {
             let guarantees = Guarantees::named(name)?;
