@@ -2,6 +2,7 @@
 //!
 //! | name | promise | decided |
 //! |---|---|---|
+//! | `sequential` | one order of all operations that is each process's own | a search |
 //! | `regular` | a read sees the last value, or one being written | exactly |
 //! | `safe` | so does a read during which nothing is written | exactly |
 //! | `read-your-writes` | who wrote a value reads that or a later one | exactly |
@@ -15,6 +16,7 @@ mod cycle;
 mod log;
 mod reading;
 mod regular;
+mod sequential;
 mod sessions;
 mod staleness;
 mod versions;
@@ -23,6 +25,7 @@ use crate::Checker;
 use crate::linear::models::CasRegister;
 
 pub use regular::RegularChecker;
+pub use sequential::SequentialChecker;
 pub use sessions::{Guarantees, SessionChecker, VersionOrder};
 pub use staleness::{Quantiles, StaleRead, Staleness, StalenessChecker};
 
@@ -45,6 +48,7 @@ pub struct Options {
 pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Checker>> {
     let options = options.clone();
     match consistency_model {
+        "sequential" => Some(Box::new(SequentialChecker { options })),
         "regular" => Some(Box::new(RegularChecker::regular(options))),
         "safe" => Some(Box::new(RegularChecker::safe(options))),
         "staleness" => Some(Box::new(StalenessChecker { options })),

@@ -137,38 +137,50 @@ impl Digraph {
     /// A shortest cycle through `start`, if there is one: by breadth, so what is near in time is
     /// found without a look at the rest.
     fn shortest(&self, within: &FxHashSet<u32>, start: u32, looks: &mut usize) -> Option<Vec<u32>> {
+        self.way(start, start, |edge| {
+            *looks += 1;
+            within.contains(&self.to(edge))
+        })
+    }
+
+    /// A shortest way of at least one edge, by edges that may be taken.
+    pub(super) fn way(
+        &self,
+        from: u32,
+        to: u32,
+        mut may_take: impl FnMut(u32) -> bool,
+    ) -> Option<Vec<u32>> {
         // Per node the edge that leads there.
         let mut reached: FxHashMap<u32, u32> = FxHashMap::default();
-        let mut queue = VecDeque::from([start]);
+        let mut queue = VecDeque::from([from]);
         while let Some(node) = queue.pop_front() {
             for edge in self.out(node) {
-                *looks += 1;
-                let to = self.to(*edge);
-                if !within.contains(&to) || reached.contains_key(&to) {
+                let next = self.to(*edge);
+                if !may_take(*edge) || reached.contains_key(&next) {
                     continue;
                 }
-                reached.insert(to, *edge);
-                if to == start {
-                    return Some(self.back_from(start, &reached));
+                reached.insert(next, *edge);
+                if next == to {
+                    return Some(self.back(from, to, &reached));
                 }
-                queue.push_back(to);
+                queue.push_back(next);
             }
         }
         None
     }
 
-    /// The edges that led back to `start`.
-    fn back_from(&self, start: u32, reached: &FxHashMap<u32, u32>) -> Vec<u32> {
-        let mut cycle = Vec::new();
-        let mut node = start;
+    /// The edges that led from one node to another.
+    fn back(&self, from: u32, to: u32, reached: &FxHashMap<u32, u32>) -> Vec<u32> {
+        let mut way = Vec::new();
+        let mut node = to;
         while let Some(edge) = reached.get(&node) {
-            cycle.push(*edge);
+            way.push(*edge);
             node = self.ends[*edge as usize].0;
-            if node == start {
+            if node == from {
                 break;
             }
         }
-        cycle.reverse();
-        cycle
+        way.reverse();
+        way
     }
 }
