@@ -7,6 +7,7 @@ mod explain;
 mod frontier;
 mod model;
 mod models;
+pub mod neighbours;
 mod partition;
 mod shrink;
 mod special;
@@ -158,6 +159,8 @@ fn undecided<M: Model>(part: &Part<'_, M>, outcome: &Outcome<M::State>) -> Strin
     )
 }
 
+#[cfg(test)]
+mod distinct;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

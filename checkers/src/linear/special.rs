@@ -14,6 +14,7 @@ pub(super) use queues::{fifo_queue, unordered_queue};
 mod radix;
 pub(super) mod set;
 pub(super) mod stack;
+pub(super) mod zones;
 
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]

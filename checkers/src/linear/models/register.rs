@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::{Special, zones};
 
 /// A register that is read, written, and compared-and-set.
 ///
@@ -109,6 +110,10 @@ impl Model for CasRegister {
         states.sort_unstable();
         states.dedup();
         Some(states)
+    }
+
+    fn special(&self, calls: &[Timed<RegisterCall>], values: &Values) -> Option<Special> {
+        zones::decide(calls, values)
     }
 
     fn describe(&self, call: &RegisterCall, values: &Values) -> String {
