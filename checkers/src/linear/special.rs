@@ -1,6 +1,20 @@
 //! Special engines: decision procedures for one kind of object each, near-linear where the
 //! general search is exponential.
 
+#[cfg(test)]
+mod count_tests;
+pub(crate) mod counters;
+#[cfg(test)]
+mod evidence;
+pub(crate) mod holds;
+pub(crate) mod ids;
+#[cfg(test)]
+mod lock_tests;
+pub(crate) mod logs;
+pub(crate) mod permits;
+mod slots;
+mod timeline;
+
 /// What a special engine decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Special {
