@@ -211,27 +211,27 @@ fn explain(changes: &[Change], permits: u32, stuck: usize, calls: &[usize]) -> C
             "double-grant",
             "Granted twice at the same time",
             format!(
-                "It was acquired {}, and released at most {} in between, so it was granted while \
-                 it was held.",
+                "It was acquired {} here, and {} released in between, so it was \
+                 granted while it was held.",
                 times(acquired),
-                times(released)
+                at_most(released),
             ),
         ),
         (true, _) => (
             "over-grant",
             "More permits granted than there are",
             format!(
-                "{acquired} permits were acquired and at most {released} released in the meantime, but \
-                 there are only {permits}."
+                "{acquired} permits were acquired here and at most {released} released in the \
+                 meantime, but there are only {permits}."
             ),
         ),
         (false, _) => (
             "unheld-release",
             "Released without being held",
             format!(
-                "It was released {}, and acquired at most {} in the meantime.",
+                "It was released {} here, and {} acquired in the meantime.",
                 times(released),
-                times(acquired)
+                at_most(acquired),
             ),
         ),
     };
@@ -239,9 +239,9 @@ fn explain(changes: &[Change], permits: u32, stuck: usize, calls: &[usize]) -> C
 }
 
 fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        0 => "never".to_owned(),
-        count => format!("{count} times"),
-    }
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn at_most(count: u64) -> String {
+    if count == 0 { "never".to_owned() } else { format!("at most {}", times(count)) }
 }
