@@ -29,6 +29,9 @@ pub(super) struct Classifier<'p, 'a, M: Model> {
     part: &'p Part<'a, M>,
     /// Per state, the calls that leave it, by begin.
     writers: BTreeMap<M::State, Vec<usize>>,
+    /// Some call leaves a state that cannot be said: then one that no call is known to leave may
+    /// still have come from somewhere, and which call undid which cannot be told.
+    unclear: bool,
 }
 
 impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
@@ -39,11 +42,15 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
                 writers.entry(state).or_default().push(number);
             }
         }
-        Self { model, part, writers }
+        let unclear = part.calls.iter().any(|timed| model.leaves(&timed.call) == Leaves::Unclear);
+        Self { model, part, writers, unclear }
     }
 
     /// Names the contradiction between the calls of `core`, which shows at `culprit`.
     pub(super) fn classify(&self, core: &[usize], culprit: usize) -> Verdict {
+        if self.unclear {
+            return if self.observes(culprit) { Verdict::Other } else { Verdict::Conflict };
+        }
         for seen in std::iter::once(&culprit).chain(core) {
             if let Some(verdict) = self.unwritten(*seen) {
                 return verdict;
@@ -94,7 +101,7 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
     /// The proof of two: an acknowledged write that began after every write of what `read` saw
     /// had ended, and that ended before `read` began. The latest such write.
     pub(super) fn overwritten(&self, read: usize) -> Option<usize> {
-        if !self.observes(read) {
+        if self.unclear || !self.observes(read) {
             return None;
         }
         let (state, begun) = (self.needs(read)?, self.call(read).start);
@@ -153,6 +160,9 @@ impl<'p, 'a, M: Model> Classifier<'p, 'a, M> {
 
     /// Whether what this call met cannot come from any write before its end.
     fn unwritten(&self, seen: usize) -> Option<Verdict> {
+        if self.unclear {
+            return None;
+        }
         let state = self.needs(seen).filter(|state| *state != self.part.initial)?;
         let writers = self.writers.get(&state).map_or(&[][..], Vec::as_slice);
         match writers.iter().copied().find(|writer| *writer != seen) {

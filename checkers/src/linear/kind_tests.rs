@@ -136,8 +136,21 @@ fn a_lock_granted_twice() {
     let anomaly = &finding.anomalies[0];
     assert_eq!(anomaly.kind, "double-grant");
     assert_eq!(anomaly.operations.len(), 2, "{anomaly:?}");
-    let last = &anomaly.steps.last().expect("steps").text;
-    assert!(last.contains("whatever was there before"), "{last}");
+}
+
+/// With appends, no call is known to leave what another got; that is no proof that nobody did.
+#[test]
+fn a_value_put_together_is_no_phantom() {
+    let mut script = Script::default();
+    script
+        .whole(0, "put", json!("a"), json!(null))
+        .whole(0, "append", json!("b"), json!(null))
+        .whole(1, "get", json!(null), json!("ab"))
+        .whole(0, "put", json!("c"), json!(null))
+        .whole(1, "get", json!(null), json!("ab"));
+    let finding = Linearizable::new(KvMap::default()).check(&script.history(), &Budget::default());
+    assert_eq!(finding.verdict, Verdict::Invalid);
+    assert_eq!(finding.anomalies[0].kind, "nonlinearizable");
 }
 
 #[test]

@@ -11,9 +11,22 @@ mod too_few_takers;
 
 pub(super) use priority_queue::priority_queue;
 pub(super) use queues::{fifo_queue, unordered_queue};
+#[cfg(test)]
+mod count_tests;
+pub(crate) mod counters;
+#[cfg(test)]
+mod evidence;
+pub(crate) mod holds;
+pub(crate) mod ids;
+#[cfg(test)]
+mod lock_tests;
+pub(crate) mod logs;
+pub(crate) mod permits;
 mod radix;
 pub(super) mod set;
+mod slots;
 pub(super) mod stack;
+mod timeline;
 pub(super) mod zones;
 
 /// What a special engine decided.

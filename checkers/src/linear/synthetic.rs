@@ -15,6 +15,16 @@ use super::model::{NEVER, Timed};
 use crate::{Event, History, Kind, Process};
 pub use stacks::{SetLoad, SetRequest, StackLoad, StackRequest};
 
+mod counters;
+mod locks;
+mod logs;
+mod maps;
+
+pub use counters::Counters;
+pub use locks::{LockRequest, Locks};
+pub use logs::{Ids, Logs};
+pub use maps::Maps;
+
 /// A small seeded generator (splitmix64, Steele et al., OOPSLA 2014).
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
@@ -59,6 +69,10 @@ pub trait Subject {
 
     /// The call as it looks when nobody learnt its outcome; `None` if it then says nothing.
     fn unanswered(&self, request: &Self::Request) -> Option<Self::Call>;
+
+    /// This process will not learn the outcome of what it just asked, and asks the next time
+    /// as somebody else. The call has begun, so it may also take effect here.
+    fn lost(&mut self, _process: u32) {}
 }
 
 /// What a synthetic history looks like.
@@ -103,6 +117,9 @@ pub fn history<S: Subject>(subject: &mut S, shape: Shape) -> Vec<Timed<S::Call>>
                 *end = time + 1 + random.exponential(f64::from(1 << 20)) as u64;
                 let unknown = random.below(1_000_000) < shape.unknown_per_million;
                 let call = if unknown { subject.unanswered(&request) } else { None };
+                if unknown {
+                    subject.lost(client);
+                }
                 calls.push(Timed { call, start: position, end: if unknown { NEVER } else { 0 } });
                 position += 1;
                 if unknown && random.chance(50) {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::parse::integer;
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::{self, Special};
 
 /// A counter that starts at 0. `add n` (negative for less), `increment` and `decrement` change
 /// it; `add-and-get n` is answered by the new value, `fetch-add n` by the old one, `read` by
@@ -36,8 +37,8 @@ impl CounterCall {
         match *self {
             CounterCall::Read(value) => Some((value, value)),
             CounterCall::Add(_) => None,
-            CounterCall::AddAndGet { amount, new } => Some((new - amount, new)),
-            CounterCall::FetchAdd { old, amount } => Some((old, old + amount)),
+            CounterCall::AddAndGet { amount, new } => Some((new.saturating_sub(amount), new)),
+            CounterCall::FetchAdd { old, amount } => Some((old, old.saturating_add(amount))),
         }
     }
 
@@ -97,7 +98,7 @@ impl Model for CounterObject {
     fn step(&self, value: &i128, call: &CounterCall) -> Option<i128> {
         match call.known() {
             Some((old, new)) => (*value == old).then_some(new),
-            None => Some(value + call.amount()),
+            None => Some(value.saturating_add(call.amount())),
         }
     }
 
@@ -125,8 +126,12 @@ impl Model for CounterObject {
         }
         states.sort_unstable();
         states.dedup();
-        states.push(states.last().map_or(0, |most| most + 1));
+        states.push(states.last().map_or(0, |most| most.saturating_add(1)));
         Some(states)
+    }
+
+    fn special(&self, calls: &[Timed<CounterCall>], _values: &Values) -> Option<Special> {
+        special::counters::decide(calls)
     }
 
     fn describe(&self, call: &CounterCall, _values: &Values) -> String {

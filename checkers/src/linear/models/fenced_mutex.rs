@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::parse::{as_client, integer, owner, owner_name};
-use crate::linear::model::{Answer, Asked, Model, Values};
+use crate::linear::model::{Answer, Asked, Model, Timed, Values};
+use crate::linear::special::holds::{Hold, Limits};
+use crate::linear::special::{self, Special};
 
 /// A mutex whose `acquire` is answered by a fencing token, an integer that grows with each
 /// acquisition: `7`, or `{"client": "a", "token": 7}` (or `fence`, as Hazelcast says). Owners
@@ -108,6 +110,19 @@ impl Model for FencedMutex {
     /// While one holds it nobody else does anything, and the tokens that remain still grow.
     fn unit(&self, call: &FencedCall) -> Option<u32> {
         Some(call.owner())
+    }
+
+    fn special(&self, calls: &[Timed<FencedCall>], _values: &Values) -> Option<Special> {
+        let most = if self.reentrant { self.most.map_or(u64::MAX, u64::from) } else { 1 };
+        let limits = Limits { permits: most, exclusive: true };
+        special::holds::decide(calls, limits, |call| match *call {
+            FencedCall::Acquire { owner, token } => {
+                Hold { owner, acquire: true, permits: 1, token }
+            }
+            FencedCall::Release { owner } => {
+                Hold { owner, acquire: false, permits: 1, token: None }
+            }
+        })
     }
 
     fn describe(&self, call: &FencedCall, values: &Values) -> String {

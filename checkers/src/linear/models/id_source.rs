@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::parse::integer;
-use crate::linear::model::{Answer, Asked, Model, Values};
+use crate::linear::model::{Answer, Asked, Model, Timed, Values};
+use crate::linear::special::{self, Special};
 
 /// `generate` is answered by an identifier of any form that nobody else is given; with
 /// `monotonic`, by an integer greater than all before.
@@ -70,6 +71,10 @@ impl Model for IdSource {
 
     fn unit(&self, call: &Generate) -> Option<u32> {
         Some(call.id)
+    }
+
+    fn special(&self, calls: &[Timed<Generate>], _values: &Values) -> Option<Special> {
+        Some(special::ids::decide(calls, self.monotonic))
     }
 
     fn describe(&self, call: &Generate, values: &Values) -> String {

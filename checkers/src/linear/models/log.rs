@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rope::Rope;
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::{self, Special};
 
 /// A log, empty at first: `append v` is answered by the offset of the entry, counted from 0 and
 /// without gaps, or by null; `read offset` by the value there, or by null if the log is not
@@ -113,6 +114,10 @@ impl Model for Log {
             LogCall::Append { .. } => Leaves::Unclear,
             LogCall::Read { .. } | LogCall::Length(_) => Leaves::Unchanged,
         }
+    }
+
+    fn special(&self, calls: &[Timed<LogCall>], _values: &Values) -> Option<Special> {
+        special::logs::decide(calls)
     }
 
     fn describe(&self, call: &LogCall, values: &Values) -> String {

@@ -1,6 +1,8 @@
 //! A lock that one process at a time may hold.
 
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::permits::Change;
+use crate::linear::special::{self, Special};
 
 /// A mutex: `acquire` when it is free, `release` when it is held. It does not look at who
 /// releases, as Knossos' does not.
@@ -54,6 +56,13 @@ impl Model for Mutex {
 
     fn states(&self, _calls: &[MutexCall]) -> Option<Vec<bool>> {
         Some(vec![false, true])
+    }
+
+    fn special(&self, calls: &[Timed<MutexCall>], _values: &Values) -> Option<Special> {
+        special::permits::decide(calls, 1, |call| Change {
+            acquire: *call == MutexCall::Acquire,
+            permits: 1,
+        })
     }
 
     fn describe(&self, call: &MutexCall, _values: &Values) -> String {

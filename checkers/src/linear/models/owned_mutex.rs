@@ -1,7 +1,9 @@
 //! A lock that only its holder can release.
 
 use super::parse::{as_client, owner, owner_name};
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::holds::{Hold, Limits};
+use crate::linear::special::{self, Special};
 
 /// A mutex that knows its holder: `acquire` when it is free, `release` by who holds it.
 ///
@@ -37,6 +39,12 @@ pub(super) fn owned_call(
         ("release", _) => Ok(Some(OwnedCall::Release(owner(asked, values)))),
         (f, _) => Err(format!("a mutex has no `{f}`, only acquire and release")),
     }
+}
+
+/// What the engine for owners makes of it.
+pub(super) fn owned_hold(call: &OwnedCall) -> Hold {
+    let acquire = matches!(call, OwnedCall::Acquire(_));
+    Hold { owner: call.owner(), acquire, permits: 1, token: None }
 }
 
 /// "acquired it", with the client that it was acquired for.
@@ -97,6 +105,11 @@ impl Model for OwnedMutex {
         states.sort_unstable();
         states.dedup();
         Some(states)
+    }
+
+    fn special(&self, calls: &[Timed<OwnedCall>], _values: &Values) -> Option<Special> {
+        let limits = Limits { permits: 1, exclusive: true };
+        special::holds::decide(calls, limits, owned_hold)
     }
 
     fn describe(&self, call: &OwnedCall, values: &Values) -> String {

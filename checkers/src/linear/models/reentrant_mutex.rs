@@ -1,8 +1,10 @@
 //! A lock that its holder may acquire several times.
 
-use super::owned_mutex::{OwnedCall, describe_owned, owned_call};
+use super::owned_mutex::{OwnedCall, describe_owned, owned_call, owned_hold};
 use super::parse::owner_name;
-use crate::linear::model::{Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::holds::Limits;
+use crate::linear::special::{self, Special};
 
 /// A reentrant mutex: its holder may `acquire` it again, and others have it only after as many
 /// `release`s. Owners are those of [`OwnedMutex`](super::OwnedMutex).
@@ -66,6 +68,11 @@ impl Model for ReentrantMutex {
     /// While one holds it nobody else does anything, so an owner can go with all its calls.
     fn unit(&self, call: &OwnedCall) -> Option<u32> {
         Some(call.owner())
+    }
+
+    fn special(&self, calls: &[Timed<OwnedCall>], _values: &Values) -> Option<Special> {
+        let permits = self.most.map_or(u64::MAX, u64::from);
+        special::holds::decide(calls, Limits { permits, exclusive: true }, owned_hold)
     }
 
     fn describe(&self, call: &OwnedCall, values: &Values) -> String {

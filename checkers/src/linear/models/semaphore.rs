@@ -1,7 +1,10 @@
 //! Semaphores: a number of permits that are taken and given back.
 
 use super::parse::{amount, as_client, owner, owner_name};
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::holds::{Hold, Limits};
+use crate::linear::special::permits::Change;
+use crate::linear::special::{self, Special};
 
 /// A semaphore: `acquire n` takes n permits if so many are free, `release n` gives them back;
 /// one if n is not said. The value may be `{"client": c, "permits": n}`.
@@ -125,6 +128,20 @@ impl Model for Semaphore {
         }
         let some = |count| if count == 0 { Held::default() } else { Box::from([(ANYBODY, count)]) };
         Some((0..=self.permits).map(some).collect())
+    }
+
+    fn special(&self, calls: &[Timed<SemaphoreCall>], _values: &Values) -> Option<Special> {
+        if !self.owned {
+            return special::permits::decide(calls, self.permits, |call| Change {
+                acquire: call.acquire,
+                permits: call.permits,
+            });
+        }
+        let limits = Limits { permits: u64::from(self.permits), exclusive: false };
+        special::holds::decide(calls, limits, |call| {
+            let SemaphoreCall { owner, acquire, permits } = *call;
+            Hold { owner, acquire, permits, token: None }
+        })
     }
 
     fn describe(&self, call: &SemaphoreCall, values: &Values) -> String {

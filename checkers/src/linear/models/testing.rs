@@ -7,7 +7,7 @@ use crate::linear::model::{Model, NEVER, Timed, Values};
 use crate::linear::synthetic::Random;
 
 /// A model that the tests can make up calls for.
-pub(crate) trait Sampled: Model {
+pub(crate) trait Sampled: Model + std::fmt::Debug {
     /// Any call, with few different arguments and answers, so that calls often meet.
     fn sample(&self, random: &mut Random) -> Self::Call;
 
