@@ -2,6 +2,7 @@
 
 use super::classify::{Classifier, Verdict};
 use super::decide::Outcome;
+use super::frontier::{Question, search};
 use super::model::{Leaves, Model, Timed};
 use super::partition::Part;
 use super::shrink::{Core, Past, shrink};
@@ -10,6 +11,10 @@ use crate::finding::{Candidate, DeadEnd};
 use crate::words::{either, seconds};
 use crate::{Anomaly, Budget, Operation, Step};
 
+/// Kinds of registers, which are told in the same way whichever engine found out: with what was
+/// reported as failed, and whether the write is lost or only not yet seen.
+const OF_REGISTERS: [&str; 5] =
+    ["phantom-read", "future-read", "stale-read", "lost-update", "lost-write"];
 /// The most candidates of a dead end that are told.
 const MAX_CANDIDATES: usize = 32;
 
@@ -21,13 +26,26 @@ pub(super) fn explain<M: Model>(
     budget: &Budget,
 ) -> Anomaly {
     match outcome {
-        Outcome::Contradiction(contradiction) => contradicted(model, part, contradiction),
+        Outcome::Contradiction(contradiction) => {
+            let found = OF_REGISTERS.contains(&contradiction.kind);
+            match found.then(|| searched(model, part, budget)) {
+                Some(stuck @ Outcome::Stuck { .. }) => explain(model, part, &stuck, budget),
+                _ => contradicted(model, part, contradiction),
+            }
+        }
         Outcome::Stuck { at, states } => {
             let anomaly = stuck(model, part, *at, budget);
             Anomaly { dead_end: Some(dead_end(model, part, *at, states)), ..anomaly }
         }
         _ => stuck(model, part, 0, budget),
     }
+}
+
+/// What the general engine says about all calls.
+fn searched<M: Model>(model: &M, part: &Part<'_, M>, budget: &Budget) -> Outcome<M::State> {
+    let initial = std::slice::from_ref(&part.initial);
+    let question = Question { model, initial, calls: &part.calls, weak: &[] };
+    search(&question, budget.max_states, budget).outcome
 }
 
 /// A special engine found out, and says why.
