@@ -1,42 +1,68 @@
 //! Workloads by name: which checkers judge a history that somebody brings.
 
+mod settings;
+
 use serde_json::Value;
 
+pub use self::settings::Settings;
 use crate::bank::Bank;
 use crate::counter::Counter;
-use crate::linear::{
-    CasRegister, CounterObject, FencedMutex, IdSource, KvMap, Linearizable, Log, Model,
-    MultiRegister, Mutex, OwnedMutex, ReentrantMutex, Semaphore,
-};
+use crate::history::Hints;
+use crate::linear::{self, CasRegister, Linearizable, Model, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
 use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
 use crate::unique_ids::UniqueIds;
 use crate::{Checker, Event, History, Kind};
 
-/// Names and what they judge, a line each.
-pub const WORKLOADS: [(&str, &str); 20] = [
-    ("cas-register", "read, write v, cas [old, new]; linearizable, per key if values are [key, …]"),
-    ("register", "the same as cas-register"),
-    ("mutex", "acquire, release by anybody; linearizable"),
-    ("owned-mutex", "acquire, release by the process or {client}; linearizable"),
-    ("reentrant-mutex", "the same, acquired again by its holder; linearizable"),
-    ("fenced-mutex", "acquire, answered by a token that grows, and release; linearizable"),
-    ("semaphore", "acquire n, release n; linearizable"),
-    ("kv-map", "get, put v, append v, delete; linearizable, per key if values are [key, …]"),
-    ("multi-register", "txn [[\"r\", k, v], [\"w\", k, v], …]; linearizable"),
-    ("linearizable-counter", "add n, increment, add-and-get n, fetch-add n, read; linearizable"),
-    ("log", "append v, answered by its offset, read offset, length; linearizable"),
-    ("monotonic-ids", "generate; answers increase in real time"),
-    ("list-append", "transactions of [\"append\", k, v] and [\"r\", k, list]; a consistency model"),
-    ("rw-register", "transactions of [\"w\", k, v] and [\"r\", k, v]; a consistency model"),
-    ("set", "add v, read; the last read has all that was acknowledged"),
-    ("set-full", "add v, read; no read misses what was known before it began"),
-    ("counter", "add n, read; every read within what must and may have been added"),
-    ("bank", "transfer {from, to, amount}, read {account: balance}; the total stays"),
-    ("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes"),
-    ("unique-ids", "generate; no answer comes twice"),
+/// A kind of history, by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    pub name: &'static str,
+    /// What is called, and what is judged; one line.
+    pub about: &'static str,
+    /// Settings that it has use for.
+    pub settings: &'static [&'static str],
+}
+
+/// All of them.
+pub const WORKLOADS: &[Workload] = &[
+    of("cas-register", "read, write v, cas [old, new]; linearizable or a weaker model", REGISTER),
+    of("register", "the same as cas-register", REGISTER),
+    of("multi-register", "txn of [\"r\", k, v] and [\"w\", k, v] on one object; linearizable", &[]),
+    of("kv-map", "get, put v, append v, delete, per key; linearizable", &[]),
+    of("mutex", "acquire, release, by anybody; linearizable", &[]),
+    of("owned-mutex", "acquire, release by the holder; linearizable", &[]),
+    of("reentrant-mutex", "acquire, release, several times by the holder", &["most"]),
+    of("fenced-mutex", "acquire answered with a growing token, release", &["reentrant", "most"]),
+    of("semaphore", "acquire n, release n; at most so many permits", &["permits", "owned"]),
+    of("fifo-queue", "enqueue v, dequeue in order; linearizable", &["failed-is-empty"]),
+    of("priority-queue", "enqueue v, dequeue the least", &["failed-is-empty", "greatest-first"]),
+    of("unordered-queue", "enqueue v, dequeue any; linearizable", &["failed-is-empty"]),
+    of("stack", "push v, pop; linearizable", &[]),
+    of("linearizable-set", "add v, remove v, contains v, read; linearizable", &[]),
+    of("linearizable-counter", "add n, increment, decrement, read, add-and-get", &[]),
+    of("linearizable-ids", "generate; each once, linearizable", &["monotonic"]),
+    of("log", "append v answered with its offset, read at an offset", &[]),
+    of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
+    of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", &[]),
+    of("set", "add v, read; the last read has all that was acknowledged", &[]),
+    of("set-full", "add v, read; no read misses what was known before it began", &[]),
+    of("counter", "add n, read; every read within what must and may have been added", &[]),
+    of("bank", "transfer {from, to, amount}, read {account: balance}; the total stays", &[]),
+    of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
+    of("unique-ids", "generate; no answer comes twice", &[]),
 ];
+
+const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
+
+const fn of(
+    name: &'static str,
+    about: &'static str,
+    settings: &'static [&'static str],
+) -> Workload {
+    Workload { name, about, settings }
+}
 
 /// What the user may say about a history, as far as its workload has use for it.
 #[derive(Clone, Debug, Default)]
@@ -46,16 +72,33 @@ pub struct CheckOptions {
     /// Whether values are `[key, value]` with an object per key; found out if not said.
     pub keyed: Option<bool>,
     /// What a register holds at first: null for ours.
-    pub initial: Value,
+    pub initial: Option<Value>,
     /// Knossos' convention, that reading null is reading anything.
     pub null_read_is_any: bool,
-    /// How many permits a semaphore has, and how often a reentrant mutex can be held; 1 for
-    /// the one and without limit for the other if not said.
-    pub permits: Option<u32>,
-    /// Whether an owner gives back only permits that it took itself.
-    pub owned_permits: bool,
-    /// Whether the holder of a mutex with tokens may acquire it again, with the same token.
-    pub reentrant: bool,
+    /// A compare-and-set that failed saw another value, rather than that nothing happened for
+    /// whatever reason.
+    pub failed_cas_compares: bool,
+    /// Settings of single workloads.
+    pub settings: Settings,
+}
+
+impl CheckOptions {
+    /// Takes from the format what the user did not say.
+    #[must_use]
+    pub fn with_hints(mut self, hints: &Hints) -> Self {
+        self.keyed = self.keyed.or(hints.keyed);
+        self.initial = self.initial.or_else(|| hints.initial.clone());
+        self.failed_cas_compares |= hints.failed_cas_compares;
+        self
+    }
+
+    fn register(&self) -> CasRegister {
+        CasRegister {
+            initial: self.initial.clone().unwrap_or_default(),
+            null_read_is_any: self.null_read_is_any,
+            failed_cas_compares: self.failed_cas_compares,
+        }
+    }
 }
 
 /// The checkers of a workload. The error says what names there are, or which option does not
@@ -65,44 +108,144 @@ pub fn checkers_for_workload(
     options: &CheckOptions,
     history: &History,
 ) -> Result<Vec<Box<dyn Checker>>, String> {
-    let checker: Box<dyn Checker> = match workload {
-        "cas-register" | "register" => {
-            let model = CasRegister {
-                initial: options.initial.clone(),
-                null_read_is_any: options.null_read_is_any,
-                failed_cas_compares: false,
-            };
-            linearizable(model, workload, options, Some(history))?
-        }
-        "mutex" => linearizable(Mutex, workload, options, None)?,
-        "owned-mutex" => linearizable(OwnedMutex, workload, options, None)?,
-        "reentrant-mutex" => {
-            linearizable(ReentrantMutex { most: options.permits }, workload, options, None)?
-        }
-        "fenced-mutex" => {
-            let model = FencedMutex { reentrant: options.reentrant, most: options.permits };
-            linearizable(model, workload, options, None)?
-        }
-        "semaphore" => {
-            let permits = options.permits.unwrap_or(1);
-            let model = Semaphore { permits, owned: options.owned_permits };
-            linearizable(model, workload, options, None)?
-        }
+    let Some(known) = WORKLOADS.iter().find(|known| known.name == workload) else {
+        let known: Vec<&str> = WORKLOADS.iter().map(|known| known.name).collect();
+        return Err(format!("there is no workload `{workload}`; known are {}", known.join(", ")));
+    };
+    options.settings.only(workload, known.settings)?;
+    let checker = match object(workload, options, history)? {
+        Some(checker) => checker,
+        None => whole(workload, options)?,
+    };
+    Ok(vec![checker])
+}
+
+/// The checker of a workload that judges single objects by a model.
+fn object(
+    workload: &str,
+    options: &CheckOptions,
+    history: &History,
+) -> Result<Option<Box<dyn Checker>>, String> {
+    let settings = &options.settings;
+    let flag = |name: &str| settings.flag(name);
+    let failed = || flag("failed-is-empty");
+    let judge = Judge { workload, options, history };
+    judge.check_name()?;
+    Ok(Some(match workload {
+        "cas-register" | "register" => return judge.register().map(Some),
+        "multi-register" => judge.whole(linear::MultiRegister {
+            initial: options.initial.clone().unwrap_or_default(),
+            null_read_is_any: options.null_read_is_any,
+        })?,
         "kv-map" => {
-            let model = KvMap { missing: options.initial.clone() };
-            linearizable(model, workload, options, Some(history))?
+            judge.each(linear::KvMap { missing: options.initial.clone().unwrap_or_default() })?
         }
-        "multi-register" => {
-            let initial = options.initial.clone();
-            let model = MultiRegister { initial, null_read_is_any: options.null_read_is_any };
-            linearizable(model, workload, options, None)?
+        "mutex" => judge.whole(linear::Mutex)?,
+        "owned-mutex" => judge.whole(linear::OwnedMutex)?,
+        "reentrant-mutex" => {
+            judge.whole(linear::ReentrantMutex { most: settings.number("most")? })?
         }
-        "linearizable-counter" => linearizable(CounterObject, workload, options, None)?,
-        "log" => linearizable(Log, workload, options, None)?,
-        "monotonic-ids" => linearizable(IdSource { monotonic: true }, workload, options, None)?,
+        "fenced-mutex" => judge.whole(linear::FencedMutex {
+            reentrant: flag("reentrant")?,
+            most: settings.number("most")?,
+        })?,
+        "semaphore" => judge.whole(linear::Semaphore {
+            permits: settings.number("permits")?.unwrap_or(1),
+            owned: flag("owned")?,
+        })?,
+        "fifo-queue" => judge.whole(linear::FifoQueue { failed_dequeue_is_empty: failed()? })?,
+        "unordered-queue" => {
+            judge.whole(linear::UnorderedQueue { failed_dequeue_is_empty: failed()? })?
+        }
+        "priority-queue" => judge.whole(linear::PriorityQueue {
+            max_first: flag("greatest-first")?,
+            failed_dequeue_is_empty: failed()?,
+        })?,
+        "stack" => judge.whole(linear::Stack)?,
+        "linearizable-set" => judge.whole(linear::SetObject)?,
+        "linearizable-counter" => judge.whole(linear::CounterObject)?,
+        "linearizable-ids" => judge.whole(linear::IdSource { monotonic: flag("monotonic")? })?,
+        "log" => judge.whole(linear::Log)?,
+        _ => return Ok(None),
+    }))
+}
+
+/// Puts a checker together for a model.
+struct Judge<'a> {
+    workload: &'a str,
+    options: &'a CheckOptions,
+    history: &'a History,
+}
+
+impl Judge<'_> {
+    /// Refuses a consistency model that is none of a single object's.
+    fn check_name(&self) -> Result<(), String> {
+        let objects = !matches!(
+            self.workload,
+            "list-append"
+                | "rw-register"
+                | "set"
+                | "set-full"
+                | "counter"
+                | "bank"
+                | "long-fork"
+                | "unique-ids"
+        );
+        match self.workload {
+            "cas-register" | "register" => only(self.workload, self.options, OF_REGISTERS),
+            _ if objects => only(self.workload, self.options, &["linearizable"]),
+            _ => Ok(()),
+        }
+    }
+
+    fn register(&self) -> Result<Box<dyn Checker>, String> {
+        let keyed = self.options.keyed.unwrap_or_else(|| looks_keyed(self.history));
+        let register = self.options.register();
+        let name = self.options.consistency_model.as_deref().unwrap_or("linearizable");
+        let settings = &self.options.settings;
+        let milliseconds: Option<u64> = settings.number("milliseconds-behind")?;
+        let options = neighbours::Options {
+            register: register.clone(),
+            keyed,
+            allowed_versions: settings.number("versions-behind")?,
+            allowed_nanoseconds: milliseconds.map(|ms| ms.saturating_mul(1_000_000)),
+            ..neighbours::Options::default()
+        };
+        let weaker = neighbours::checker(name, &options);
+        Ok(weaker.unwrap_or_else(|| Box::new(Linearizable::new(register).keyed(keyed))))
+    }
+
+    /// One object, unless the user or the format says that there are many.
+    fn whole<M: Model + 'static>(&self, model: M) -> Result<Box<dyn Checker>, String> {
+        let keyed = self.options.keyed.unwrap_or(false);
+        Ok(Box::new(Linearizable::new(model).keyed(keyed)))
+    }
+
+    /// An object for each key, unless the user says otherwise.
+    fn each<M: Model + 'static>(&self, model: M) -> Result<Box<dyn Checker>, String> {
+        let keyed = self.options.keyed.unwrap_or(true);
+        Ok(Box::new(Linearizable::new(model).keyed(keyed)))
+    }
+}
+
+/// Consistency models of registers.
+pub const OF_REGISTERS: &[&str] = &[
+    "linearizable",
+    "sequential",
+    "regular",
+    "safe",
+    "staleness",
+    "read-your-writes",
+    "monotonic-reads",
+    "monotonic-writes",
+    "writes-follow-reads",
+];
+
+/// The checker of a workload that judges a history as a whole.
+fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
+    Ok(match workload {
         "list-append" => Box::new(ListAppend { model: level(options)? }),
         "rw-register" => Box::new(RwRegister::new(level(options)?)),
-        "set" => Box::new(Set),
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
@@ -112,25 +255,8 @@ pub fn checkers_for_workload(
         "bank" => Box::new(Bank::default()),
         "long-fork" => Box::new(LongFork),
         "unique-ids" => Box::new(UniqueIds),
-        other => {
-            let known: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("there is no workload `{other}`; known are {}", known.join(", ")));
-        }
-    };
-    Ok(vec![checker])
-}
-
-/// Judges by a model; whether values are `[key, value]` is looked up in `history` if that is
-/// given and the user does not say.
-fn linearizable<M: Model + 'static>(
-    model: M,
-    workload: &str,
-    options: &CheckOptions,
-    history: Option<&History>,
-) -> Result<Box<dyn Checker>, String> {
-    only(workload, options, &["linearizable"])?;
-    let keyed = options.keyed.unwrap_or_else(|| history.is_some_and(looks_keyed));
-    Ok(Box::new(Linearizable::new(model).keyed(keyed)))
+        _ => Box::new(Set),
+    })
 }
 
 fn level(options: &CheckOptions) -> Result<ConsistencyModel, String> {

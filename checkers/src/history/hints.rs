@@ -80,7 +80,10 @@ impl Reading {
         let mut hints = Hints::none(format);
         if keyed == Some(true) {
             hints.keyed = keyed;
-            hints.workload = kv_map(&history).then_some("kv-map");
+            if kv_map(&history) {
+                hints.workload = Some("kv-map");
+                hints.initial = Some(Value::from(""));
+            }
         }
         Self { history, recovery, hints }
     }
