@@ -14,16 +14,26 @@ fn published() -> PathBuf {
     folder
 }
 
-/// Folder and file, workload and flags, exit code.
-const VERDICTS: [(&str, &[&str], i32); 8] = [
-    ("knossos/memstress3-0.edn", &["cas-register", "--initial", "0", "--null-read-is-any"], 0),
-    ("knossos/cas-failure.edn", &["cas-register", "--initial", "0", "--null-read-is-any"], 1),
-    ("knossos/mutex-etcd.json", &["mutex"], 1),
-    ("elle-cli/paper-example.edn", &["list-append"], 1),
-    ("elle-cli/bank.json", &["bank"], 0),
-    ("elle-cli/set.edn", &["set"], 0),
-    ("elle-cli/set_full.json", &["set-full"], 1),
-    ("elle-cli/long-fork.edn", &["long-fork"], 1),
+/// Folder and file, flags, exit code.
+const VERDICTS: [(&str, &[&str], i32); 14] = [
+    (
+        "knossos/memstress3-0.edn",
+        &["-w", "cas-register", "--initial", "0", "--null-read-is-any"],
+        0,
+    ),
+    ("knossos/cas-failure.edn", &["-w", "cas-register", "--initial", "0", "--null-read-is-any"], 1),
+    ("knossos/mutex-etcd.json", &["-w", "mutex"], 1),
+    ("porcupine-etcd/etcd_000.log", &[], 1),
+    ("porcupine-etcd/etcd_002.log", &[], 0),
+    ("porcupine-kv/c10-ok.txt", &[], 0),
+    ("porcupine-kv/c10-bad.txt", &[], 1),
+    ("violin/generated/my-sync-stack.0.log", &[], 0),
+    ("violin/generated/small/ScalObject-bkq/ScalObject-bkq.20.log", &["-w", "fifo-queue"], 1),
+    ("elle-cli/paper-example.edn", &["-w", "list-append"], 1),
+    ("elle-cli/bank.json", &["-w", "bank"], 0),
+    ("elle-cli/set.edn", &["-w", "set"], 0),
+    ("elle-cli/set_full.json", &["-w", "set-full"], 1),
+    ("elle-cli/long-fork.edn", &["-w", "long-fork"], 1),
 ];
 
 #[test]
@@ -31,12 +41,51 @@ fn published_verdicts_are_ours() {
     let bench = Bench::beside_others();
     for (file, flags, code) in VERDICTS {
         let path = published().join(file).display().to_string();
-        let ran = bench.run(&[&["check", &path, "--workload"], flags, &["--json"]].concat());
+        let ran = bench.run(&[&["check", &path], flags, &["--json"]].concat());
         ran.expect_code(code);
         let answer: Value = serde_json::from_str(&ran.stdout).expect("JSON");
         let word = if code == 0 { "valid" } else { "invalid" };
         assert_eq!(answer["verdict"], word, "{file}");
     }
+}
+
+#[test]
+fn a_violation_is_told_with_what_stands_in_the_way() {
+    let bench = Bench::beside_others();
+    let path = published().join("porcupine-etcd/etcd_000.log").display().to_string();
+    let ran = bench.run(&["check", &path]);
+    ran.expect_code(1);
+    for part in ["can be put in order", "next operation", "decided by", "rules out: linearizable"] {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn weaker_models_and_settings_are_chosen_by_name() {
+    let bench = Bench::beside_others();
+    let stale = bench.dir.path().join("stale.jsonl");
+    let line = |index: u32, kind: &str, f: &str, value: &str| {
+        format!(
+            "{{\"index\":{index},\"time\":{index},\"process\":{},\"type\":\"{kind}\",\"f\":\"{f}\",\
+             \"value\":{value}}}\n",
+            u32::from(f == "read")
+        )
+    };
+    let mut text = String::new();
+    for (at, value) in ["1", "2"].into_iter().enumerate() {
+        let at = 2 * at as u32;
+        text += &(line(at, "invoke", "write", value) + &line(at + 1, "ok", "write", value));
+    }
+    text += &(line(4, "invoke", "read", "null") + &line(5, "ok", "read", "1"));
+    std::fs::write(&stale, text).expect("a file");
+    let stale = stale.display().to_string();
+    let check = |flags: &[&str]| bench.run(&[&["check", &stale, "-w", "register"], flags].concat());
+    check(&[]).expect_code(1);
+    check(&["-m", "sequential"]).expect_code(0);
+    check(&["-m", "monotonic-reads"]).expect_code(0);
+    check(&["-m", "staleness", "--setting", "versions-behind=1"]).expect_code(0);
+    check(&["--setting", "permits=2"]).expect_code(254).expect_error("no setting `permits`");
+    bench.run(&["check", &stale]).expect_code(254).expect_error("--workload");
 }
 
 #[test]

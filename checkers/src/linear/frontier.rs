@@ -131,13 +131,12 @@ fn decide(
     budget: &Budget,
 ) -> (Walk, usize) {
     let moody = problem.has_unknown();
-    // Without an end to what a step may lead to, being generous has none either.
-    let counted = problem.items.iter().any(|item| matches!(item.kind, Kind::Step(_)));
     let widest = max_states.min(WIDEST);
     let walks = WALKS.into_iter().filter(|(_, mood)| match mood {
         Mood::Exact => true,
         Mood::Frugal => moody,
-        Mood::Generous => moody && !counted,
+        // Without an end to what a step may lead to, being generous has none either.
+        Mood::Generous => moody && !problem.grows,
     });
     let (mut looked_at, mut furthest) = (0, 0);
     for (most, mood) in walks.chain([(widest, Mood::Exact)]) {

@@ -203,23 +203,34 @@ pub struct AnalyzeArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
-    /// History: our JSON lines (also .zst), Jepsen's history.edn, or elle-cli's JSON
+    /// History: our JSON lines, Jepsen's history.edn, history.txt or test.jepsen, elle-cli's
+    /// JSON, Porcupine's or Violin's logs; each also as .zst
     pub file: PathBuf,
-    /// cas-register, mutex, list-append, rw-register, bank, counter, set, set-full, long-fork
+    /// What the history is of, such as cas-register or list-append: see docs/checkers.md, or
+    /// give a wrong one to see them all; found out for Porcupine's and Violin's logs
     #[arg(short, long, value_name = "NAME")]
-    pub workload: String,
-    /// Consistency model, for list-append and rw-register
+    pub workload: Option<String>,
+    /// Consistency model, for registers, list-append and rw-register
     #[arg(short = 'm', long, value_name = "MODEL")]
     pub consistency_model: Option<String>,
+    /// A setting of the workload, such as permits=3 for a semaphore; may be given often
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub setting: Vec<String>,
     /// Values are `[key, value]` pairs, an object for each key; found out when not said
     #[arg(long)]
     pub independent: bool,
+    /// Values are what they are, and there is one object, also where they look like pairs
+    #[arg(long, conflicts_with = "independent")]
+    pub single: bool,
     /// What a register holds at first, as JSON (Knossos: 0) [default: null]
     #[arg(long, value_name = "JSON", value_parser = json)]
     pub initial: Option<serde_json::Value>,
     /// Knossos' convention: a read answered with null may have read anything
     #[arg(long)]
     pub null_read_is_any: bool,
+    /// A compare-and-set that failed saw another value, rather than failed for any reason
+    #[arg(long)]
+    pub failed_cas_compares: bool,
     /// How long the check may take before the verdict is unknown
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     pub check_limit: Span,

@@ -7,9 +7,10 @@ use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop, Usage};
 use crate::registry::unknown;
 use crate::store::{RunDir, Store, StoreError};
+use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
-use perjury_checkers::history::{Recovery, read_any};
-use perjury_checkers::workload::{CheckOptions, WORKLOADS, checkers_for_workload};
+use perjury_checkers::history::{Reading, Recovery, read_with_hints};
+use perjury_checkers::workload::{CheckOptions, Settings, WORKLOADS, checkers_for_workload};
 use perjury_checkers::{Finding, History, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -54,18 +55,18 @@ pub fn history(run: &Path) -> Result<(), Stop> {
 
 /// Checks a history file of any known format.
 pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
-    let options = CheckOptions {
-        consistency_model: args.consistency_model.clone(),
-        keyed: args.independent.then_some(true),
-        initial: args.initial.clone().unwrap_or_default(),
-        null_read_is_any: args.null_read_is_any,
-    };
-    if !WORKLOADS.iter().any(|(name, _)| *name == args.workload) {
-        let known = WORKLOADS.iter().map(|(name, _)| *name);
-        return Err(unknown("--workload", "workload", &args.workload, known).into());
+    if let Some(name) = &args.workload {
+        known_workload(name)?;
     }
-    let (history, recovery) = read(&args.file)?;
-    let checkers = checkers_for_workload(&args.workload, &options, &history)
+    let Reading { history, recovery, hints } = read(&args.file)?;
+    let workload = args.workload.as_deref().or(hints.workload).ok_or_else(|| {
+        Usage(format!(
+            "{} does not tell what it is a history of: name it with --workload, one of {}",
+            hints.format,
+            names().collect::<Vec<_>>().join(", ")
+        ))
+    })?;
+    let checkers = checkers_for_workload(workload, &options(args).with_hints(&hints), &history)
         .map_err(|error| Usage(format!("--workload: {error}")))?;
     let findings = analysis::check_all(checkers, &history, args.check_limit.0);
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
@@ -78,7 +79,30 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
 
-fn read(file: &Path) -> Result<(History, Recovery), Usage> {
+/// What the flags say about the history.
+fn options(args: &CheckArgs) -> CheckOptions {
+    CheckOptions {
+        consistency_model: args.consistency_model.clone(),
+        keyed: (args.independent || args.single).then_some(args.independent),
+        initial: args.initial.clone(),
+        null_read_is_any: args.null_read_is_any,
+        failed_cas_compares: args.failed_cas_compares,
+        settings: Settings::parse(args.setting.iter().map(String::as_str)),
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    WORKLOADS.iter().map(|workload| workload.name)
+}
+
+fn known_workload(name: &str) -> Result<(), Stop> {
+    match names().any(|known| known == name) {
+        true => Ok(()),
+        false => Err(unknown("--workload", "workload", name, names()).into()),
+    }
+}
+
+fn read(file: &Path) -> Result<Reading, Usage> {
     let wrong = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", file.display()));
     let opened = std::fs::File::open(file).map_err(|error| wrong(&error))?;
     let mut bytes = Vec::new();
@@ -91,7 +115,7 @@ fn read(file: &Path) -> Result<(History, Recovery), Usage> {
     };
     read.map_err(|error| wrong(&error))?;
     let name = file.file_stem().filter(|_| compressed).or(file.file_name()).unwrap_or_default();
-    read_any(&bytes, &name.to_string_lossy()).map_err(|error| wrong(&error))
+    read_with_hints(&bytes, &name.to_string_lossy()).map_err(|error| wrong(&error))
 }
 
 fn tell(args: &CheckArgs, findings: &[Finding], history: &History, recovery: &Recovery) {
@@ -102,6 +126,22 @@ fn tell(args: &CheckArgs, findings: &[Finding], history: &History, recovery: &Re
     for finding in findings {
         output::print(&finding_text(finding, output::coloured(args.colour)));
     }
+}
+
+/// How far everything can be explained, and why nothing can be next.
+fn dead_end_text(dead_end: &DeadEnd) -> String {
+    let DeadEnd { operation, verified, states, candidates, .. } = dead_end;
+    let mut text = format!(
+        "\n    All {verified} operations that end before operation {operation} does can be put in \
+         order."
+    );
+    if !states.is_empty() {
+        let _ = write!(text, " What is there then: {}.", states.join(" or "));
+    }
+    for candidate in candidates {
+        let _ = write!(text, "\n      next operation {}? {}", candidate.operation, candidate.why);
+    }
+    text
 }
 
 /// A finding in words: the verdict, then each anomaly with its proof.
@@ -122,7 +162,15 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         for (number, step) in anomaly.steps.iter().enumerate() {
             let _ = write!(text, "\n    {}. {}", number + 1, step.text);
         }
+        if let Some(dead_end) = &anomaly.dead_end {
+            text.push_str(&dead_end_text(dead_end));
+        }
         let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+    }
+    if let Some(engines) = finding.stats.get("engines").and_then(|engines| engines.as_object()) {
+        let told: Vec<String> =
+            engines.iter().map(|(name, keys)| format!("{name} {keys}")).collect();
+        let _ = write!(text, "\n  decided by (objects): {}", told.join(", "));
     }
     let shown = finding.anomalies.len() as u64;
     if finding.anomaly_count > shown {

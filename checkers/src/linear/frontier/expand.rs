@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::bits::Bits;
@@ -16,6 +17,9 @@ use super::{Mood, Walker};
 
 /// The most configurations that one call's return may lead to.
 const MAX_NEXT: usize = 1 << 21;
+/// So many configurations are expanded on all processors, unless new states get numbers on the
+/// way: whose comes first would then depend on the machine.
+const MANY: usize = 1 << 10;
 
 /// A configuration on its way, and the state that its latest segment has come to.
 type Node<const N: usize> = (Config<N>, u32);
@@ -97,7 +101,12 @@ impl<const N: usize> Walker<'_, N> {
         let mut next = std::mem::take(&mut self.next);
         let mut scratch = std::mem::take(&mut self.scratch);
         next.clear();
-        for config in &configs {
+        let many = configs.len() >= MANY && !self.problem.grows;
+        if many {
+            self.expand_side_by_side(&configs, slot, &mut next, &mut scratch);
+        }
+        let few = if many { &[] } else { &configs[..] };
+        for config in few {
             if config.done.get(slot) {
                 next.push(config.clone());
             } else {
@@ -111,6 +120,36 @@ impl<const N: usize> Walker<'_, N> {
         self.truncated |= scratch.truncated;
         (self.configs, self.next, self.scratch) = (configs, next, scratch);
         few
+    }
+
+    /// Expands on all processors. What follows stands in the same order as it otherwise would.
+    fn expand_side_by_side(
+        &self,
+        configs: &[Config<N>],
+        slot: usize,
+        next: &mut Vec<Config<N>>,
+        scratch: &mut Scratch<N>,
+    ) {
+        let expanded: Vec<(Vec<Config<N>>, bool)> = configs
+            .par_chunks(MANY / 8)
+            .map(|some| {
+                let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+                for config in some {
+                    match config.done.get(slot) {
+                        true => out.push(config.clone()),
+                        false => self.expand(config, slot, &mut scratch, &mut out),
+                    }
+                    if out.len() > MAX_NEXT {
+                        break;
+                    }
+                }
+                (out, scratch.truncated)
+            })
+            .collect();
+        for (some, truncated) in expanded {
+            next.extend(some);
+            scratch.truncated |= truncated;
+        }
     }
 
     fn expand(

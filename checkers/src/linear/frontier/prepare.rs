@@ -56,6 +56,8 @@ pub(super) struct Problem {
     pub(super) initial: Vec<u32>,
     /// How many known calls are open at the same time, at the most.
     pub(super) concurrency: usize,
+    /// Whether there are calls of which only the model can say where they lead.
+    pub(super) grows: bool,
 }
 
 /// Reads the calls of a model, ordered by start. Linear.
@@ -98,9 +100,10 @@ pub(super) fn prepare<'m, M: Model>(question: &Question<'m, M>) -> (Problem, Spa
         items.push(Item { kind, start: timed.start, end: timed.end, number });
     }
     space.pin();
-    let mut problem = Problem { items, initial, concurrency: 0 };
+    let mut problem = Problem { items, initial, concurrency: 0, grows: false };
     problem.drop_useless(space.pinned());
     problem.concurrency = problem.concurrency();
+    problem.grows = problem.items.iter().any(|item| matches!(item.kind, Kind::Step(_)));
     (problem, space)
 }
 

@@ -156,6 +156,7 @@ pub(super) fn cycle() -> Run {
                     ),
                 ],
                 operations: vec![one, two, three],
+                dead_end: None,
                 edges: vec![
                     edge(one, two, "rw", "T1 read key 3 as [1, 2], without the 4 that T2 appended"),
                     edge(
