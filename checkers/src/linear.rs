@@ -11,12 +11,14 @@ pub mod neighbours;
 mod partition;
 mod shrink;
 mod special;
+mod stream;
 pub mod synthetic;
 
 pub use decide::{Decision, FRONTIER, Outcome, decide};
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
 pub use models::*;
 pub use special::{Contradiction, Special};
+pub use stream::{Stream, Streaming, Violation};
 
 use std::collections::BTreeMap;
 
@@ -171,5 +173,7 @@ mod minimal_tests;
 mod oracle;
 #[cfg(test)]
 mod oracle_tests;
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

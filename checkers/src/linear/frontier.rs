@@ -29,15 +29,18 @@
 mod bits;
 mod config;
 mod expand;
+mod live;
 mod prepare;
 mod space;
 mod unknown;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
 
 use self::bits::Bits;
 use self::config::{Config, Roles};
+pub(super) use self::live::{Live, LiveError};
 use self::prepare::{Kind, Problem, prepare};
 use self::space::Rules;
 use self::unknown::Classes;
@@ -96,8 +99,10 @@ pub(super) fn states_at<M: Model>(
     budget: &Budget,
 ) -> Option<Vec<M::State>> {
     let (problem, space) = prepare(question);
+    let space = Arc::new(space);
+    let rules: Arc<dyn Rules + '_> = space.clone();
     let way = Way { most: WALKS[WALKS.len() - 1].0, mood: Mood::Exact, work: 0, until: position };
-    let (walk, states, _) = walk(&problem, &space, way, budget);
+    let (walk, states, _) = walk(&problem, &rules, way, budget);
     let states = states.into_iter().filter_map(|state| space.name(state)).collect();
     (walk == Walk::Done).then_some(states)
 }
@@ -109,7 +114,9 @@ pub(super) fn search<M: Model>(
     budget: &Budget,
 ) -> Report<M::State> {
     let (problem, space) = prepare(question);
-    let (walk, states) = decide(&problem, &space, max_states, budget);
+    let space = Arc::new(space);
+    let rules: Arc<dyn Rules + '_> = space.clone();
+    let (walk, states) = decide(&problem, &rules, max_states, budget);
     let number = |at: u32| problem.items[at as usize].number as usize;
     let outcome = match walk {
         Walk::Done => Outcome::Linearizable,
@@ -126,7 +133,7 @@ pub(super) fn search<M: Model>(
 /// Walks wider and wider, until one walk settles it.
 fn decide(
     problem: &Problem,
-    rules: &dyn Rules,
+    rules: &Arc<dyn Rules + '_>,
     max_states: usize,
     budget: &Budget,
 ) -> (Walk, usize) {
@@ -156,15 +163,15 @@ fn decide(
 /// Walks one way: how it ended, the states at the end, and configurations looked at.
 fn walk(
     problem: &Problem,
-    rules: &dyn Rules,
+    rules: &Arc<dyn Rules + '_>,
     way: Way,
     budget: &Budget,
 ) -> (Walk, BTreeSet<u32>, usize) {
     match problem.concurrency {
-        0..=64 => Walker::<1>::new(problem, rules, way).run(budget),
-        65..=128 => Walker::<2>::new(problem, rules, way).run(budget),
-        129..=512 => Walker::<8>::new(problem, rules, way).run(budget),
-        513..=MAX_OPEN => Walker::<64>::new(problem, rules, way).run(budget),
+        0..=64 => Walker::<1>::new(problem, rules, way).run(problem, budget),
+        65..=128 => Walker::<2>::new(problem, rules, way).run(problem, budget),
+        129..=512 => Walker::<8>::new(problem, rules, way).run(problem, budget),
+        513..=MAX_OPEN => Walker::<64>::new(problem, rules, way).run(problem, budget),
         _ => (Walk::Crowded { at: 0 }, BTreeSet::new(), 0),
     }
 }
@@ -208,10 +215,14 @@ struct Open {
     end: u32,
 }
 
+#[derive(Clone)]
 struct Walker<'p, const N: usize> {
-    problem: &'p Problem,
-    rules: &'p dyn Rules,
+    rules: Arc<dyn Rules + 'p>,
     way: Way,
+    /// Whether new states get numbers on the way.
+    grows: bool,
+    /// Calls that have begun.
+    begun: usize,
     open: Vec<Open>,
     taken: Bits<N>,
     roles: Roles<N>,
@@ -235,12 +246,13 @@ struct Walker<'p, const N: usize> {
 }
 
 impl<'p, const N: usize> Walker<'p, N> {
-    fn new(problem: &'p Problem, rules: &'p dyn Rules, way: Way) -> Self {
+    fn new(problem: &Problem, rules: &Arc<dyn Rules + 'p>, way: Way) -> Self {
         let none = Bits::EMPTY;
         Self {
-            problem,
-            rules,
+            rules: rules.clone(),
             way,
+            grows: problem.grows,
+            begun: 0,
             open: Vec::new(),
             taken: none,
             roles: Roles { observers: none, writes: none, swaps: none },
@@ -259,8 +271,8 @@ impl<'p, const N: usize> Walker<'p, N> {
         }
     }
 
-    fn run(&mut self, budget: &Budget) -> (Walk, BTreeSet<u32>, usize) {
-        let walk = match self.events(budget) {
+    fn run(&mut self, problem: &Problem, budget: &Budget) -> (Walk, BTreeSet<u32>, usize) {
+        let walk = match self.events(problem, budget) {
             // Not all ways were followed up to a position inside the history.
             Walk::Done if self.truncated && self.way.until != NEVER => Walk::Crowded { at: 0 },
             walk => walk,
@@ -272,10 +284,10 @@ impl<'p, const N: usize> Walker<'p, N> {
         self.configs.iter().map(|config| config.state).collect()
     }
 
-    fn events(&mut self, budget: &Budget) -> Walk {
+    fn events(&mut self, problem: &Problem, budget: &Budget) -> Walk {
         let mut ends: BinaryHeap<Reverse<(u32, u32, u32)>> = BinaryHeap::new();
         let until = self.way.until;
-        for (number, item) in (0u32..).zip(&self.problem.items) {
+        for (number, item) in (0u32..).zip(&problem.items) {
             if item.start >= until {
                 break;
             }
@@ -306,6 +318,7 @@ impl<'p, const N: usize> Walker<'p, N> {
 
     /// A known call begins; its slot.
     fn begin(&mut self, kind: Kind, end: u32) -> usize {
+        self.begun += 1;
         let slot = self.taken.first_free().unwrap_or(0);
         let open = Open { kind, end };
         if slot == self.open.len() {
@@ -326,9 +339,8 @@ impl<'p, const N: usize> Walker<'p, N> {
         }
         if kind.observes() {
             self.roles.observers.insert(slot);
-            let rules = self.rules;
             for config in &mut self.configs {
-                if holds(rules, config.state, kind) {
+                if holds(&*self.rules, config.state, kind) {
                     config.done.insert(slot);
                 }
             }
@@ -345,7 +357,7 @@ impl<'p, const N: usize> Walker<'p, N> {
             if budget.is_cancelled() {
                 return Some(Walk::Cancelled { at });
             }
-            if self.looked_at > self.way.work + WORK_A_CALL * self.problem.items.len() {
+            if self.looked_at > self.way.work + WORK_A_CALL * self.begun {
                 return Some(Walk::Crowded { at });
             }
         }
@@ -435,7 +447,7 @@ impl<'p, const N: usize> Walker<'p, N> {
             all |= self.all_missers.without(of(&self.missers));
         }
         for (class, bits) in &self.lookers {
-            if holds(self.rules, state, Kind::Look(*class)) {
+            if holds(&*self.rules, state, Kind::Look(*class)) {
                 all |= *bits;
             }
         }

@@ -25,7 +25,7 @@ const MANY: usize = 1 << 10;
 type Node<const N: usize> = (Config<N>, u32);
 
 /// Buffers that are used again and again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scratch<const N: usize> {
     queue: VecDeque<(Node<N>, bool)>,
     /// What was found, by the state that it has come to; and how many.
@@ -101,7 +101,7 @@ impl<const N: usize> Walker<'_, N> {
         let mut next = std::mem::take(&mut self.next);
         let mut scratch = std::mem::take(&mut self.scratch);
         next.clear();
-        let many = configs.len() >= MANY && !self.problem.grows;
+        let many = configs.len() >= MANY && !self.grows;
         if many {
             self.expand_side_by_side(&configs, slot, &mut next, &mut scratch);
         }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Deref;
 
 use rustc_hash::FxHashMap;
 
@@ -61,43 +62,17 @@ pub(super) struct Problem {
 }
 
 /// Reads the calls of a model, ordered by start. Linear.
-pub(super) fn prepare<'m, M: Model>(question: &Question<'m, M>) -> (Problem, Space<'m, M>) {
+pub(super) fn prepare<'m, M: Model>(question: &Question<'m, M>) -> (Problem, Space<M, &'m M>) {
     let Question { model, calls, weak, .. } = question;
     let mut space = Space::new(*model);
     let initial = question.initial.iter().map(|state| space.state(state.clone())).collect();
-    let mut classes: FxHashMap<M::Call, u32> = FxHashMap::default();
+    let mut classes = FxHashMap::default();
     let mut items = Vec::with_capacity(calls.len());
     for (number, timed) in (0u32..).zip(*calls) {
-        let call = &timed.call;
-        let (mut needs, mut leaves) = (model.needs(call), model.leaves(call));
-        if weak.get(number as usize) == Some(&true) {
-            (needs, leaves) = weakened(needs, leaves);
+        let weak = weak.get(number as usize) == Some(&true);
+        if let Some(kind) = kind_of(*model, &space, &mut classes, &timed.call, weak) {
+            items.push(Item { kind, start: timed.start, end: timed.end, number });
         }
-        let kind = match (needs, leaves) {
-            (Needs::Nothing, Leaves::Unchanged) => continue,
-            (Needs::State(needed), Leaves::Unchanged) => Kind::Read(space.state(needed)),
-            (Needs::Not(other), Leaves::Unchanged) => Kind::Miss(space.state(other)),
-            (Needs::Nothing, Leaves::State(left)) => Kind::Write(space.state(left)),
-            (Needs::State(needed), Leaves::State(left)) => {
-                let (needed, left) = (space.state(needed), space.state(left));
-                if needed == left { Kind::Read(needed) } else { Kind::Swap(needed, left) }
-            }
-            (_, leaves) => {
-                let class = match classes.get(call) {
-                    Some(class) => *class,
-                    None => {
-                        let class = space.class(call.clone());
-                        classes.insert(call.clone(), class);
-                        class
-                    }
-                };
-                match leaves {
-                    Leaves::Unchanged => Kind::Look(class),
-                    Leaves::State(_) | Leaves::Unclear => Kind::Step(class),
-                }
-            }
-        };
-        items.push(Item { kind, start: timed.start, end: timed.end, number });
     }
     space.pin();
     let mut problem = Problem { items, initial, concurrency: 0, grows: false };
@@ -105,6 +80,44 @@ pub(super) fn prepare<'m, M: Model>(question: &Question<'m, M>) -> (Problem, Spa
     problem.concurrency = problem.concurrency();
     problem.grows = problem.items.iter().any(|item| matches!(item.kind, Kind::Step(_)));
     (problem, space)
+}
+
+/// What a call does, its needs left out if it is `weak`; `None` if it has no bearing.
+pub(super) fn kind_of<M: Model, P: Deref<Target = M>>(
+    model: &M,
+    space: &Space<M, P>,
+    classes: &mut FxHashMap<M::Call, u32>,
+    call: &M::Call,
+    weak: bool,
+) -> Option<Kind> {
+    let (mut needs, mut leaves) = (model.needs(call), model.leaves(call));
+    if weak {
+        (needs, leaves) = weakened(needs, leaves);
+    }
+    Some(match (needs, leaves) {
+        (Needs::Nothing, Leaves::Unchanged) => return None,
+        (Needs::State(needed), Leaves::Unchanged) => Kind::Read(space.state(needed)),
+        (Needs::Not(other), Leaves::Unchanged) => Kind::Miss(space.state(other)),
+        (Needs::Nothing, Leaves::State(left)) => Kind::Write(space.state(left)),
+        (Needs::State(needed), Leaves::State(left)) => {
+            let (needed, left) = (space.state(needed), space.state(left));
+            if needed == left { Kind::Read(needed) } else { Kind::Swap(needed, left) }
+        }
+        (_, leaves) => {
+            let class = match classes.get(call) {
+                Some(class) => *class,
+                None => {
+                    let class = space.class(call.clone());
+                    classes.insert(call.clone(), class);
+                    class
+                }
+            };
+            match leaves {
+                Leaves::Unchanged => Kind::Look(class),
+                Leaves::State(_) | Leaves::Unclear => Kind::Step(class),
+            }
+        }
+    })
 }
 
 /// A call that only leaves what it saw or left; one that showed no state says nothing.

@@ -1,13 +1,14 @@
 //! Spaces: the states of a model and the steps between them, by number.
 
-use std::sync::RwLock;
+use std::ops::Deref;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustc_hash::FxHashMap;
 
 use crate::linear::model::Model;
 
 /// What the engine asks of a model.
-pub(super) trait Rules: Sync {
+pub(super) trait Rules: Send + Sync {
     /// Appends the states that a call of this class may lead to.
     fn next(&self, state: u32, class: u32, into: &mut Vec<u32>);
 
@@ -33,38 +34,42 @@ struct Table<S> {
     next: FxHashMap<(u32, u32), Next>,
 }
 
-/// The numbered states of a model.
+/// The numbered states of a model, which is borrowed or shared.
 #[derive(Debug)]
-pub(super) struct Space<'m, M: Model> {
-    model: &'m M,
-    classes: Vec<M::Call>,
+pub(super) struct Space<M: Model, P> {
+    model: P,
+    classes: RwLock<Vec<M::Call>>,
     table: RwLock<Table<M::State>>,
     /// The first states keep their numbers for ever.
     pinned: u32,
 }
 
-impl<'m, M: Model> Space<'m, M> {
-    pub(super) fn new(model: &'m M) -> Self {
+impl<M: Model, P: Deref<Target = M>> Space<M, P> {
+    pub(super) fn new(model: P) -> Self {
         let (numbers, next) = (FxHashMap::default(), FxHashMap::default());
         let table = RwLock::new(Table { states: Vec::new(), numbers, next });
-        Self { model, classes: Vec::new(), table, pinned: 0 }
+        Self { model, classes: RwLock::default(), table, pinned: 0 }
     }
 
     /// The number of a state.
-    pub(super) fn state(&mut self, state: M::State) -> u32 {
-        let table = self.table.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        table.number(state)
+    pub(super) fn state(&self, state: M::State) -> u32 {
+        if let Some(number) = self.read().numbers.get(&state) {
+            return *number;
+        }
+        self.write().number(state)
     }
 
     /// The number of a new class of calls.
-    pub(super) fn class(&mut self, call: M::Call) -> u32 {
-        self.classes.push(call);
-        self.classes.len() as u32 - 1
+    pub(super) fn class(&self, call: M::Call) -> u32 {
+        let mut classes = self.classes.write().unwrap_or_else(PoisonError::into_inner);
+        classes.push(call);
+        classes.len() as u32 - 1
     }
 
     /// Makes the states so far permanent.
     pub(super) fn pin(&mut self) {
-        self.pinned = self.states() as u32;
+        let states = self.read().states.len();
+        self.pinned = states as u32;
     }
 
     pub(super) fn pinned(&self) -> u32 {
@@ -76,12 +81,12 @@ impl<'m, M: Model> Space<'m, M> {
         self.read().states.get(state as usize).cloned()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Table<M::State>> {
-        self.table.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Table<M::State>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table<M::State>> {
-        self.table.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Table<M::State>> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +112,7 @@ impl Next {
     }
 }
 
-impl<M: Model> Rules for Space<'_, M> {
+impl<M: Model, P: Deref<Target = M> + Send + Sync> Rules for Space<M, P> {
     fn next(&self, state: u32, class: u32, into: &mut Vec<u32>) {
         let table = self.read();
         if let Some(next) = table.next.get(&(state, class)) {
@@ -117,7 +122,9 @@ impl<M: Model> Rules for Space<'_, M> {
         let from = table.states[state as usize].clone();
         drop(table);
         let mut found = Vec::new();
-        self.model.steps(&from, &self.classes[class as usize], &mut |next| found.push(next));
+        let classes = self.classes.read().unwrap_or_else(PoisonError::into_inner);
+        self.model.steps(&from, &classes[class as usize], &mut |next| found.push(next));
+        drop(classes);
         let mut table = self.write();
         let mut numbers: Vec<u32> = found.into_iter().map(|state| table.number(state)).collect();
         numbers.sort_unstable();

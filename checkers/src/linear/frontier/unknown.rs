@@ -6,7 +6,7 @@ use super::config::Spent;
 use super::prepare::Kind;
 
 /// Unknown calls that have the same effect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Class {
     kind: Kind,
     /// The positions of its calls among all unknown calls that have begun, ascending.
@@ -14,7 +14,7 @@ struct Class {
 }
 
 /// All classes of a problem.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Classes {
     classes: Vec<Class>,
     numbers: FxHashMap<Kind, u32>,
