@@ -86,6 +86,10 @@ fn weaker_models_and_settings_are_chosen_by_name() {
     check(&["-m", "staleness", "--setting", "versions-behind=1"]).expect_code(0);
     check(&["--setting", "permits=2"]).expect_code(254).expect_error("no setting `permits`");
     bench.run(&["check", &stale]).expect_code(254).expect_error("--workload");
+    let ran = check(&["--stream"]);
+    ran.expect_code(1);
+    assert!(ran.stdout.contains("Stale read"), "{}", ran.stdout);
+    check(&["--stream", "-m", "sequential"]).expect_code(254).expect_error("seen whole");
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub use self::settings::Settings;
 use crate::bank::Bank;
 use crate::counter::Counter;
 use crate::history::Hints;
-use crate::linear::{self, CasRegister, Linearizable, Model, neighbours};
+use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
 use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
@@ -114,10 +114,34 @@ pub fn checkers_for_workload(
     };
     options.settings.only(workload, known.settings)?;
     let checker = match object(workload, options, history)? {
-        Some(checker) => checker,
+        Some(object) => object.checker,
         None => whole(workload, options)?,
     };
     Ok(vec![checker])
+}
+
+/// What judges a workload one event after another; `beginning` shows what its values look like.
+/// The error says what is wrong with the options, or that the workload has to be seen whole.
+pub fn stream_for_workload(
+    workload: &str,
+    options: &CheckOptions,
+    beginning: &History,
+) -> Result<Box<dyn Streaming>, String> {
+    // This also refuses what the workload does not know.
+    checkers_for_workload(workload, options, beginning)?;
+    let stream = object(workload, options, beginning)?.and_then(|object| object.stream);
+    stream.ok_or_else(|| {
+        let model = options.consistency_model.as_deref();
+        let model = model.map(|model| format!(" for {model}")).unwrap_or_default();
+        format!("a history of {workload} has to be seen whole{model}: leave out --stream")
+    })
+}
+
+/// What judges single objects by a model.
+struct ObjectJudge {
+    checker: Box<dyn Checker>,
+    /// The same, one event after another.
+    stream: Option<Box<dyn Streaming>>,
 }
 
 /// The checker of a workload that judges single objects by a model.
@@ -125,7 +149,7 @@ fn object(
     workload: &str,
     options: &CheckOptions,
     history: &History,
-) -> Result<Option<Box<dyn Checker>>, String> {
+) -> Result<Option<ObjectJudge>, String> {
     let settings = &options.settings;
     let flag = |name: &str| settings.flag(name);
     let failed = || flag("failed-is-empty");
@@ -198,7 +222,7 @@ impl Judge<'_> {
         }
     }
 
-    fn register(&self) -> Result<Box<dyn Checker>, String> {
+    fn register(&self) -> Result<ObjectJudge, String> {
         let keyed = self.options.keyed.unwrap_or_else(|| looks_keyed(self.history));
         let register = self.options.register();
         let name = self.options.consistency_model.as_deref().unwrap_or("linearizable");
@@ -211,21 +235,27 @@ impl Judge<'_> {
             allowed_nanoseconds: milliseconds.map(|ms| ms.saturating_mul(1_000_000)),
             ..neighbours::Options::default()
         };
-        let weaker = neighbours::checker(name, &options);
-        Ok(weaker.unwrap_or_else(|| Box::new(Linearizable::new(register).keyed(keyed))))
+        match neighbours::checker(name, &options) {
+            Some(checker) => Ok(ObjectJudge { checker, stream: None }),
+            None => Ok(judged(register, keyed)),
+        }
     }
 
     /// One object, unless the user or the format says that there are many.
-    fn whole<M: Model + 'static>(&self, model: M) -> Result<Box<dyn Checker>, String> {
-        let keyed = self.options.keyed.unwrap_or(false);
-        Ok(Box::new(Linearizable::new(model).keyed(keyed)))
+    fn whole<M: Model + Clone + 'static>(&self, model: M) -> Result<ObjectJudge, String> {
+        Ok(judged(model, self.options.keyed.unwrap_or(false)))
     }
 
     /// An object for each key, unless the user says otherwise.
-    fn each<M: Model + 'static>(&self, model: M) -> Result<Box<dyn Checker>, String> {
-        let keyed = self.options.keyed.unwrap_or(true);
-        Ok(Box::new(Linearizable::new(model).keyed(keyed)))
+    fn each<M: Model + Clone + 'static>(&self, model: M) -> Result<ObjectJudge, String> {
+        Ok(judged(model, self.options.keyed.unwrap_or(true)))
     }
+}
+
+fn judged<M: Model + Clone + 'static>(model: M, keyed: bool) -> ObjectJudge {
+    let stream: Box<dyn Streaming> = Box::new(Stream::new(model.clone(), keyed));
+    let checker = Box::new(Linearizable::new(model).keyed(keyed));
+    ObjectJudge { checker, stream: Some(stream) }
 }
 
 /// Consistency models of registers.

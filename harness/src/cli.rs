@@ -9,6 +9,7 @@ mod log;
 pub mod output;
 mod plan;
 mod stored;
+mod stream;
 mod test;
 
 use crate::exit::{self, Stop};

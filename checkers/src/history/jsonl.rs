@@ -31,46 +31,89 @@ pub fn read(from: impl BufRead) -> Result<(History, Recovery), ReadError> {
     read_limited(from, MAX_LINE_BYTES)
 }
 
-fn read_limited(mut from: impl BufRead, max_line: usize) -> Result<(History, Recovery), ReadError> {
-    let mut names = Names::default();
-    let mut guard = Guard::strict();
-    let mut recovery = Recovery::default();
-    let mut events = Vec::new();
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        number += 1;
-        line.clear();
-        let mut limited = io::Read::take(&mut from, max_line as u64 + 1);
-        let length = limited.read_until(b'\n', &mut line)?;
-        if length == 0 {
-            break;
+fn read_limited(from: impl BufRead, max_line: usize) -> Result<(History, Recovery), ReadError> {
+    let mut lines = Events { max_line, ..Events::new(from) };
+    let events = lines.by_ref().collect::<Result<Vec<Event>, ReadError>>()?;
+    let history = History { events };
+    let recovery = Recovery { open_calls: history.open_calls(), ..lines.recovery };
+    Ok((history, recovery))
+}
+
+/// The events of a history, one after another; it ends after an error.
+pub struct Events<R> {
+    from: R,
+    max_line: usize,
+    names: Names,
+    guard: Guard,
+    /// What had to be recovered so far; calls without an answer are not counted.
+    pub recovery: Recovery,
+    line: Vec<u8>,
+    number: u64,
+    ended: bool,
+}
+
+impl<R: BufRead> Events<R> {
+    pub fn new(from: R) -> Self {
+        Self {
+            from,
+            max_line: MAX_LINE_BYTES,
+            names: Names::default(),
+            guard: Guard::strict(),
+            recovery: Recovery::default(),
+            line: Vec::new(),
+            number: 0,
+            ended: false,
         }
-        if length > max_line {
-            return Err(ReadError::LongLine { line: number, limit: max_line });
-        }
-        let whole = line.last() == Some(&b'\n');
-        if whole && line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        match parse(&line, &mut names) {
-            Ok(event) => {
-                guard.admit(&event).map_err(|flaw| ReadError::Malformed { line: number, flaw })?;
-                events.push(event);
+    }
+
+    /// The next event; `None` at the end.
+    fn read(&mut self) -> Result<Option<Event>, ReadError> {
+        loop {
+            self.number += 1;
+            self.line.clear();
+            let mut limited = io::Read::take(&mut self.from, self.max_line as u64 + 1);
+            let length = limited.read_until(b'\n', &mut self.line)?;
+            if length == 0 {
+                return Ok(None);
             }
-            Err(_) if !whole => {
-                recovery.torn_bytes = length as u64;
-                recovery.torn_line = Some(number);
+            let line = self.number;
+            if length > self.max_line {
+                return Err(ReadError::LongLine { line, limit: self.max_line });
             }
-            Err(why) => {
-                let column = why.column() as u64;
-                return Err(ReadError::Line { line: number, column, why: place::plain(&why) });
+            let whole = self.line.last() == Some(&b'\n');
+            if whole && self.line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match parse(&self.line, &mut self.names) {
+                Ok(event) => {
+                    let admitted = self.guard.admit(&event);
+                    admitted.map_err(|flaw| ReadError::Malformed { line, flaw })?;
+                    return Ok(Some(event));
+                }
+                Err(_) if !whole => {
+                    self.recovery.torn_bytes = length as u64;
+                    self.recovery.torn_line = Some(line);
+                }
+                Err(why) => {
+                    let column = why.column() as u64;
+                    return Err(ReadError::Line { line, column, why: place::plain(&why) });
+                }
             }
         }
     }
-    let history = History { events };
-    recovery.open_calls = history.open_calls();
-    Ok((history, recovery))
+}
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let event = self.read().transpose();
+        self.ended = !matches!(event, Some(Ok(_)));
+        event
+    }
 }
 
 fn parse(line: &[u8], names: &mut Names) -> Result<Event, serde_json::Error> {

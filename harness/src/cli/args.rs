@@ -231,6 +231,10 @@ pub struct CheckArgs {
     /// A compare-and-set that failed saw another value, rather than failed for any reason
     #[arg(long)]
     pub failed_cas_compares: bool,
+    /// Check while reading, in memory that does not grow with the history: for our own format,
+    /// and workloads whose objects are judged by themselves
+    #[arg(long, requires = "workload")]
+    pub stream: bool,
     /// How long the check may take before the verdict is unknown
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     pub check_limit: Span,

@@ -11,7 +11,7 @@ use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Reading, Recovery, read_with_hints};
 use perjury_checkers::workload::{CheckOptions, Settings, WORKLOADS, checkers_for_workload};
-use perjury_checkers::{Finding, History, Verdict};
+use perjury_checkers::{Finding, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -57,6 +57,9 @@ pub fn history(run: &Path) -> Result<(), Stop> {
 pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     if let Some(name) = &args.workload {
         known_workload(name)?;
+        if args.stream {
+            return super::stream::check(args, name);
+        }
     }
     let Reading { history, recovery, hints } = read(&args.file)?;
     let workload = args.workload.as_deref().or(hints.workload).ok_or_else(|| {
@@ -70,17 +73,29 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
         .map_err(|error| Usage(format!("--workload: {error}")))?;
     let findings = analysis::check_all(checkers, &history, args.check_limit.0);
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
-    if args.json {
-        let json = json!({ "verdict": verdict, "findings": findings, "recovery": recovery });
-        output::print(&serde_json::to_string_pretty(&json).unwrap_or_default());
-    } else {
-        tell(args, &findings, &history, &recovery);
-    }
+    show(args, &findings, history.events().len() as u64, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
 
+/// Prints what was found, and what had to be mended in so many events.
+pub fn show(args: &CheckArgs, findings: &[Finding], events: u64, recovery: &Recovery) {
+    if args.json {
+        let verdict = worst(findings.iter().map(|finding| finding.verdict));
+        let json = json!({ "verdict": verdict, "findings": findings, "recovery": recovery });
+        output::print(&serde_json::to_string_pretty(&json).unwrap_or_default());
+        return;
+    }
+    for note in recovery.notes() {
+        output::complain(&format!("note: {note}"));
+    }
+    output::print(&format!("{events} events"));
+    for finding in findings {
+        output::print(&finding_text(finding, output::coloured(args.colour)));
+    }
+}
+
 /// What the flags say about the history.
-fn options(args: &CheckArgs) -> CheckOptions {
+pub fn options(args: &CheckArgs) -> CheckOptions {
     CheckOptions {
         consistency_model: args.consistency_model.clone(),
         keyed: (args.independent || args.single).then_some(args.independent),
@@ -116,16 +131,6 @@ fn read(file: &Path) -> Result<Reading, Usage> {
     read.map_err(|error| wrong(&error))?;
     let name = file.file_stem().filter(|_| compressed).or(file.file_name()).unwrap_or_default();
     read_with_hints(&bytes, &name.to_string_lossy()).map_err(|error| wrong(&error))
-}
-
-fn tell(args: &CheckArgs, findings: &[Finding], history: &History, recovery: &Recovery) {
-    for note in recovery.notes() {
-        output::complain(&format!("note: {note}"));
-    }
-    output::print(&format!("{} events", history.events().len()));
-    for finding in findings {
-        output::print(&finding_text(finding, output::coloured(args.colour)));
-    }
 }
 
 /// How far everything can be explained, and why nothing can be next.
