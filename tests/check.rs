@@ -88,7 +88,7 @@ fn weaker_models_and_settings_are_chosen_by_name() {
     bench.run(&["check", &stale]).expect_code(254).expect_error("--workload");
     let ran = check(&["--stream"]);
     ran.expect_code(1);
-    assert!(ran.stdout.contains("Stale read"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("(lost-write)"), "{}", ran.stdout);
     check(&["--stream", "-m", "sequential"]).expect_code(254).expect_error("seen whole");
 }
 
