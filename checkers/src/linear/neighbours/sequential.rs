@@ -36,7 +36,7 @@ use crate::tally::Tally;
 use crate::{Budget, Checker, Finding, History};
 
 /// How many attempts in vain are remembered before anything is inferred.
-const FIRST_STATES: usize = 4096;
+const FIRST_STATES: usize = 256;
 const RULED_OUT: &[&str] = &["sequential", "linearizable"];
 
 /// Judges sequential consistency of registers, all keys together.

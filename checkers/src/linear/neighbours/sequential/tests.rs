@@ -171,7 +171,7 @@ fn copies_that_never_go_back_are_sequentially_consistent() {
 /// Two reads of one process that see two writes of one other process in the wrong order.
 #[test]
 fn a_planted_inversion_is_found() {
-    let mut planted = 0;
+    let (mut planted, mut named) = (0, 0);
     for seed in 0..10_000 {
         let mut made = lagging(seed);
         let mut random = Random(seed);
@@ -200,13 +200,14 @@ fn a_planted_inversion_is_found() {
         made.calls[key][call].call = RegisterCall::Read(value.expect("a write"));
         let program = program_of(&made);
         assert_eq!(decide(&program, &Budget::default()), Decided::Contradictory, "{seed}");
-        if planted % 50 == 0 {
-            let core = core::core(&program, &Budget::default());
-            assert!(core.nodes.len() <= 8, "{seed}: {:?}", core.nodes);
+        if planted % 20 == 0 {
+            named += core::core(&program, &Budget::default()).nodes.len();
         }
         planted += 1;
     }
     assert!(planted > 2_000, "{planted}");
+    // Two writes and two reads are enough, but it may show elsewhere first.
+    assert!(named < 7 * planted / 20, "{named} of {planted}");
 }
 
 fn check(script: &Script) -> Finding {
