@@ -40,6 +40,33 @@ pub enum RegisterCall {
     CasMiss(u32),
 }
 
+impl RegisterCall {
+    /// The value that it found.
+    pub(in crate::linear) fn found(self) -> Option<u32> {
+        match self {
+            Self::Read(value) | Self::Cas(value, _) => Some(value),
+            Self::Write(_) | Self::CasMiss(_) => None,
+        }
+    }
+
+    /// The value that it left, if it may have changed anything.
+    pub(in crate::linear) fn left(self) -> Option<u32> {
+        match self {
+            Self::Write(value) => Some(value),
+            Self::Cas(old, new) if old != new => Some(new),
+            Self::Cas(..) | Self::Read(_) | Self::CasMiss(_) => None,
+        }
+    }
+
+    /// The highest number of a value in it.
+    pub(in crate::linear) fn highest(self) -> u32 {
+        match self {
+            Self::Read(value) | Self::Write(value) | Self::CasMiss(value) => value,
+            Self::Cas(old, new) => old.max(new),
+        }
+    }
+}
+
 impl Model for CasRegister {
     type State = u32;
     type Call = RegisterCall;

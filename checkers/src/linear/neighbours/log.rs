@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::reading::Register;
-use super::versions::{INITIAL, NEVER_END, NONE, Versions, found, written};
+use super::versions::{INITIAL, NEVER_END, NONE, Versions};
 use crate::History;
 use crate::linear::model::NEVER;
 
@@ -92,13 +92,13 @@ impl Log {
         let first = self.first[key as usize];
         let end = i64::from(timed.end);
         let possible = |value: &u32| register.start(*value).is_some_and(|start| start < end);
-        let read = found(timed.call).filter(|_| known).filter(possible);
+        let read = timed.call.found().filter(|_| known).filter(possible);
         let happened = |value: &u32| register.end(*value) != NEVER_END;
         Op {
             key,
             call,
             read: read.map(|value| first + value),
-            write: written(timed.call).filter(happened).map(|value| first + value),
+            write: timed.call.left().filter(happened).map(|value| first + value),
             known,
         }
     }

@@ -22,7 +22,7 @@ use serde_json::json;
 use super::Options;
 use super::reading::{Impossible, Register, impossible, impossible_read, of_key, on};
 use super::reading::{registers, told};
-use super::versions::{INITIAL, found, written};
+use super::versions::INITIAL;
 use crate::linear::model::NEVER;
 use crate::tally::{Tally, anomaly};
 use crate::{Anomaly, Budget, Checker, Finding, History};
@@ -72,7 +72,7 @@ impl Checker for RegularChecker {
             }
             let writes = Writes::new(&register.calls);
             for (number, timed) in (0u32..).zip(&register.calls) {
-                let Some(value) = found(timed.call).filter(|_| timed.end != NEVER) else {
+                let Some(value) = timed.call.found().filter(|_| timed.end != NEVER) else {
                     continue;
                 };
                 if self.safe && writes.is_written_during(timed) {
@@ -157,7 +157,7 @@ impl<'c> Writes<'c> {
     fn new(calls: &'c [Timed]) -> Self {
         let writes = || {
             let numbered = (0u32..).zip(calls);
-            numbered.filter_map(|(number, timed)| Some((written(timed.call)?, number, timed)))
+            numbered.filter_map(|(number, timed)| Some((timed.call.left()?, number, timed)))
         };
         let highest = writes().map(|(value, ..)| value).max().unwrap_or(INITIAL);
         let mut first = vec![0u32; highest as usize + 2];
@@ -204,7 +204,7 @@ impl<'c> Writes<'c> {
     fn is_written_during(&self, timed: &Timed) -> bool {
         let begun = self.starts.partition_point(|start| *start < timed.end);
         let over = self.ended.partition_point(|(end, _)| *end < timed.start);
-        begun > over + usize::from(written(timed.call).is_some())
+        begun > over + usize::from(timed.call.left().is_some())
     }
 
     /// Whether a read can have seen this value.

@@ -30,13 +30,15 @@ use self::witness::{Searched, replays, search};
 use super::Options;
 use super::log::process;
 use super::reading::{Impossible, Register, impossible, impossible_read, registers, versions};
-use super::versions::{Versions, found};
+use super::versions::Versions;
 use crate::linear::model::NEVER;
 use crate::tally::Tally;
 use crate::{Budget, Checker, Finding, History};
 
-/// How many attempts in vain are remembered before anything is inferred.
-const FIRST_STATES: usize = 4096;
+/// How many attempts in vain are made before anything is inferred: so many, and one more for
+/// so many calls, as most go a little way only.
+const FIRST_ATTEMPTS: usize = 256;
+const CALLS_PER_ATTEMPT: usize = 8;
 const RULED_OUT: &[&str] = &["sequential", "linearizable"];
 
 /// Judges sequential consistency of registers, all keys together.
@@ -105,7 +107,7 @@ impl SequentialChecker {
         let mut tally = Tally::default();
         let model = &self.options.register;
         for (number, timed) in (0u32..).zip(&register.calls).filter(|(_, t)| t.end != NEVER) {
-            let Some(value) = found(timed.call) else { continue };
+            let Some(value) = timed.call.found() else { continue };
             match impossible(register, number, value, versions.writer(value)) {
                 // Real time is of no concern here.
                 None | Some(Impossible::Future { .. }) => {}
@@ -130,7 +132,8 @@ fn stats(program: &Program) -> Value {
 
 /// Looks for an order, or for the reason why there is none.
 fn decide(program: &Program, budget: &Budget) -> Decided {
-    let first = search(program, None, FIRST_STATES.min(budget.max_states), budget);
+    let attempts = FIRST_ATTEMPTS + program.nodes.len() / CALLS_PER_ATTEMPT;
+    let first = search(program, None, attempts, budget);
     if let Some(decided) = conclude(program, first) {
         return decided;
     }
@@ -146,7 +149,7 @@ fn decide(program: &Program, budget: &Budget) -> Decided {
         Saturated::Cancelled => return Decided::Undecided(TIME),
         Saturated::Acyclic => {}
     }
-    let second = search(program, Some(&order), budget.max_states, budget);
+    let second = search(program, Some(&order), usize::MAX, budget);
     let undecided = Decided::Undecided(
         "no order of all operations was found, and none of their contradictions proves that there \
          is none; give the analysis more memory, or run with fewer processes",

@@ -33,7 +33,7 @@ pub(super) struct Repeated {
 impl<'c> Versions<'c> {
     /// Sorts calls, given by start. Linear.
     pub(super) fn read(calls: &'c [Timed<RegisterCall>]) -> Result<Self, Repeated> {
-        let highest = calls.iter().map(|timed| highest(timed.call)).max().unwrap_or(INITIAL);
+        let highest = calls.iter().map(|timed| timed.call.highest()).max().unwrap_or(INITIAL);
         let count = highest as usize + 1;
         let mut versions = Self {
             calls,
@@ -43,7 +43,7 @@ impl<'c> Versions<'c> {
         };
         versions.ends[INITIAL as usize] = -1;
         for (number, timed) in (0u32..).zip(calls) {
-            if let Some(value) = written(timed.call) {
+            if let Some(value) = timed.call.left() {
                 let writer = &mut versions.writers[value as usize];
                 if *writer != NONE || value == INITIAL {
                     return Err(Repeated { value });
@@ -53,14 +53,14 @@ impl<'c> Versions<'c> {
             }
         }
         for (number, timed) in (0u32..).zip(calls).filter(|(_, timed)| timed.end != NEVER) {
-            let Some(value) = found(timed.call) else { continue };
+            let Some(value) = timed.call.found() else { continue };
             let end = i64::from(timed.end);
             // Who saw it before anybody wrote it is no witness.
             if versions.start(value).is_some_and(|start| start < end) {
                 let known = &mut versions.ends[value as usize];
                 *known = end.min(*known);
             }
-            if written(timed.call).is_none() {
+            if timed.call.left().is_none() {
                 versions.reads.push(number);
             }
         }
@@ -99,35 +99,9 @@ impl<'c> Versions<'c> {
 
     /// The value that a read, or a compare-and-set, found.
     pub(super) fn found(&self, number: u32) -> Option<u32> {
-        found(self.calls[number as usize].call)
+        self.calls[number as usize].call.found()
     }
 }
 
 /// The end of what was never surely in place.
 pub(super) const NEVER_END: i64 = NEVER as i64;
-
-/// The value that a call leaves, if it changes anything.
-pub(super) fn written(call: RegisterCall) -> Option<u32> {
-    match call {
-        RegisterCall::Write(value) => Some(value),
-        RegisterCall::Cas(old, new) if old != new => Some(new),
-        _ => None,
-    }
-}
-
-/// The value that a call found.
-pub(super) fn found(call: RegisterCall) -> Option<u32> {
-    match call {
-        RegisterCall::Read(value) | RegisterCall::Cas(value, _) => Some(value),
-        RegisterCall::Write(_) | RegisterCall::CasMiss(_) => None,
-    }
-}
-
-fn highest(call: RegisterCall) -> u32 {
-    match call {
-        RegisterCall::Read(value) | RegisterCall::Write(value) | RegisterCall::CasMiss(value) => {
-            value
-        }
-        RegisterCall::Cas(old, new) => old.max(new),
-    }
-}

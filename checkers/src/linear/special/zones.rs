@@ -120,7 +120,7 @@ pub(in crate::linear) fn decide(calls: &[Timed<RegisterCall>], values: &Values) 
 impl<'c> Register<'c> {
     /// Sorts calls by value; `None` if a value was written twice.
     fn read(calls: &'c [Timed<RegisterCall>]) -> Option<Self> {
-        let highest = calls.iter().map(|timed| highest(timed.call)).max().unwrap_or(INITIAL);
+        let highest = calls.iter().map(|timed| timed.call.highest()).max().unwrap_or(INITIAL);
         // Numbers are dense, unless most calls failed and were left out; absurd ones are not ours.
         if highest as usize > 64 * (calls.len() + 1024) {
             return None;
@@ -218,19 +218,12 @@ impl<'c> Register<'c> {
 
     /// The value that this call left behind, if it changed anything.
     fn left(&self, number: u32) -> Option<u32> {
-        match self.calls[number as usize].call {
-            RegisterCall::Write(value) => Some(value),
-            RegisterCall::Cas(old, new) if old != new => Some(new),
-            _ => None,
-        }
+        self.calls[number as usize].call.left()
     }
 
     /// The value that this call found.
     fn found(&self, number: u32) -> Option<u32> {
-        match self.calls[number as usize].call {
-            RegisterCall::Read(value) | RegisterCall::Cas(value, _) => Some(value),
-            RegisterCall::Write(_) | RegisterCall::CasMiss(_) => None,
-        }
+        self.calls[number as usize].call.found()
     }
 
     /// The zones of all chains, by lower end, or why there is no linearization.
@@ -329,15 +322,6 @@ fn crossed(mut zones: Vec<Zone>) -> Result<Vec<Zone>, Flaw> {
         }
     }
     Ok(zones)
-}
-
-fn highest(call: RegisterCall) -> u32 {
-    match call {
-        RegisterCall::Read(value) | RegisterCall::Write(value) | RegisterCall::CasMiss(value) => {
-            value
-        }
-        RegisterCall::Cas(old, new) => old.max(new),
-    }
 }
 
 #[cfg(test)]

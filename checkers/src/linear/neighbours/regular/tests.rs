@@ -42,9 +42,9 @@ fn literally(calls: &[Timed<RegisterCall>], number: usize) -> bool {
     let mut some: Calls = Vec::new();
     for (at, timed) in calls.iter().enumerate() {
         if at == number {
-            let value = found(timed.call).expect("a read");
+            let value = timed.call.found().expect("a read");
             some.push(Timed { call: RegisterCall::Read(value), ..*timed });
-        } else if let Some(value) = written(timed.call) {
+        } else if let Some(value) = timed.call.left() {
             some.push(Timed { call: RegisterCall::Write(value), ..*timed });
         }
     }
@@ -58,7 +58,7 @@ fn verdicts_on_reads_agree_with_brute_force() {
         let calls = small(&mut Random(seed));
         let writes = Writes::new(&calls);
         for (number, timed) in calls.iter().enumerate().filter(|(_, timed)| timed.end != NEVER) {
-            let Some(value) = found(timed.call) else { continue };
+            let Some(value) = timed.call.found() else { continue };
             let fine = literally(&calls, number);
             assert_eq!(writes.judge(timed, value).is_ok(), fine, "{seed} {number}: {calls:?}");
             if fine {
@@ -68,7 +68,7 @@ fn verdicts_on_reads_agree_with_brute_force() {
             }
             let other = |(at, other): (usize, &Timed<RegisterCall>)| {
                 at != number
-                    && written(other.call).is_some()
+                    && other.call.left().is_some()
                     && other.start < timed.end
                     && timed.start < other.end
             };
@@ -83,7 +83,9 @@ fn verdicts_on_reads_agree_with_brute_force() {
 fn judge(calls: &[Timed<RegisterCall>]) -> Vec<usize> {
     let writes = Writes::new(calls);
     let wrong = |timed: &Timed<RegisterCall>| {
-        found(timed.call)
+        timed
+            .call
+            .found()
             .is_some_and(|value| timed.end != NEVER && writes.judge(timed, value).is_err())
     };
     (0..calls.len()).filter(|at| wrong(&calls[*at])).collect()
@@ -105,7 +107,7 @@ fn atomic_histories_are_regular_and_a_planted_old_value_is_found() {
         // Of any value written once: if another write came between, complete on both sides,
         // a read of it cannot be right.
         let known = |at: &usize| calls[*at].end != NEVER;
-        let write = |at: &usize| known(at) && written(calls[*at].call).is_some();
+        let write = |at: &usize| known(at) && calls[*at].call.left().is_some();
         let from = random.below(calls.len() as u64) as usize;
         let old = (from..calls.len()).find(write);
         let new = old.and_then(|old| {
@@ -113,10 +115,10 @@ fn atomic_histories_are_regular_and_a_planted_old_value_is_found() {
         });
         let read = new.and_then(|new| {
             let after = |at: &usize| known(at) && calls[*at].start > calls[new].end;
-            (new..calls.len()).filter(after).find(|at| written(calls[*at].call).is_none())
+            (new..calls.len()).filter(after).find(|at| calls[*at].call.left().is_none())
         });
         let (Some(old), Some(read)) = (old, read) else { continue };
-        calls[read].call = RegisterCall::Read(written(calls[old].call).expect("a write"));
+        calls[read].call = RegisterCall::Read(calls[old].call.left().expect("a write"));
         assert_eq!(judge(&calls), [read], "{seed}");
         planted += 1;
     }

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::linear::model::NEVER;
 use crate::linear::models::RegisterCall;
-use crate::linear::neighbours::versions::{INITIAL, NONE, Versions, found, written};
+use crate::linear::neighbours::versions::{INITIAL, NONE, Versions};
 
 /// One call that surely happened. Versions are numbered over all registers; [`NONE`] for none.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,17 @@ pub(super) struct Node {
     /// Its number in the calls of its register.
     pub(super) call: u32,
     pub(super) start: u32,
-    /// Whether it was answered. If not, it happened because somebody found what it wrote.
-    pub(super) known: bool,
+    /// [`NEVER`] if it was not answered; then it happened because somebody found what it wrote.
+    pub(super) end: u32,
+    /// If it is a write, when to try it.
+    pub(super) turn: u32,
+}
+
+impl Node {
+    /// Whether it was answered.
+    pub(super) fn is_known(&self) -> bool {
+        self.end != NEVER
+    }
 }
 
 /// The calls of all processes, session after session.
@@ -62,11 +71,11 @@ impl Program {
             let seen = seen(register);
             for (number, timed) in (0u32..).zip(register.calls) {
                 let happened = timed.end != NEVER
-                    || written(timed.call).is_some_and(|value| seen[value as usize]);
+                    || timed.call.left().is_some_and(|value| seen[value as usize]);
                 if happened {
                     calls.push((timed.start, key, number));
                 } else {
-                    program.is_partial |= written(timed.call).is_some();
+                    program.is_partial |= timed.call.left().is_some();
                 }
             }
         }
@@ -103,10 +112,11 @@ impl Program {
                 RegisterCall::CasMiss(value) => Some(value),
                 _ => None,
             };
-            let (read, write) = (version(found(what).filter(exists)), version(written(what)));
+            let (read, write) = (version(what.found().filter(exists)), version(what.left()));
             let missed = version(missed);
-            let known = register.calls[call as usize].end != NEVER;
-            Node { session: 0, index: 0, key, read, write, missed, after: NONE, call, start, known }
+            let end = register.calls[call as usize].end;
+            let (session, index, after, turn) = (0, 0, NONE, 0);
+            Node { session, index, key, read, write, missed, after, call, start, end, turn }
         };
         let mut apart = Vec::new();
         let mut last = NONE;
@@ -115,7 +125,7 @@ impl Program {
             if node.read == NONE && node.write == NONE && node.missed == NONE {
                 continue;
             }
-            if !node.known && at + 1 < calls.len() {
+            if !node.is_known() && at + 1 < calls.len() {
                 node.after = last;
                 apart.push(node);
             } else {
@@ -164,6 +174,22 @@ impl Program {
             self.readers[*at as usize] = number;
             *at += 1;
         }
+        for number in 0..self.nodes.len() {
+            self.nodes[number].turn = self.turn(&self.nodes[number]);
+        }
+    }
+
+    /// The lower end of the zone of what a node wrote: when the first was answered who knew of
+    /// it, or when the last asked, if that was earlier. This is the order of writes if the
+    /// history is linearizable (see `zones.rs`), and often a good one if it is not.
+    fn turn(&self, node: &Node) -> u32 {
+        if node.write == NONE {
+            return node.start;
+        }
+        let readers = || self.readers(node.write).iter().map(|reader| self.node(*reader));
+        let first = readers().map(|reader| reader.end).fold(node.end, u32::min);
+        let last = readers().map(|reader| reader.start).fold(node.start, u32::max);
+        first.min(last)
     }
 
     /// Per version whether one of these nodes wrote it, or nobody had to.
@@ -195,7 +221,9 @@ impl Program {
                 }
             }
             let count = kept.len();
-            kept.retain(|node| self.node(*node).known || found[self.node(*node).write as usize]);
+            kept.retain(|node| {
+                self.node(*node).is_known() || found[self.node(*node).write as usize]
+            });
             if kept.len() == count {
                 return kept;
             }
@@ -208,12 +236,12 @@ impl Program {
         let mut at = 0;
         while let Some(node) = all.get(at).map(|node| self.node(*node)) {
             at += 1;
-            if node.known {
+            if node.is_known() {
                 continue;
             }
             let readers = self.readers(node.write);
             if !readers.iter().any(|reader| all.contains(reader)) {
-                let known = readers.iter().find(|reader| self.node(**reader).known);
+                let known = readers.iter().find(|reader| self.node(**reader).is_known());
                 all.extend(known.or(readers.first()));
             }
         }
@@ -261,7 +289,7 @@ impl Program {
 
     /// Whether there are calls of unknown outcome.
     pub(super) fn has_unknown(&self) -> bool {
-        self.is_partial || self.nodes.iter().any(|node| !node.known)
+        self.is_partial || self.nodes.iter().any(|node| !node.is_known())
     }
 
     pub(super) fn session_count(&self) -> usize {
@@ -305,14 +333,14 @@ impl Program {
 fn seen(register: &Versions<'_>) -> Vec<bool> {
     let mut seen = vec![false; register.count() as usize];
     let known = register.calls.iter().filter(|timed| timed.end != NEVER);
-    let mut left: Vec<u32> = known.filter_map(|timed| found(timed.call)).collect();
+    let mut left: Vec<u32> = known.filter_map(|timed| timed.call.found()).collect();
     while let Some(value) = left.pop() {
         if std::mem::replace(&mut seen[value as usize], true) {
             continue;
         }
         let writer = register.writer(value).map(|writer| &register.calls[writer as usize]);
         if let Some(writer) = writer.filter(|writer| writer.end == NEVER) {
-            left.extend(found(writer.call));
+            left.extend(writer.call.found());
         }
     }
     seen

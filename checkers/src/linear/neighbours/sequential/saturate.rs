@@ -6,8 +6,12 @@
 //! *On the complexity of checking transactional consistency*, OOPSLA 2019). If then something
 //! is before itself, there is no order.
 //!
-//! Sessions are chains, so what is before a call is a number of calls per session. Each round
-//! costs the number of calls times that of sessions, times a logarithm.
+//! Sessions are chains, so what is before a call is a number of calls per session. A call of
+//! which more becomes known tells those directly after it, the earliest first. If each is told
+//! a few times, as is usual, that costs the number of calls times that of sessions.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashSet;
 
@@ -15,6 +19,9 @@ use super::program::Program;
 use crate::Budget;
 use crate::linear::neighbours::cycle::Digraph;
 use crate::linear::neighbours::versions::NONE;
+
+/// How many nodes are looked at between two looks whether time is up.
+const PATIENCE: usize = 1024;
 
 /// Why one call is before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +63,18 @@ impl Before {
 /// What is known of the order.
 pub(super) struct Order<'p> {
     program: &'p Program,
-    /// All that was inferred, in rounds.
+    /// All that was inferred, in the order in which it was.
     pub(super) inferred: Vec<Before>,
+    /// Per node the last inference that leads from it, and per inference the one before.
+    last: Vec<u32>,
+    earlier: Vec<u32>,
     /// Per node and session, how many calls of that session are before the node.
     before: Vec<u32>,
     /// Per register, the writes of each session that has any: (session, nodes ascending).
     writes: Vec<Vec<(u32, Vec<u32>)>>,
+    /// Nodes of which more is known than was made use of, by when they were asked for.
+    queue: BinaryHeap<Reverse<(u32, u32)>>,
+    queued: Vec<bool>,
 }
 
 /// How saturation ended.
@@ -83,44 +96,50 @@ impl<'p> Order<'p> {
                 _ => sessions.push((node.session, vec![number])),
             }
         }
-        let mut order = Self { program, inferred: Vec::new(), before: Vec::new(), writes };
-        for (number, node) in (0u32..).zip(&program.nodes) {
-            if node.after != NONE {
-                order.infer(node.after, number, Why::Program, 0);
-            }
+        let count = program.nodes.len();
+        let numbered = (0u32..).zip(&program.nodes);
+        let mut order = Self {
+            program,
+            inferred: Vec::new(),
+            last: vec![NONE; count],
+            earlier: Vec::new(),
+            before: vec![0; count * program.session_count()],
+            writes,
+            queue: numbered.clone().map(|(number, node)| Reverse((node.start, number))).collect(),
+            queued: vec![true; count],
+        };
+        for (number, node) in numbered.filter(|(_, node)| node.after != NONE) {
+            order.infer(node.after, number, Why::Program);
         }
         for (key, initial) in program.initial.iter().enumerate() {
             let first: Vec<u32> = order.writes[key].iter().map(|(_, nodes)| nodes[0]).collect();
             for reader in program.last_readers(*initial) {
                 // A compare-and-set is before those after it in its own session.
                 for write in first.iter().filter(|write| **write != reader) {
-                    order.infer(reader, *write, Why::FoundFirst, 0);
+                    order.infer(reader, *write, Why::FoundFirst);
                 }
             }
         }
         order
     }
 
-    fn infer(&mut self, from: u32, to: u32, why: Why, known: u32) {
-        self.inferred.push(Before { from, to, why, known });
-    }
-
-    /// Infers until nothing new follows.
+    /// Infers until nothing new follows, or something is before itself.
     pub(super) fn saturate(&mut self, budget: &Budget) -> Saturated {
-        loop {
-            if budget.is_cancelled() {
+        let mut steps = 0;
+        while let Some(Reverse((_, number))) = self.queue.pop() {
+            steps += 1;
+            if steps % PATIENCE == 1 && budget.is_cancelled() {
                 return Saturated::Cancelled;
             }
-            if !self.close() {
+            self.queued[number as usize] = false;
+            if self.is_before(number, number) {
                 return Saturated::Cyclic;
             }
-            let known = self.inferred.len();
-            self.overwritten(known as u32);
-            self.replaced(known as u32);
-            if self.inferred.len() == known {
-                return Saturated::Acyclic;
-            }
+            self.spread(number);
+            self.overwritten(number);
+            self.replaced(number);
         }
+        Saturated::Acyclic
     }
 
     /// How many calls of a session are before this one.
@@ -133,106 +152,87 @@ impl<'p> Order<'p> {
         self.before(other, one.session) > one.index
     }
 
-    /// Counts what is before each call; false if a call is before itself.
-    fn close(&mut self) -> bool {
-        let (program, width) = (self.program, self.program.session_count());
-        let count = program.nodes.len();
-        let mut missing = vec![0u32; count];
-        let mut first = vec![0u32; count + 1];
-        for edge in &self.inferred {
-            missing[edge.to as usize] += 1;
-            first[edge.from as usize + 1] += 1;
+    fn infer(&mut self, from: u32, to: u32, why: Why) {
+        let number = self.inferred.len() as u32;
+        self.inferred.push(Before { from, to, why, known: number });
+        self.earlier.push(std::mem::replace(&mut self.last[from as usize], number));
+        self.tell(from, to);
+    }
+
+    /// Lets one node know what is before another, and that this other one is before it.
+    fn tell(&mut self, from: u32, to: u32) {
+        let width = self.program.session_count();
+        let node = self.program.node(from);
+        let (source, target) = (from as usize * width, to as usize * width);
+        let mut news = false;
+        for session in 0..width {
+            let known = self.before[source + session];
+            let there = &mut self.before[target + session];
+            news |= known > *there;
+            *there = known.max(*there);
         }
-        for at in 0..count {
-            first[at + 1] += first[at];
-            let node = &program.nodes[at];
-            missing[at] += u32::from(node.index > 0);
-            missing[at] += u32::from(node.read != NONE && program.writer(node.read).is_some());
+        let there = &mut self.before[target + node.session as usize];
+        news |= node.index + 1 > *there;
+        *there = (node.index + 1).max(*there);
+        if news && !std::mem::replace(&mut self.queued[to as usize], true) {
+            self.queue.push(Reverse((self.program.node(to).start, to)));
         }
-        let mut free = first.clone();
-        let mut targets = vec![0u32; self.inferred.len()];
-        for edge in &self.inferred {
-            let at = &mut free[edge.from as usize];
-            targets[*at as usize] = edge.to;
-            *at += 1;
+    }
+
+    /// Tells all that are directly after a node.
+    fn spread(&mut self, number: u32) {
+        let program = self.program;
+        let node = program.node(number);
+        if program.session(node.session).contains(&(number + 1)) {
+            self.tell(number, number + 1);
         }
-        self.before.clear();
-        self.before.resize(count * width, 0);
-        let mut ready: Vec<u32> = (0..count as u32).filter(|n| missing[*n as usize] == 0).collect();
-        let mut done = 0;
-        let mut own = vec![0u32; width];
-        while let Some(number) = ready.pop() {
-            done += 1;
-            let node = program.node(number);
-            let at = number as usize * width;
-            own.copy_from_slice(&self.before[at..at + width]);
-            own[node.session as usize] = node.index + 1;
-            let next = number + 1;
-            let same = program.session(node.session).contains(&next).then_some(next);
-            let readers = if node.write == NONE { &[][..] } else { program.readers(node.write) };
-            let inferred =
-                &targets[first[number as usize] as usize..first[number as usize + 1] as usize];
-            for to in same.iter().chain(readers).chain(inferred) {
-                let at = *to as usize * width;
-                for (there, here) in self.before[at..at + width].iter_mut().zip(&own) {
-                    *there = (*there).max(*here);
-                }
-                missing[*to as usize] -= 1;
-                if missing[*to as usize] == 0 {
-                    ready.push(*to);
-                }
+        if node.write != NONE {
+            for reader in program.readers(node.write) {
+                self.tell(number, *reader);
             }
         }
-        done == count
+        let mut edge = self.last[number as usize];
+        while let Some(inferred) = self.inferred.get(edge as usize) {
+            let to = inferred.to;
+            self.tell(number, to);
+            edge = self.earlier[edge as usize];
+        }
+    }
+
+    /// The last write of each session to this register that is before this node.
+    fn last_writes(&self, key: u32, number: u32, at: usize) -> Option<u32> {
+        let (session, nodes) = &self.writes[key as usize][at];
+        let limit = self.program.session(*session).start + self.before(number, *session);
+        nodes[..nodes.partition_point(|n| *n < limit)].last().copied()
     }
 
     /// Writes that are before a read are before the write that it found.
-    fn overwritten(&mut self, known: u32) {
-        let mut found = Vec::new();
-        for (reader, node) in (0u32..).zip(&self.program.nodes) {
-            if node.read == NONE {
-                continue;
+    fn overwritten(&mut self, reader: u32) {
+        let node = self.program.node(reader);
+        let Some(writer) = self.program.writer(node.read) else { return };
+        for at in 0..self.writes[node.key as usize].len() {
+            let Some(last) = self.last_writes(node.key, reader, at) else { continue };
+            if last != writer && !self.is_before(last, writer) {
+                self.infer(last, writer, Why::Overwritten { reader });
             }
-            let Some(writer) = self.program.writer(node.read) else { continue };
-            for (session, nodes) in &self.writes[node.key as usize] {
-                let begin = self.program.session(*session).start;
-                let limit = begin + self.before(reader, *session);
-                let Some(last) = nodes[..nodes.partition_point(|n| *n < limit)].last() else {
-                    continue;
-                };
-                if *last != writer && !self.is_before(*last, writer) {
-                    found.push((*last, writer, reader));
-                }
-            }
-        }
-        found.sort_unstable();
-        found.dedup_by_key(|(from, to, _)| (*from, *to));
-        for (from, to, reader) in found {
-            self.infer(from, to, Why::Overwritten { reader }, known);
         }
     }
 
-    /// Writes that are after the write that a read found are after the read.
-    fn replaced(&mut self, known: u32) {
-        let mut found = Vec::new();
-        for (writer, node) in (0u32..).zip(&self.program.nodes) {
-            if node.write == NONE || self.program.readers(node.write).is_empty() {
-                continue;
-            }
-            // The last reader of each session stands for all.
-            let last: Vec<u32> = self.program.last_readers(node.write).collect();
-            for (_, nodes) in &self.writes[node.key as usize] {
-                let after = nodes.partition_point(|n| !self.is_before(writer, *n));
-                let Some(next) = nodes.get(after) else { continue };
-                for reader in &last {
-                    if reader != next && !self.is_before(*reader, *next) {
-                        found.push((*reader, *next, writer));
-                    }
+    /// Reads of what was written before a write are before it. Of one session's writes the last
+    /// is enough, as what found earlier ones is before that.
+    fn replaced(&mut self, number: u32) {
+        let program = self.program;
+        let node = program.node(number);
+        if node.write == NONE {
+            return;
+        }
+        for at in 0..self.writes[node.key as usize].len() {
+            let Some(writer) = self.last_writes(node.key, number, at) else { continue };
+            for reader in program.last_readers(program.node(writer).write) {
+                if reader != number && !self.is_before(reader, number) {
+                    self.infer(reader, number, Why::Replaced { writer });
                 }
             }
-        }
-        for (from, to, writer) in found {
-            self.infer(from, to, Why::Replaced { writer }, known);
         }
     }
 
@@ -267,7 +267,7 @@ impl<'p> Order<'p> {
         let named = |way: Vec<u32>| joined(way.iter().map(|edge| edges[*edge as usize]));
         let cycle = named(cycle);
         let mut nodes: Vec<u32> = Vec::new();
-        let mut ways: FxHashSet<(u32, u32)> = FxHashSet::default();
+        let mut drawn: FxHashSet<u32> = FxHashSet::default();
         let mut left: Vec<Before> = cycle.clone();
         while let Some(edge) = left.pop() {
             nodes.extend([edge.from, edge.to]);
@@ -277,8 +277,8 @@ impl<'p> Order<'p> {
                 Why::Program | Why::Found | Why::FoundFirst => continue,
             };
             nodes.extend([from, to]);
-            if ways.insert((from, to)) {
-                // By what was known when this was inferred.
+            if drawn.insert(edge.known) {
+                // By what was known when this was inferred, or it would be drawn from itself.
                 let limit = direct as u32 + edge.known;
                 let way = graph.way(from, to, |edge| edge < limit);
                 left.extend(named(way.unwrap_or_default()));

@@ -6,7 +6,7 @@ use super::*;
 use crate::linear::model::{Asked, Model, Timed, Values};
 use crate::linear::models::RegisterCall;
 use crate::linear::neighbours::random::{Made, lagging, made};
-use crate::linear::neighbours::versions::{NONE, written};
+use crate::linear::neighbours::versions::NONE;
 use crate::linear::oracle::brute_force_order;
 use crate::linear::synthetic::Random;
 use crate::testing::Script;
@@ -85,7 +85,7 @@ fn small(seed: u64) -> Made {
     let mut random = Random(seed);
     let mut made = made(&mut random, 8, 4);
     for calls in &mut made.calls {
-        let values: Vec<u32> = calls.iter().filter_map(|timed| written(timed.call)).collect();
+        let values: Vec<u32> = calls.iter().filter_map(|timed| timed.call.left()).collect();
         for timed in calls.iter_mut().filter(|timed| timed.end != NEVER) {
             let any = values.get(random.below(values.len() as u64 + 1) as usize);
             match (&mut timed.call, any) {
@@ -171,7 +171,7 @@ fn copies_that_never_go_back_are_sequentially_consistent() {
 /// Two reads of one process that see two writes of one other process in the wrong order.
 #[test]
 fn a_planted_inversion_is_found() {
-    let mut planted = 0;
+    let (mut planted, mut named) = (0, 0);
     for seed in 0..10_000 {
         let mut made = lagging(seed);
         let mut random = Random(seed);
@@ -195,18 +195,19 @@ fn a_planted_inversion_is_found() {
         };
         let Some(second) = nodes.iter().find(later) else { continue };
         let key = node.key as usize;
-        let value = written(made.calls[key][program.node(older).call as usize].call);
+        let value = made.calls[key][program.node(older).call as usize].call.left();
         let call = program.node(*second).call as usize;
         made.calls[key][call].call = RegisterCall::Read(value.expect("a write"));
         let program = program_of(&made);
         assert_eq!(decide(&program, &Budget::default()), Decided::Contradictory, "{seed}");
-        if planted % 50 == 0 {
-            let core = core::core(&program, &Budget::default());
-            assert!(core.nodes.len() <= 8, "{seed}: {:?}", core.nodes);
+        if planted % 20 == 0 {
+            named += core::core(&program, &Budget::default()).nodes.len();
         }
         planted += 1;
     }
     assert!(planted > 2_000, "{planted}");
+    // Two writes and two reads are enough, but it may show elsewhere first.
+    assert!(named < 7 * planted / 20, "{named} of {planted}");
 }
 
 fn check(script: &Script) -> Finding {

@@ -3,8 +3,8 @@
 //! An order is built from its beginning. A call that finds what is there, and changes nothing,
 //! is taken at once: it can only be in the way later. A write is taken only if nobody is left
 //! who found what it replaces (each version is there but once), and if all that is known to be
-//! before it was taken; those asked for first are tried first. What was tried in vain is
-//! remembered in full, so that "there is none" is a proof, like "here it is".
+//! before it was taken; they are tried in the order in which they were seen. What was tried in
+//! vain is remembered in full, so that "there is none" is a proof, like "here it is".
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ struct Search<'p> {
     there: Vec<u32>,
     /// Per version how many nodes that found it are left.
     unread: Vec<u32>,
-    /// Sessions whose next call changes something, by when that was asked for.
+    /// Sessions whose next call changes something, by when to try it.
     writers: BTreeSet<(u32, u32)>,
     /// Sessions whose next call missed a version, per register.
     missing: Vec<Vec<u32>>,
@@ -55,12 +55,12 @@ struct Frame {
     tried: Option<(u32, u32)>,
 }
 
-/// Looks for an order, remembering at most so many vain attempts; `known` is an order that has
-/// to be kept in any case.
+/// Looks for an order, with at most so many attempts in vain and the memory that the budget
+/// allows for them; `known` is an order that has to be kept in any case.
 pub(super) fn search<'p>(
     program: &'p Program,
     known: Option<&'p Order<'p>>,
-    max_states: usize,
+    max_attempts: usize,
     budget: &Budget,
 ) -> Searched {
     let mut search = Search {
@@ -73,11 +73,11 @@ pub(super) fn search<'p>(
         missing: vec![Vec::new(); program.initial.len()],
         order: Vec::with_capacity(program.nodes.len()),
     };
-    search.run(max_states, budget)
+    search.run(max_attempts, budget)
 }
 
 impl Search<'_> {
-    fn run(&mut self, max_states: usize, budget: &Budget) -> Searched {
+    fn run(&mut self, max_attempts: usize, budget: &Budget) -> Searched {
         let sessions: Vec<u32> = (0..self.taken.len() as u32).collect();
         for session in &sessions {
             self.announce(*session);
@@ -86,6 +86,7 @@ impl Search<'_> {
         let mut frames = vec![Frame { length: self.order.len(), tried: None }];
         // A vain attempt costs as much memory as its key.
         let weight = 1 + (self.taken.len() + self.there.len()) / 16;
+        let most = max_attempts.min(budget.max_states / weight);
         let mut vain: FxHashSet<Box<[u32]>> = FxHashSet::default();
         let mut steps = 0;
         while let Some(frame) = frames.last_mut() {
@@ -110,7 +111,7 @@ impl Search<'_> {
                 continue;
             }
             frames.pop();
-            if vain.len().saturating_mul(weight) >= max_states {
+            if vain.len() >= most {
                 return Searched::OutOfStates;
             }
             vain.insert(self.state());
@@ -225,7 +226,7 @@ impl Search<'_> {
         let Some(number) = self.next(session) else { return };
         let node = self.program.node(number);
         if node.write != NONE {
-            self.writers.insert((node.start, session));
+            self.writers.insert((node.turn, session));
         } else if node.missed != NONE {
             self.missing[node.key as usize].push(session);
         }
@@ -236,7 +237,7 @@ impl Search<'_> {
         let Some(number) = self.next(session) else { return };
         let node = self.program.node(number);
         if node.write != NONE {
-            self.writers.remove(&(node.start, session));
+            self.writers.remove(&(node.turn, session));
         } else if node.missed != NONE {
             self.missing[node.key as usize].retain(|other| *other != session);
         }

@@ -8,7 +8,6 @@ use super::*;
 use crate::linear::distinct::{Calls, Lagging};
 use crate::linear::model::{Asked, Model, NEVER, Timed, Values};
 use crate::linear::models::RegisterCall;
-use crate::linear::neighbours::versions::written;
 use crate::linear::oracle::brute_force;
 use crate::linear::synthetic::{Random, Shape, history};
 use crate::testing::Script;
@@ -72,7 +71,7 @@ fn small(seed: u64) -> Calls {
     let mut register = Lagging::new(45, 80, random.below(5), random.bits());
     let mut calls = history(&mut register, shape);
     calls.truncate(8);
-    let known: Vec<u32> = calls.iter().filter_map(|timed| written(timed.call)).collect();
+    let known: Vec<u32> = calls.iter().filter_map(|timed| timed.call.left()).collect();
     for timed in &mut calls {
         // Beyond what lags: any value, if it was asked for in time.
         if let RegisterCall::Read(value) = &mut timed.call
