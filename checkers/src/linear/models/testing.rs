@@ -44,6 +44,13 @@ pub(crate) fn for_every_model(visitor: &mut impl Visitor) {
     visitor.visit("id-source", &IdSource::default());
     visitor.visit("id-source, monotonic", &IdSource { monotonic: true });
     visitor.visit("log", &Log);
+    visitor.visit("fifo-queue", &FifoQueue::default());
+    visitor.visit("unordered-queue", &UnorderedQueue::default());
+    visitor.visit("priority-queue", &PriorityQueue::default());
+    let max_first = PriorityQueue { max_first: true, ..PriorityQueue::default() };
+    visitor.visit("priority-queue, greatest first", &max_first);
+    visitor.visit("stack", &Stack);
+    visitor.visit("set", &SetObject);
 }
 
 /// At most `most` calls ordered by start: about half of the histories as an atomic object would
@@ -279,6 +286,114 @@ impl Sampled for Log {
         match call {
             LogCall::Append { value, .. } => Some(LogCall::Append { value, offset: None }),
             LogCall::Read { .. } | LogCall::Length(_) => None,
+        }
+    }
+}
+
+/// So many values that about half of the small histories put no value in twice.
+const ELEMENTS: u64 = 8;
+
+fn queue_call(random: &mut Random) -> QueueCall {
+    let value = random.below(ELEMENTS) as u32;
+    match random.below(16) {
+        0..7 => QueueCall::Enqueue(value),
+        7..13 => QueueCall::Dequeue(value),
+        13..15 => QueueCall::DequeueEmpty,
+        _ => QueueCall::DequeueUnknown,
+    }
+}
+
+/// Nobody learns what a dequeue without an answer took.
+fn unanswered_queue_call(call: QueueCall) -> QueueCall {
+    match call {
+        QueueCall::Enqueue(value) => QueueCall::Enqueue(value),
+        _ => QueueCall::DequeueUnknown,
+    }
+}
+
+impl Sampled for FifoQueue {
+    fn sample(&self, random: &mut Random) -> QueueCall {
+        queue_call(random)
+    }
+
+    fn unanswered(&self, call: QueueCall) -> Option<QueueCall> {
+        Some(unanswered_queue_call(call))
+    }
+}
+
+impl Sampled for UnorderedQueue {
+    fn sample(&self, random: &mut Random) -> QueueCall {
+        queue_call(random)
+    }
+
+    fn unanswered(&self, call: QueueCall) -> Option<QueueCall> {
+        Some(unanswered_queue_call(call))
+    }
+}
+
+impl Sampled for PriorityQueue {
+    /// Each priority is that of two values.
+    fn sample(&self, random: &mut Random) -> PriorityCall {
+        let ranked = |value: u32| {
+            let element = Ranked::integer(i64::from(value / 2), value);
+            if self.max_first { element.reversed() } else { element }
+        };
+        match queue_call(random) {
+            QueueCall::Enqueue(value) => PriorityCall::Insert(ranked(value)),
+            QueueCall::Dequeue(value) => PriorityCall::Delete(ranked(value)),
+            QueueCall::DequeueEmpty => PriorityCall::DeleteEmpty,
+            QueueCall::DequeueUnknown => PriorityCall::DeleteUnknown,
+        }
+    }
+
+    fn unanswered(&self, call: PriorityCall) -> Option<PriorityCall> {
+        Some(match call {
+            PriorityCall::Insert(element) => PriorityCall::Insert(element),
+            _ => PriorityCall::DeleteUnknown,
+        })
+    }
+}
+
+impl Sampled for Stack {
+    fn sample(&self, random: &mut Random) -> StackCall {
+        match queue_call(random) {
+            QueueCall::Enqueue(value) => StackCall::Push(value),
+            QueueCall::Dequeue(value) => StackCall::Pop(value),
+            QueueCall::DequeueEmpty => StackCall::PopEmpty,
+            QueueCall::DequeueUnknown => StackCall::PopUnknown,
+        }
+    }
+
+    fn unanswered(&self, call: StackCall) -> Option<StackCall> {
+        Some(match call {
+            StackCall::Push(value) => StackCall::Push(value),
+            _ => StackCall::PopUnknown,
+        })
+    }
+}
+
+impl Sampled for SetObject {
+    /// Reads of the whole are rare: their engine makes nothing of them where there are removals.
+    fn sample(&self, random: &mut Random) -> SetCall {
+        let element = random.below(3) as u32;
+        let told = any(random, [None, Some(false), Some(true)]);
+        match random.below(14) {
+            0..5 => SetCall::Add(element, told),
+            5..9 => SetCall::Remove(element, told),
+            9..13 => SetCall::Contains(element, random.chance(50)),
+            _ => {
+                let elements = random.below(8);
+                let listed = (0..3u32).filter(|element| elements >> element & 1 == 1);
+                SetCall::Read(Arc::new(listed.collect()))
+            }
+        }
+    }
+
+    fn unanswered(&self, call: SetCall) -> Option<SetCall> {
+        match call {
+            SetCall::Add(element, _) => Some(SetCall::Add(element, None)),
+            SetCall::Remove(element, _) => Some(SetCall::Remove(element, None)),
+            SetCall::Contains(..) | SetCall::Read(_) => None,
         }
     }
 }
