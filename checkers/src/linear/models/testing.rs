@@ -1,4 +1,5 @@
-//! Every model with random small histories of its calls, for tests that loop over all of them.
+//! Every model with random small histories of its calls, for tests that loop over all of them
+//! and for the fuzzer.
 
 use std::sync::Arc;
 
