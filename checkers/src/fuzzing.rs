@@ -15,7 +15,7 @@ use crate::{Event, Outcome};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also that of the folder of kept inputs.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("jsonl", jsonl),
     ("edn", edn),
     ("elle_json", elle_json),
@@ -23,6 +23,8 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("porcupine_kv", porcupine_kv),
     ("violin", violin),
     ("test_jepsen", test_jepsen),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("engines", engines),
 ];
 
 /// What a reader gives.
@@ -89,6 +91,13 @@ pub fn test_jepsen(bytes: &[u8]) {
     sound(&sealed, Format::TestJepsen, &test_jepsen::read(&sealed));
     let chunk = test_jepsen::unsealed(bytes);
     sound(&chunk, Format::TestJepsen, &test_jepsen::read(&chunk));
+}
+
+/// The engines that decide linearizability: at most eight calls on a model, which the first
+/// byte names, are judged as brute force judges them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn engines(bytes: &[u8]) {
+    crate::linear::fuzzing::engines(bytes);
 }
 
 /// What holds of every history that was read.

@@ -163,13 +163,17 @@ fn undecided<M: Model>(part: &Part<'_, M>, outcome: &Outcome<M::State>) -> Strin
 
 #[cfg(test)]
 mod distinct;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod kind_tests;
 #[cfg(test)]
-mod minimal_tests;
+mod long_tests;
 #[cfg(test)]
+mod minimal_tests;
+#[cfg(any(test, feature = "fuzzing"))]
 mod oracle;
 #[cfg(test)]
 mod oracle_tests;

@@ -31,7 +31,7 @@ pub use register::{CasRegister, Register, RegisterCall};
 pub use rope::Rope;
 pub use semaphore::{Held, Semaphore, SemaphoreCall};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

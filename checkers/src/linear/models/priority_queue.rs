@@ -75,7 +75,8 @@ impl Ranked {
         }
     }
 
-    fn reversed(self) -> Self {
+    /// The same element where the greatest leaves first.
+    pub(super) fn reversed(self) -> Self {
         Self { bits: !self.bits, rest: !self.rest, value: self.value }
     }
 }

@@ -1,10 +1,15 @@
-//! Every model with random small histories of its calls, for tests that loop over all of them.
+//! Every model with samples of its calls, for tests that loop over all of them and for the fuzzer.
 
 use std::sync::Arc;
 
+#[cfg(test)]
+mod small;
+
 use super::*;
-use crate::linear::model::{Model, NEVER, Timed, Values};
+use crate::linear::model::Model;
 use crate::linear::synthetic::Random;
+#[cfg(test)]
+pub(crate) use small::{act, small_history};
 
 /// A model that the tests can make up calls for.
 pub(crate) trait Sampled: Model + std::fmt::Debug {
@@ -44,90 +49,13 @@ pub(crate) fn for_every_model(visitor: &mut impl Visitor) {
     visitor.visit("id-source", &IdSource::default());
     visitor.visit("id-source, monotonic", &IdSource { monotonic: true });
     visitor.visit("log", &Log);
-}
-
-/// At most `most` calls ordered by start: about half of the histories as an atomic object would
-/// answer them, the rest with something changed, which often makes them wrong. Some calls are
-/// unknown, most of them without the answer that nobody learnt.
-pub(crate) fn small_history<M: Sampled>(
-    model: &M,
-    random: &mut Random,
-    most: usize,
-) -> Vec<Timed<M::Call>> {
-    let mut calls = atomic(model, random, most);
-    if random.chance(50) && !calls.is_empty() {
-        for _ in 0..=random.below(2) {
-            let at = random.below(calls.len() as u64) as usize;
-            match random.below(4) {
-                0 if calls.len() > 1 => drop(calls.remove(at)),
-                1 => {
-                    let other = random.below(calls.len() as u64) as usize;
-                    let call = calls[at].call.clone();
-                    calls[at].call = std::mem::replace(&mut calls[other].call, call);
-                }
-                _ => calls[at].call = model.sample(random),
-            }
-        }
-    }
-    calls
-}
-
-/// Calls that take effect one after another, each between its begin and its end.
-fn atomic<M: Sampled>(model: &M, random: &mut Random, most: usize) -> Vec<Timed<M::Call>> {
-    let wanted = 1 + random.below(most as u64) as usize;
-    let width = 1 + random.below(4) as usize;
-    let unknown = [0, 15, 50][random.below(3) as usize];
-    let mut state = model.initial(&mut Values::default());
-    let mut calls: Vec<Timed<Option<M::Call>>> = Vec::new();
-    // Calls that have begun and not ended, and whether they have taken effect.
-    let mut open: Vec<(usize, bool)> = Vec::new();
-    let mut position = 0;
-    while calls.len() < wanted || !open.is_empty() {
-        let at = random.below(open.len() as u64 + 1) as usize;
-        if at == open.len() {
-            let busy = open.iter().filter(|(number, _)| calls[*number].end != NEVER).count();
-            if calls.len() < wanted && busy < width {
-                let end = if random.chance(unknown) { NEVER } else { 0 };
-                open.push((calls.len(), false));
-                calls.push(Timed { call: None, start: position, end });
-                position += 1;
-            }
-            continue;
-        }
-        let (number, done) = open[at];
-        let unanswered = calls[number].end == NEVER;
-        if !done {
-            let happens = !unanswered || random.chance(50);
-            let call = if happens { act(model, random, &mut state) } else { model.sample(random) };
-            let told = !unanswered || random.chance(10);
-            calls[number].call = if told { Some(call) } else { model.unanswered(call) };
-            open[at].1 = true;
-        } else {
-            if !unanswered {
-                calls[number].end = position;
-                position += 1;
-            }
-            open.swap_remove(at);
-        }
-    }
-    let known = |Timed { call, start, end }: Timed<Option<M::Call>>| {
-        call.map(|call| Timed { call, start, end })
-    };
-    calls.into_iter().filter_map(known).collect()
-}
-
-/// A call that is possible in `state`, which goes on from there; any call if none is found.
-pub(crate) fn act<M: Sampled>(model: &M, random: &mut Random, state: &mut M::State) -> M::Call {
-    for _ in 0..20 {
-        let call = model.sample(random);
-        let mut next = Vec::new();
-        model.steps(state, &call, &mut |after| next.push(after));
-        if !next.is_empty() {
-            *state = next.swap_remove(random.below(next.len() as u64) as usize);
-            return call;
-        }
-    }
-    model.sample(random)
+    visitor.visit("fifo-queue", &FifoQueue::default());
+    visitor.visit("unordered-queue", &UnorderedQueue::default());
+    visitor.visit("priority-queue", &PriorityQueue::default());
+    let max_first = PriorityQueue { max_first: true, ..PriorityQueue::default() };
+    visitor.visit("priority-queue, greatest first", &max_first);
+    visitor.visit("stack", &Stack);
+    visitor.visit("set", &SetObject);
 }
 
 /// One of a few.
@@ -279,6 +207,114 @@ impl Sampled for Log {
         match call {
             LogCall::Append { value, .. } => Some(LogCall::Append { value, offset: None }),
             LogCall::Read { .. } | LogCall::Length(_) => None,
+        }
+    }
+}
+
+/// So many values that about half of the small histories put no value in twice.
+const ELEMENTS: u64 = 8;
+
+fn queue_call(random: &mut Random) -> QueueCall {
+    let value = random.below(ELEMENTS) as u32;
+    match random.below(16) {
+        0..7 => QueueCall::Enqueue(value),
+        7..13 => QueueCall::Dequeue(value),
+        13..15 => QueueCall::DequeueEmpty,
+        _ => QueueCall::DequeueUnknown,
+    }
+}
+
+/// Nobody learns what a dequeue without an answer took.
+fn unanswered_queue_call(call: QueueCall) -> QueueCall {
+    match call {
+        QueueCall::Enqueue(value) => QueueCall::Enqueue(value),
+        _ => QueueCall::DequeueUnknown,
+    }
+}
+
+impl Sampled for FifoQueue {
+    fn sample(&self, random: &mut Random) -> QueueCall {
+        queue_call(random)
+    }
+
+    fn unanswered(&self, call: QueueCall) -> Option<QueueCall> {
+        Some(unanswered_queue_call(call))
+    }
+}
+
+impl Sampled for UnorderedQueue {
+    fn sample(&self, random: &mut Random) -> QueueCall {
+        queue_call(random)
+    }
+
+    fn unanswered(&self, call: QueueCall) -> Option<QueueCall> {
+        Some(unanswered_queue_call(call))
+    }
+}
+
+impl Sampled for PriorityQueue {
+    /// Each priority is that of two values.
+    fn sample(&self, random: &mut Random) -> PriorityCall {
+        let ranked = |value: u32| {
+            let element = Ranked::integer(i64::from(value / 2), value);
+            if self.max_first { element.reversed() } else { element }
+        };
+        match queue_call(random) {
+            QueueCall::Enqueue(value) => PriorityCall::Insert(ranked(value)),
+            QueueCall::Dequeue(value) => PriorityCall::Delete(ranked(value)),
+            QueueCall::DequeueEmpty => PriorityCall::DeleteEmpty,
+            QueueCall::DequeueUnknown => PriorityCall::DeleteUnknown,
+        }
+    }
+
+    fn unanswered(&self, call: PriorityCall) -> Option<PriorityCall> {
+        Some(match call {
+            PriorityCall::Insert(element) => PriorityCall::Insert(element),
+            _ => PriorityCall::DeleteUnknown,
+        })
+    }
+}
+
+impl Sampled for Stack {
+    fn sample(&self, random: &mut Random) -> StackCall {
+        match queue_call(random) {
+            QueueCall::Enqueue(value) => StackCall::Push(value),
+            QueueCall::Dequeue(value) => StackCall::Pop(value),
+            QueueCall::DequeueEmpty => StackCall::PopEmpty,
+            QueueCall::DequeueUnknown => StackCall::PopUnknown,
+        }
+    }
+
+    fn unanswered(&self, call: StackCall) -> Option<StackCall> {
+        Some(match call {
+            StackCall::Push(value) => StackCall::Push(value),
+            _ => StackCall::PopUnknown,
+        })
+    }
+}
+
+impl Sampled for SetObject {
+    /// Reads of the whole are rare: their engine makes nothing of them where there are removals.
+    fn sample(&self, random: &mut Random) -> SetCall {
+        let element = random.below(3) as u32;
+        let told = any(random, [None, Some(false), Some(true)]);
+        match random.below(14) {
+            0..5 => SetCall::Add(element, told),
+            5..9 => SetCall::Remove(element, told),
+            9..13 => SetCall::Contains(element, random.chance(50)),
+            _ => {
+                let elements = random.below(8);
+                let listed = (0..3u32).filter(|element| elements >> element & 1 == 1);
+                SetCall::Read(Arc::new(listed.collect()))
+            }
+        }
+    }
+
+    fn unanswered(&self, call: SetCall) -> Option<SetCall> {
+        match call {
+            SetCall::Add(element, _) => Some(SetCall::Add(element, None)),
+            SetCall::Remove(element, _) => Some(SetCall::Remove(element, None)),
+            SetCall::Contains(..) | SetCall::Read(_) => None,
         }
     }
 }
