@@ -71,6 +71,23 @@ fn possible<M: Model>(model: &M, from: M::State, calls: &[M::Call]) -> bool {
     !states.is_empty()
 }
 
+/// The same, where calls that only ever have an unknown outcome need not happen.
+fn possible_with_fewer<M: Sampled>(model: &M, from: &M::State, calls: &[M::Call]) -> bool {
+    let unknown = |call: &M::Call| {
+        model.unit(call).is_none() && model.unanswered(call.clone()).as_ref() == Some(call)
+    };
+    let doubtful: Vec<usize> = (0..calls.len()).filter(|at| unknown(&calls[*at])).collect();
+    (0..1u32 << doubtful.len()).any(|left_out| {
+        let stays = |at: &usize| match doubtful.iter().position(|other| other == at) {
+            Some(place) => left_out & 1 << place == 0,
+            None => true,
+        };
+        let kept: Vec<M::Call> =
+            (0..calls.len()).filter(stays).map(|at| calls[at].clone()).collect();
+        possible(model, from.clone(), &kept)
+    })
+}
+
 struct Units;
 
 impl Visitor for Units {
@@ -87,7 +104,7 @@ impl Visitor for Units {
                 let rest: Vec<M::Call> =
                     calls.iter().filter(|call| model.unit(call) != Some(unit)).cloned().collect();
                 assert!(
-                    possible(model, initial.clone(), &rest),
+                    possible_with_fewer(model, &initial, &rest),
                     "{name}: {calls:?} without {unit}"
                 );
             }
