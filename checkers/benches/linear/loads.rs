@@ -123,9 +123,9 @@ pub fn set(operations: usize, violated: bool) -> Measured {
     plain(SetLoad::default(), &SetObject, operations, planted)
 }
 
-/// Attempts on a held lock fail and are left out, so there are fewer calls than operations.
-pub fn mutex(operations: usize) -> Measured {
-    plain(Locks::mutex(), &Mutex, operations, &[])
+/// Attempts on a held lock fail and are left out: of `attempts` two in eleven remain.
+pub fn mutex(attempts: usize) -> Measured {
+    plain(Locks::mutex(), &Mutex, attempts, &[])
 }
 
 /// Increments that are answered, and some reads.

@@ -70,7 +70,7 @@ fn line(row: &Row) -> String {
 fn compared(others: &Others, seconds: f64, peak: u64) -> (String, String, String) {
     match *others {
         Others::Unmeasured => (String::new(), String::new(), String::new()),
-        Others::NoAnswer(text) => (text.to_owned(), String::new(), String::new()),
+        Others::Told(text) => (text.to_owned(), String::new(), String::new()),
         Others::Took { tool, seconds: theirs, mb } => {
             let faster = match theirs / seconds {
                 times @ ..10.0 => format!("{times:.1}"),

@@ -25,8 +25,8 @@ pub enum Others {
         /// The most memory, in megabytes.
         mb: Option<u32>,
     },
-    /// How it ended without an answer.
-    NoAnswer(&'static str),
+    /// What cannot be compared by numbers: another size, or no answer.
+    Told(&'static str),
 }
 
 const MILLION: usize = 1_000_000;
@@ -34,14 +34,14 @@ const MILLION: usize = 1_000_000;
 pub const ROWS: &[Row] = &[
     row("register-10k", porcupine(0.89, 294), || register(shape(10_000, 10), false)),
     row("register-50k", porcupine(11.8, 6600), || register(shape(50_000, 10), false)),
-    row("register-100k", Others::NoAnswer("Porcupine: out of memory at 21 GB"), || {
+    row("register-100k", Others::Told("Porcupine: out of memory at 21 GB"), || {
         register(shape(100_000, 10), false)
     }),
     row("register-1M", NONE, || register(shape(MILLION, 10), false)),
     row("register-2M", NONE, || register(shape(2 * MILLION, 10), false)),
     row("register-10k-violated", porcupine(25.0, 5700), || register(shape(10_000, 10), true)),
     row("register-100k-violated", NONE, || register(shape(100_000, 10), true)),
-    row("register-1k-30-clients", Others::NoAnswer("Porcupine: none in 100 s, 6600 MB"), || {
+    row("register-1k-30-clients", Others::Told("Porcupine: none in 100 s, 6600 MB"), || {
         register(shape(1_000, 30), false)
     }),
     row("register-10k-30-clients", NONE, || register(shape(10_000, 30), false)),
@@ -65,14 +65,22 @@ pub const ROWS: &[Row] = &[
     row("linearizable-set-1M", polylin(0.74, 200), || set(MILLION, false)),
     row("linearizable-set-2M", NONE, || set(2 * MILLION, false)),
     row("linearizable-set-1M-violated", NONE, || set(MILLION, true)),
-    row("mutex-1M", NONE, || mutex(MILLION)),
+    row("mutex-1M", NONE, || mutex(5_500_000)),
     row("counter-1M", NONE, || counter(MILLION)),
     row("log-1M", NONE, || log(MILLION)),
     Row {
         published: Some("porcupine-etcd"),
-        ..row("porcupine-etcd", took("Porcupine", 0.95, None), || {
+        ..row("porcupine-etcd", Others::Told("Porcupine 0.95 s for all 103"), || {
             published("porcupine-etcd", "cas-register")
         })
+    },
+    Row {
+        published: Some("porcupine-kv/c10-ok.txt"),
+        ..row("porcupine-kv-c10-ok", NONE, || published("porcupine-kv/c10-ok.txt", "kv-map"))
+    },
+    Row {
+        published: Some("porcupine-kv/c10-bad.txt"),
+        ..row("porcupine-kv-c10-bad", NONE, || published("porcupine-kv/c10-bad.txt", "kv-map"))
     },
     Row {
         published: Some("porcupine-kv/c50-ok.txt"),
