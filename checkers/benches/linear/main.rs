@@ -80,7 +80,7 @@ fn compared(others: &Others, seconds: f64, peak: u64) -> (String, String, String
                 None => (format!("{tool} {theirs} s"), faster, String::new()),
                 Some(mb) => {
                     let part = peak as f64 / 1e6 / f64::from(mb);
-                    (format!("{tool} {theirs} s {mb} MB"), faster, format!("{part:.2}"))
+                    (format!("{tool} {theirs} s {mb} MB"), faster, format!("{part:.3}"))
                 }
             }
         }
