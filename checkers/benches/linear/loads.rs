@@ -139,13 +139,14 @@ pub fn log(operations: usize) -> Measured {
 }
 
 /// A thousand registers behind twenty clients, as a history of events.
-pub fn keys(operations: usize) -> Measured {
+pub fn keys(attempts: usize) -> Measured {
     let mut many = Many(vec![RegisterLoad::new(5); 1_000]);
-    let calls = history(&mut many, shape(operations, 20));
+    let calls = history(&mut many, shape(attempts, 20));
     let history = events(&calls, |(key, call)| {
         let (f, asked, answered): Words = RegisterLoad::words(call);
         (f, json!([key, asked]), json!([key, answered]))
     });
+    let operations = calls.len();
     drop(calls);
     let before = resident();
     let checker = Linearizable::new(CasRegister { initial: json!(0), ..CasRegister::default() });
