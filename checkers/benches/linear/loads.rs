@@ -8,10 +8,12 @@ use perjury_checkers::linear::synthetic::{
     history,
 };
 use perjury_checkers::linear::{
-    CasRegister, CounterObject, FifoQueue, Linearizable, Log, Model, Mutex, NEVER, PriorityQueue,
-    QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Timed, UnorderedQueue, Values,
+    CasRegister, CounterObject, FifoQueue, Linearizable, Log, Model, Mutex, NEVER, Outcome,
+    PriorityQueue, QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Stream,
+    Streaming, Timed, UnorderedQueue, Values, decide,
 };
-use perjury_checkers::{Budget, Checker};
+use perjury_checkers::{Budget, Checker, Event, Kind, Process};
+use rayon::prelude::*;
 use serde_json::json;
 
 use crate::measure::{Measured, calls_of, resident, timed};
@@ -138,20 +140,78 @@ pub fn log(operations: usize) -> Measured {
     plain(Logs::new(50, 100), &Log, operations, &[])
 }
 
-/// A thousand registers behind twenty clients, as a history of events.
+/// A thousand registers, each with the calls of its own, on all processors.
 pub fn keys(attempts: usize) -> Measured {
-    let mut many = Many(vec![RegisterLoad::new(5); 1_000]);
-    let calls = history(&mut many, shape(attempts, 20));
-    let history = events(&calls, |(key, call)| {
-        let (f, asked, answered): Words = RegisterLoad::words(call);
-        (f, json!([key, asked]), json!([key, answered]))
-    });
+    let mut keys: Vec<Vec<Timed<RegisterCall>>> = vec![Vec::new(); 1_000];
+    let calls = keyed_calls(attempts);
+    let operations = calls.len();
+    for Timed { call: (key, call), start, end } in calls {
+        keys[key].push(Timed { call, start, end });
+    }
+    let before = resident();
+    let judge = |calls: &Vec<Timed<RegisterCall>>| {
+        let model = CasRegister::default();
+        let decision = decide(&model, &0, calls, &Values::default(), &Budget::default());
+        matches!(decision.outcome, Outcome::Linearizable)
+    };
+    let (valid, took) = timed(|| keys.par_iter().all(judge));
+    let verdict = if valid { "Linearizable (frontier)" } else { "violated" };
+    Measured { operations, took, before, verdict: verdict.to_owned() }
+}
+
+/// The same as a history of events, whose values are JSON.
+pub fn keys_of_events(attempts: usize) -> Measured {
+    let calls = keyed_calls(attempts);
+    let history = events(&calls, keyed_words);
     let operations = calls.len();
     drop(calls);
     let before = resident();
     let checker = Linearizable::new(CasRegister { initial: json!(0), ..CasRegister::default() });
     let (finding, took) = timed(|| checker.keyed(true).check(&history, &Budget::default()));
     Measured { operations, took, before, verdict: format!("{:?}", finding.verdict) }
+}
+
+/// The same shown to a stream one event after another, so that no history is kept; the
+/// time is that of making the events, too.
+pub fn keys_streamed(attempts: usize) -> Measured {
+    let calls = keyed_calls(attempts);
+    let before = resident();
+    let model = CasRegister { initial: json!(0), ..CasRegister::default() };
+    let mut stream = Stream::new(model, true);
+    let mut order: Vec<(u32, u32)> = Vec::with_capacity(2 * calls.len());
+    for (number, timed) in (0u32..).zip(&calls) {
+        order.extend([(timed.start, number), (timed.end, number)]);
+    }
+    order.sort_unstable();
+    let (finding, took) = timed(|| {
+        for (position, number) in &order {
+            let Timed { call, start, .. } = &calls[*number as usize];
+            let (f, asked, answered) = keyed_words(call);
+            let begins = position == start;
+            let event = Event {
+                index: u64::from(*position),
+                time: u64::from(*position) * 1000,
+                process: Process::Client(*number),
+                kind: if begins { Kind::Invoke } else { Kind::Ok },
+                f: f.into(),
+                value: if begins { asked } else { answered },
+                node: None,
+                error: None,
+            };
+            stream.push(&event).expect("a good event");
+        }
+        stream.finish()
+    });
+    Measured { operations: calls.len(), took, before, verdict: format!("{:?}", finding.verdict) }
+}
+
+fn keyed_calls(attempts: usize) -> Vec<Timed<(usize, RegisterCall)>> {
+    history(&mut Many(vec![RegisterLoad::new(5); 1_000]), shape(attempts, 20))
+}
+
+fn keyed_words((key, call): &(usize, RegisterCall)) -> Words {
+    let (f, asked, answered) = RegisterLoad::words(call);
+    (f, json!([key, asked]), json!([key, answered]))
 }
 
 /// Registers by number.

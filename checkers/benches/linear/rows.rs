@@ -1,8 +1,8 @@
 //! The rows of the table, and what other tools took on histories of the same shape.
 
 use crate::loads::{
-    counter, fifo_queue, keys, log, mutex, priority_queue, register, set, shape, stack,
-    unique_register, unknown, unordered_queue,
+    counter, fifo_queue, keys, keys_of_events, keys_streamed, log, mutex, priority_queue, register,
+    set, shape, stack, unique_register, unknown, unordered_queue,
 };
 use crate::measure::Measured;
 use crate::published::published;
@@ -53,6 +53,8 @@ pub const ROWS: &[Row] = &[
     row("register-unique-1M", NONE, || unique_register(MILLION)),
     row("register-unique-2M", NONE, || unique_register(2 * MILLION)),
     row("keys-1000-1M", porcupine(2.6, 943), || keys(MILLION)),
+    row("keys-1000-1M-events", porcupine(2.6, 943), || keys_of_events(MILLION)),
+    row("keys-1000-1M-streamed", porcupine(2.6, 943), || keys_streamed(MILLION)),
     row("fifo-queue-1M", polylin(3.2, 648), || fifo_queue(MILLION, false)),
     row("fifo-queue-2M", NONE, || fifo_queue(2 * MILLION, false)),
     row("fifo-queue-1M-violated", NONE, || fifo_queue(MILLION, true)),

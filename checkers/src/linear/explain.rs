@@ -3,7 +3,7 @@
 use super::classify::{Classifier, Verdict};
 use super::decide::Outcome;
 use super::frontier::{Question, search};
-use super::model::{Leaves, Model, Timed};
+use super::model::{Leaves, Model, Needs, Timed};
 use super::partition::Part;
 use super::shrink::{Core, Past, shrink};
 use super::special::Contradiction;
@@ -27,8 +27,9 @@ pub(super) fn explain<M: Model>(
 ) -> Anomaly {
     match outcome {
         Outcome::Contradiction(contradiction) => {
-            let found = OF_REGISTERS.contains(&contradiction.kind);
-            match found.then(|| searched(model, part, budget)) {
+            let like_a_register = OF_REGISTERS.contains(&contradiction.kind)
+                && part.calls.iter().all(|timed| clear(model, &timed.call));
+            match like_a_register.then(|| searched(model, part, budget)) {
                 Some(stuck @ Outcome::Stuck { .. }) => explain(model, part, &stuck, budget),
                 _ => contradicted(model, part, contradiction),
             }
@@ -39,6 +40,11 @@ pub(super) fn explain<M: Model>(
         }
         _ => stuck(model, part, 0, budget),
     }
+}
+
+/// Whether the general engine decides such calls about as fast as a special one.
+fn clear<M: Model>(model: &M, call: &M::Call) -> bool {
+    model.needs(call) != Needs::Unclear && model.leaves(call) != Leaves::Unclear
 }
 
 /// What the general engine says about all calls.
@@ -237,7 +243,8 @@ impl<M: Model> Teller<'_, '_, M> {
         let event = self.part.history.events().get(*position as usize / 2)?;
         let states: Vec<String> = states.iter().map(|state| self.state(state)).collect();
         let text = format!(
-            "After all that had ended before event {} at {}, in whatever order it happened, the {}              could only hold {}.",
+            "After all that had ended before event {} at {}, in whatever order it happened, \
+             the {} could only hold {}.",
             event.index,
             seconds(event.time),
             self.model.noun(),
