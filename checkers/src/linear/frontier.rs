@@ -8,9 +8,10 @@
 //! What keeps the set small, all of it exact:
 //! - an observer that is possible takes effect at once;
 //! - *deferred overwriting*: when a call takes effect that sets a state whatever was before (a
-//!   write), every open write may have been placed just before it, where nobody can see it. That choice is left open: such a write is no
-//!   longer an obligation, and can still be used later, or be seen, after the fact, by an
-//!   observer that was open then. So there is no branching over which writes are hidden;
+//!   write), every open write may have been placed just before it, where nobody can see it.
+//!   That choice is left open: such a write is no longer an obligation, and can still be used
+//!   later, or be seen, after the fact, by an observer that was open then. So there is no
+//!   branching over which writes are hidden;
 //! - of open calls with the same effect, the one that has to return first is used first;
 //! - unknown calls are counted by class; those whose effect nobody needs are dropped;
 //! - a configuration is dropped when another can do all that it can ([`Config::dominates`]).

@@ -18,18 +18,6 @@ use super::model::{Answer, Asked, Model, NEVER, Values};
 use crate::tally::{Tally, anomaly};
 use crate::{Event, Finding, Kind, Process, Step};
 
-/// A checker that is shown one event after another.
-pub trait Streaming: Send {
-    /// The next event. The error says what is wrong with it.
-    fn push(&mut self, event: &Event) -> Result<(), String>;
-
-    /// Where something went wrong so far, in the order in which it was found.
-    fn violations(&self) -> &[Violation];
-
-    /// The history ends: calls without an answer stay unknown. The verdict.
-    fn finish(&mut self) -> Finding;
-}
-
 /// An object that cannot have behaved like that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation {
@@ -281,4 +269,16 @@ fn split(event: &Event) -> Result<(&Value, &Value), String> {
             event.index, event.value
         )),
     }
+}
+
+/// A checker that is shown one event after another.
+pub trait Streaming: Send {
+    /// The next event. The error says what is wrong with it.
+    fn push(&mut self, event: &Event) -> Result<(), String>;
+
+    /// Where something went wrong so far, in the order in which it was found.
+    fn violations(&self) -> &[Violation];
+
+    /// The history ends: calls without an answer stay unknown. The verdict.
+    fn finish(&mut self) -> Finding;
 }
