@@ -29,6 +29,19 @@ pub use sequential::SequentialChecker;
 pub use sessions::{Guarantees, SessionChecker, VersionOrder};
 pub use staleness::{Quantiles, StaleRead, Staleness, StalenessChecker};
 
+/// The names of these models.
+pub const MODELS: [&str; 9] = [
+    "sequential",
+    "regular",
+    "safe",
+    "read-your-writes",
+    "monotonic-reads",
+    "monotonic-writes",
+    "writes-follow-reads",
+    "causal-convergence",
+    "staleness",
+];
+
 /// What a register is, and how it is judged.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -44,7 +57,7 @@ pub struct Options {
     pub allowed_nanoseconds: Option<u64>,
 }
 
-/// The checker of a consistency model by its name; `None` if this is not one of these models.
+/// The checker of a consistency model by its name; `None` if it is not one of [`MODELS`].
 pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Checker>> {
     let options = options.clone();
     match consistency_model {
@@ -61,3 +74,5 @@ pub fn checker(consistency_model: &str, options: &Options) -> Option<Box<dyn Che
 
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod tests;

@@ -11,17 +11,17 @@
 
 /// A write that surely happened.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::linear::neighbours) struct Written {
-    pub(in crate::linear::neighbours) start: i64,
+pub(super) struct Written {
+    pub(super) start: i64,
     /// By when it was acknowledged or seen.
-    pub(in crate::linear::neighbours) end: i64,
+    pub(super) end: i64,
 }
 
 /// A read, by the number of the write that it saw.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::linear::neighbours) struct Seen {
-    pub(in crate::linear::neighbours) start: i64,
-    pub(in crate::linear::neighbours) write: u32,
+pub(super) struct Seen {
+    pub(super) start: i64,
+    pub(super) write: u32,
 }
 
 const REMAINING: u32 = 0;
@@ -56,7 +56,7 @@ enum Tried {
 
 /// Decides exactly. Reads are ordered by start; no read ends before its write begins. Costs
 /// `n log n`, and `n` times the number of writes at the same time at the worst.
-pub(in crate::linear::neighbours) fn is_two_atomic(writes: &[Written], reads: &[Seen]) -> bool {
+pub(super) fn is_two_atomic(writes: &[Written], reads: &[Seen]) -> bool {
     let mut by_start: Vec<u32> = (0..writes.len() as u32).collect();
     let mut by_end = by_start.clone();
     by_start.sort_unstable_by_key(|n| writes[*n as usize].start);

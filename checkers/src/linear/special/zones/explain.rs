@@ -257,14 +257,12 @@ impl Proof<'_, '_> {
             return self.unexplained(vec![one.first, one.last, other.first, other.last]);
         };
         // Whichever began last shows that something is wrong.
-        let (culprit, b_writer) =
-            if a[1].start > b[1].start { (a[1].call, b[0].call) } else { (b[1].call, a[0].call) };
-        let single = [b[0].call, a[0].call].contains(&b_writer)
-            && (b[0].call == b[1].call || a[0].call == a[1].call);
-        let kind = match self.call(culprit) {
-            RegisterCall::Cas(old, new) if old != new => "lost-update",
-            _ if single && b_writer != NONE && self.is_lost(b_writer) => "lost-write",
-            _ => "stale-read",
+        let (late, other) = if a[1].start > b[1].start { (a, b) } else { (b, a) };
+        let alone = Some(other[0].call).filter(|call| *call == other[1].call && *call != NONE);
+        let kind = match self.register.left(late[1].call) {
+            Some(_) => "lost-update",
+            None if alone.is_some_and(|write| self.is_lost(write)) => "lost-write",
+            None => "stale-read",
         };
         let names = [self.span(&chains[0], a), self.span(&chains[1], b)];
         let after = |x: Member, y: Member, former: &str, latter: &str| {
