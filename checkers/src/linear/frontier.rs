@@ -169,10 +169,10 @@ fn walk(
     budget: &Budget,
 ) -> (Walk, BTreeSet<u32>, usize) {
     match problem.concurrency {
-        0..=64 => Walker::<1>::new(problem, rules, way).run(problem, budget),
-        65..=128 => Walker::<2>::new(problem, rules, way).run(problem, budget),
-        129..=512 => Walker::<8>::new(problem, rules, way).run(problem, budget),
-        513..=MAX_OPEN => Walker::<64>::new(problem, rules, way).run(problem, budget),
+        0..=64 => Walker::<1>::new(problem, rules, way, budget).run(problem),
+        65..=128 => Walker::<2>::new(problem, rules, way, budget).run(problem),
+        129..=512 => Walker::<8>::new(problem, rules, way, budget).run(problem),
+        513..=MAX_OPEN => Walker::<64>::new(problem, rules, way, budget).run(problem),
         _ => (Walk::Crowded { at: 0 }, BTreeSet::new(), 0),
     }
 }
@@ -220,6 +220,7 @@ struct Open {
 struct Walker<'p, const N: usize> {
     rules: Arc<dyn Rules + 'p>,
     way: Way,
+    budget: Budget,
     /// Whether new states get numbers on the way.
     grows: bool,
     /// Calls that have begun.
@@ -247,11 +248,13 @@ struct Walker<'p, const N: usize> {
 }
 
 impl<'p, const N: usize> Walker<'p, N> {
-    fn new(problem: &Problem, rules: &Arc<dyn Rules + 'p>, way: Way) -> Self {
+    fn new(problem: &Problem, rules: &Arc<dyn Rules + 'p>, way: Way, budget: &Budget) -> Self {
         let none = Bits::EMPTY;
         Self {
             rules: rules.clone(),
-            way,
+            // A configuration takes more memory when more calls are open.
+            way: Way { most: way.most.min((WIDEST / N).max(1)), ..way },
+            budget: budget.clone(),
             grows: problem.grows,
             begun: 0,
             open: Vec::new(),
@@ -272,8 +275,8 @@ impl<'p, const N: usize> Walker<'p, N> {
         }
     }
 
-    fn run(&mut self, problem: &Problem, budget: &Budget) -> (Walk, BTreeSet<u32>, usize) {
-        let walk = match self.events(problem, budget) {
+    fn run(&mut self, problem: &Problem) -> (Walk, BTreeSet<u32>, usize) {
+        let walk = match self.events(problem) {
             // Not all ways were followed up to a position inside the history.
             Walk::Done if self.truncated && self.way.until != NEVER => Walk::Crowded { at: 0 },
             walk => walk,
@@ -285,7 +288,7 @@ impl<'p, const N: usize> Walker<'p, N> {
         self.configs.iter().map(|config| config.state).collect()
     }
 
-    fn events(&mut self, problem: &Problem, budget: &Budget) -> Walk {
+    fn events(&mut self, problem: &Problem) -> Walk {
         let mut ends: BinaryHeap<Reverse<(u32, u32, u32)>> = BinaryHeap::new();
         let until = self.way.until;
         for (number, item) in (0u32..).zip(&problem.items) {
@@ -296,7 +299,7 @@ impl<'p, const N: usize> Walker<'p, N> {
                 && end < item.start
             {
                 ends.pop();
-                if let Some(walk) = self.finish(slot as usize, at, budget) {
+                if let Some(walk) = self.finish(slot as usize, at) {
                     return walk;
                 }
             }
@@ -310,7 +313,7 @@ impl<'p, const N: usize> Walker<'p, N> {
         while let Some(Reverse((end, slot, at))) = ends.pop()
             && end < until
         {
-            if let Some(walk) = self.finish(slot as usize, at, budget) {
+            if let Some(walk) = self.finish(slot as usize, at) {
                 return walk;
             }
         }
@@ -351,11 +354,11 @@ impl<'p, const N: usize> Walker<'p, N> {
 
     /// The call in this slot, number `at`, returns: it has taken effect in every configuration
     /// that goes on.
-    fn finish(&mut self, slot: usize, at: u32, budget: &Budget) -> Option<Walk> {
+    fn finish(&mut self, slot: usize, at: u32) -> Option<Walk> {
         let before = self.looked_at;
         self.looked_at += self.configs.len();
         if self.looked_at / 1024 > before / 1024 {
-            if budget.is_cancelled() {
+            if self.budget.is_cancelled() {
                 return Some(Walk::Cancelled { at });
             }
             if self.looked_at > self.way.work + WORK_A_CALL * self.begun {
@@ -367,7 +370,10 @@ impl<'p, const N: usize> Walker<'p, N> {
             return None;
         }
         if !self.expand_all(slot) {
-            return Some(Walk::Crowded { at });
+            return Some(match self.budget.is_cancelled() {
+                true => Walk::Cancelled { at },
+                false => Walk::Crowded { at },
+            });
         }
         if self.next.is_empty() {
             // What was possible before is still there.

@@ -231,6 +231,21 @@ fn out_of_budget_is_unknown_and_says_how_far() {
 }
 
 #[test]
+fn a_hard_search_ends_soon_after_time_is_up() {
+    let (budget, begun) = (Budget::default(), std::time::Instant::now());
+    let finding = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            budget.cancel();
+        });
+        Linearizable::new(CasRegister::default()).check(&riddle(), &budget)
+    });
+    // Decided before or given up after; but not long after.
+    assert_ne!(finding.verdict, Verdict::Invalid, "{finding:?}");
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn what_cannot_be_read_is_unknown_with_the_operation() {
     let check = |script: &Script, keyed| {
         let checker = Linearizable::new(CasRegister::default()).keyed(keyed);

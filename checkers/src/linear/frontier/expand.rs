@@ -15,7 +15,7 @@ use super::config::{Config, Spent};
 use super::prepare::Kind;
 use super::{Mood, Walker};
 
-/// The most configurations that one call's return may lead to.
+/// The most configurations that one call's return may lead to, by words of a set of slots.
 const MAX_NEXT: usize = 1 << 21;
 /// So many configurations are expanded on all processors, unless new states get numbers on the
 /// way: whose comes first would then depend on the machine.
@@ -112,11 +112,11 @@ impl<const N: usize> Walker<'_, N> {
             } else {
                 self.expand(config, slot, &mut scratch, &mut next);
             }
-            if next.len() > MAX_NEXT {
+            if next.len() > MAX_NEXT / N || self.budget.is_cancelled() {
                 break;
             }
         }
-        let few = next.len() <= MAX_NEXT;
+        let few = next.len() <= MAX_NEXT / N && !self.budget.is_cancelled();
         self.truncated |= scratch.truncated;
         (self.configs, self.next, self.scratch) = (configs, next, scratch);
         few
@@ -139,7 +139,7 @@ impl<const N: usize> Walker<'_, N> {
                         true => out.push(config.clone()),
                         false => self.expand(config, slot, &mut scratch, &mut out),
                     }
-                    if out.len() > MAX_NEXT {
+                    if out.len() > MAX_NEXT / N || self.budget.is_cancelled() {
                         break;
                     }
                 }
@@ -287,7 +287,7 @@ impl<const N: usize> Walker<'_, N> {
             }
             rivals.push(config.clone());
             scratch.found += 1;
-            if scratch.found > self.way.most {
+            if scratch.found > self.way.most || self.budget.is_cancelled() {
                 scratch.truncated = true;
                 return;
             }

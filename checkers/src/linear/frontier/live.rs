@@ -46,7 +46,7 @@ impl<M: Model + 'static> Live<M> {
         let problem = Problem { items: Vec::new(), initial, concurrency: 0, grows: true };
         let way = Way { most: WIDE, mood: Mood::Exact, work: 0, until: NEVER };
         let rules: Arc<dyn Rules> = space.clone();
-        let mut way = Walker::new(&problem, &rules, way);
+        let mut way = Walker::new(&problem, &rules, way, &Budget::default());
         // Open calls speak of states by number, so these have to stay.
         way.many_states = usize::MAX;
         let way = Some(way);
@@ -105,9 +105,8 @@ impl<M: Model + 'static> Live<M> {
         if self.ended {
             return Ok(());
         }
-        let budget = Budget::default();
         for walk in [&mut self.no_way, &mut self.way] {
-            let Some(result) = walk.as_mut().and_then(|walk| walk.finish(slot, 0, &budget)) else {
+            let Some(result) = walk.as_mut().and_then(|walk| walk.finish(slot, 0)) else {
                 continue;
             };
             *walk = None;
