@@ -1,9 +1,12 @@
 //! Random histories of several registers, for the tests of their neighbours.
 
+use serde_json::{Value, json};
+
 use crate::linear::distinct::Calls;
 use crate::linear::model::{NEVER, Timed};
 use crate::linear::models::RegisterCall;
 use crate::linear::synthetic::Random;
+use crate::{Event, History, Kind, Process};
 
 /// Calls on several registers, by register, with who made each.
 #[derive(Debug, Default)]
@@ -68,6 +71,56 @@ pub(super) fn made(random: &mut Random, most: u64, processes: u32) -> Made {
         }
     }
     made
+}
+
+impl Made {
+    /// These calls as a keyed history, begun and answered at their moments.
+    pub(super) fn history(&self) -> History {
+        let mut moments = Vec::new();
+        for (key, calls) in self.calls.iter().enumerate() {
+            for (number, timed) in calls.iter().enumerate() {
+                moments.push((timed.start, key, number, Kind::Invoke));
+                if timed.end != NEVER {
+                    moments.push((timed.end, key, number, Kind::Ok));
+                }
+            }
+        }
+        moments.sort_unstable_by_key(|(position, ..)| *position);
+        let event = |(position, key, number, kind): (u32, usize, usize, Kind)| {
+            let asks = kind == Kind::Invoke;
+            let value = |value: u32| if value == 0 { Value::Null } else { json!(value) };
+            let (f, value) = match self.calls[key][number].call {
+                RegisterCall::Read(seen) => ("read", if asks { Value::Null } else { value(seen) }),
+                RegisterCall::Write(new) => ("write", value(new)),
+                RegisterCall::Cas(old, new) => ("cas", json!([value(old), value(new)])),
+                RegisterCall::CasMiss(old) => ("cas", json!([value(old), Value::Null])),
+            };
+            Event {
+                index: position.into(),
+                time: position.into(),
+                process: Process::Client(self.processes[key][number]),
+                kind,
+                f: f.into(),
+                value: json!([key, value]),
+                node: None,
+                error: None,
+            }
+        };
+        History::new_lenient(moments.into_iter().map(event).collect()).expect("well-formed")
+    }
+
+    /// Those of these calls that begin at one of these moments.
+    pub(super) fn only(&self, starts: &[u64]) -> Self {
+        let mut made = Self::default();
+        for (calls, processes) in self.calls.iter().zip(&self.processes) {
+            let numbered = calls.iter().zip(processes);
+            let some = numbered.filter(|(timed, _)| starts.contains(&timed.start.into()));
+            let (calls, processes) = some.map(|(timed, process)| (*timed, *process)).unzip();
+            made.calls.push(calls);
+            made.processes.push(processes);
+        }
+        made
+    }
 }
 
 /// A few hundred calls of processes that each look at a copy of all registers which is behind

@@ -116,19 +116,29 @@ impl Teller<'_, '_> {
     fn calls(&self, constraint: &Constraint) -> Vec<&Op> {
         let Constraint { from, to, why, session, at, learnt } = *constraint;
         let shows = self.op(session, at);
-        let wrote = [self.writer(from), self.writer(to)].into_iter().flatten();
+        let mut calls: Vec<&Op> =
+            [self.writer(from), self.writer(to)].into_iter().flatten().collect();
         match why {
-            Why::Initial | Why::Replaced => self.writer(to).into_iter().collect(),
-            Why::RealTime | Why::Written | Why::Onward => wrote.collect(),
-            Why::Followed => shows.into_iter().chain(self.writer(to)).collect(),
-            Why::Own | Why::Read => self.op(session, learnt).into_iter().chain(shows).collect(),
+            Why::Initial | Why::Replaced | Why::Written => {}
+            Why::RealTime | Why::Onward => calls.extend(self.first_seen(from, to)),
+            Why::Followed => calls.extend(shows),
+            Why::Own | Why::Read => calls.extend(self.op(session, learnt).into_iter().chain(shows)),
             Why::Known => {
-                let mut calls: Vec<&Op> = self.way(constraint).into_iter().collect();
-                calls.extend(self.op(session, learnt));
-                calls.extend(shows);
-                calls
+                calls.extend(self.way(constraint));
+                calls.extend(self.op(session, learnt).into_iter().chain(shows));
             }
         }
+        calls
+    }
+
+    /// If a write was not acknowledged before another began, but somebody saw it, who did first.
+    fn first_seen(&self, from: u32, to: u32) -> Option<&Op> {
+        let end = |op: &Op| i64::from(self.registers[op.key as usize].calls[op.call as usize].end);
+        if self.writer(from).is_some_and(|op| end(op) < self.log.version(to).start) {
+            return None;
+        }
+        let ops = self.log.sessions.iter().flatten();
+        ops.filter(|op| op.read == Some(from)).min_by_key(|op| end(op))
     }
 
     /// How a session knew of a version: from what it read back to the write in question, the

@@ -153,6 +153,31 @@ fn verdicts_agree_with_the_definitions() {
     }
 }
 
+/// What an anomaly names contradicts the guarantees by itself.
+#[test]
+fn what_is_told_is_enough() {
+    for (name, real_time) in NAMES.into_iter().zip([true, true, true, true, false]) {
+        let guarantees = Guarantees { real_time, ..Guarantees::named(name).expect("a name") };
+        let options = Options { keyed: true, ..Options::default() };
+        let checker = SessionChecker::new(guarantees, options);
+        let mut told = 0;
+        for seed in 0..6_000 {
+            let made = made(&mut Random(seed), 8, 3);
+            let finding = checker.check(&made.history(), &Budget::default());
+            for anomaly in finding.anomalies {
+                if anomaly.kind == "future-read" {
+                    continue;
+                }
+                told += 1;
+                let part = made.only(&anomaly.operations);
+                let holds = Literally::hold(&log_of(&part), guarantees);
+                assert!(!holds, "{name} {seed}: {anomaly:#?} of {made:?}");
+            }
+        }
+        assert!(told > 300, "{name}: {told}");
+    }
+}
+
 fn cycles(log: &Log, name: &str, order: VersionOrder) -> usize {
     let guarantees = Guarantees::named(name).expect("a name");
     let options = Options { version_order: order, ..Options::default() };

@@ -29,7 +29,7 @@ impl Teller<'_, '_, '_> {
 
     /// A read that surely saw an old value.
     pub(super) fn stale(&self, stale: &Stale) -> Anomaly {
-        let Judged { register, versions, .. } = self.judged;
+        let Judged { register, versions, reads, .. } = self.judged;
         let value = versions.found(stale.read).unwrap_or(0);
         let begun = i64::from(versions.calls[stale.read as usize].start);
         let between = |newer: &u32| {
@@ -39,10 +39,19 @@ impl Teller<'_, '_, '_> {
         let mut newer: Vec<u32> = versions.written().filter(between).collect();
         newer.sort_by_key(|newer| versions.end(*newer));
         newer.truncate(MAX_NEWER);
-        let mut steps: Vec<Step> =
-            versions.writer(value).map(|write| self.step(write)).into_iter().collect();
-        steps.extend(newer.iter().filter_map(|n| versions.writer(*n)).map(|n| self.step(n)));
-        steps.push(self.step(stale.read));
+        // Who wrote these, and who saw them first, by which they were surely in place.
+        let mut numbers: Vec<u32> = vec![stale.read];
+        for value in newer.iter().chain([&value]) {
+            numbers.extend(versions.writer(*value));
+            let seen = reads.iter().filter(|read| versions.found(**read) == Some(*value));
+            let first = seen.min_by_key(|read| versions.calls[**read as usize].end);
+            let end = |number: u32| i64::from(versions.calls[number as usize].end);
+            let late = versions.writer(*value).is_some_and(|w| end(w) > versions.end(*value));
+            numbers.extend(first.filter(|_| late));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let steps: Vec<Step> = numbers.iter().map(|number| self.step(*number)).collect();
         let (old, versions) = (self.value(value), stale.versions);
         let (key, long) = (of_key(register), milliseconds(stale.nanoseconds));
         let explanation = format!(

@@ -8,6 +8,7 @@ use super::*;
 use crate::linear::distinct::{Calls, Lagging};
 use crate::linear::model::{Asked, Model, NEVER, Timed, Values};
 use crate::linear::models::RegisterCall;
+use crate::linear::neighbours::random::Made;
 use crate::linear::oracle::brute_force;
 use crate::linear::synthetic::{Random, Shape, history};
 use crate::testing::Script;
@@ -122,6 +123,33 @@ fn k_agrees_with_brute_force() {
         }
     }
     assert!(found[1..5].iter().all(|count| *count > 1_000), "{found:?}");
+}
+
+/// What an anomaly names is staler than allowed by itself.
+#[test]
+fn what_is_told_is_enough() {
+    for allowed in 0..3 {
+        let options =
+            Options { keyed: true, allowed_versions: Some(allowed), ..Options::default() };
+        let checker = StalenessChecker { options };
+        let mut told = 0;
+        for seed in 0..20_000 {
+            let calls = small(seed);
+            if sane(&calls).is_none() {
+                continue;
+            }
+            let processes = (0..calls.len() as u32).collect();
+            let made = Made { calls: vec![calls], processes: vec![processes] };
+            let finding = checker.check(&made.history(), &Budget::default());
+            for anomaly in finding.anomalies {
+                told += 1;
+                let part = &made.only(&anomaly.operations).calls[0];
+                let holds = relaxed(part, allowed as usize + 1);
+                assert!(!holds, "{allowed} {seed}: {anomaly:#?} of {made:?}");
+            }
+        }
+        assert!(told > 50, "{told}");
+    }
 }
 
 /// The same calls with each read begun so much earlier, and a little more.
