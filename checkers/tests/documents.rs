@@ -1,7 +1,7 @@
 //! `docs/models.md` shows the example of a model of one's own, and what it prints, as they are.
 
 #[path = "../examples/own_model.rs"]
-#[allow(dead_code, reason = "an example's main is not called by a test")]
+#[expect(dead_code, reason = "an example's main is not called by a test")]
 mod own_model;
 
 /// What stands between a line of ``` with this word and the next line of ```.
