@@ -1,6 +1,8 @@
 //! How special engines are tested: against brute force, and on long histories with and without
 //! a planted flaw.
 
+use rayon::prelude::*;
+
 use crate::linear::model::{Asked, Model, NEVER, Timed, Values};
 use crate::linear::models::testing::{Sampled, small_history};
 use crate::linear::oracle::brute_force;
@@ -133,11 +135,10 @@ impl Long {
     pub(super) fn check<M: Model, S: Subject<Call = M::Call>>(
         self,
         model: &M,
-        subject: impl Fn() -> S,
-        plant: impl Fn(&mut Vec<Timed<M::Call>>, &mut Random) -> bool,
+        subject: impl Fn() -> S + Sync,
+        plant: impl Fn(&mut Vec<Timed<M::Call>>, &mut Random) -> bool + Sync,
     ) -> u64 {
-        let mut planted = 0;
-        for seed in 0..self.count {
+        let one = |seed: u64| {
             let mut random = Random(seed);
             let shape = Shape {
                 operations: self.operations,
@@ -150,14 +151,14 @@ impl Long {
             let right = decided.as_ref().is_some_and(|decided| decided.contradiction.is_none());
             assert!(right, "seed {seed}: {decided:?}");
             if !plant(&mut calls, &mut random) {
-                continue;
+                return 0;
             }
-            planted += 1;
             let decided = model.special(&calls, &Values::default());
             let proof = decided.as_ref().and_then(|decided| decided.contradiction.as_ref());
             assert!(proof.is_some_and(|proof| proof.calls.len() <= 64), "seed {seed}: {decided:?}");
-        }
-        planted
+            1
+        };
+        (0..self.count).into_par_iter().map(one).sum()
     }
 }
 
