@@ -64,18 +64,19 @@ impl Teller<'_, '_> {
     fn reason(&self, edge: &Before) -> String {
         let (from, to) = (self.who(edge.from), self.who(edge.to));
         let why = match edge.why {
-            Why::Program => "which is the order of that process".to_owned(),
-            Why::Found => "which found what was written".to_owned(),
-            Why::FoundFirst => "for it found what was there before any write".to_owned(),
-            Why::Overwritten { reader } => {
-                format!("for it is before {}, which found what the latter wrote", self.who(reader))
-            }
+            Why::Program => "the same process made both".to_owned(),
+            Why::Found => "that is the value which it found".to_owned(),
+            Why::FoundFirst => "it found what was there before any write".to_owned(),
+            Why::Overwritten { reader } => format!(
+                "it came before {}, which found what the other left there",
+                self.who(reader)
+            ),
             Why::Replaced { writer } => {
-                format!("for it found what {}, which is before the latter", self.who(writer))
+                format!("it found what was there when {}, and that came earlier", self.who(writer))
             }
         };
         let from = from.replacen('p', "P", 1);
-        format!("{from} before {to}, {why}.")
+        format!("{from} before {to}: {why}.")
     }
 
     fn edge(&self, edge: &Before) -> Edge {

@@ -245,8 +245,8 @@ fn two_writes_that_both_miss_the_other() {
     let kinds: Vec<&str> = found.edges.iter().map(|edge| edge.kind.as_str()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "rw").count(), 2, "{kinds:?}");
     assert_eq!(kinds.iter().filter(|kind| **kind == "process").count(), 2, "{kinds:?}");
-    let why = "Process 0 read null at key \"y\" before process 1 wrote 2 at key \"y\", for it found \
-               what was there before any write.";
+    let why = "Process 0 read null at key \"y\" before process 1 wrote 2 at key \"y\": it found what \
+               was there before any write.";
     assert!(found.explanation.contains(why), "{}", found.explanation);
     assert_eq!(found.rules_out, ["sequential", "linearizable"]);
 }

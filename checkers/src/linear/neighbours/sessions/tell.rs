@@ -50,7 +50,7 @@ impl Teller<'_, '_> {
         let kind = self.kind(cycle);
         let (title, meaning) = words(kind);
         let explanation = format!("{meaning} {} This is a circle.", reasons.join(" "));
-        let models = self.models(cycle);
+        let models = self.models(kind, cycle);
         let mut anomaly = anomaly(kind, title.to_owned(), explanation, steps, &models);
         anomaly.edges = edges;
         let key = self.key(cycle[0].from);
@@ -61,13 +61,24 @@ impl Teller<'_, '_> {
     }
 
     /// The models that this circle rules out.
-    fn models(&self, cycle: &[Constraint]) -> Vec<&str> {
+    fn models(&self, kind: &str, cycle: &[Constraint]) -> Vec<&str> {
+        let broken = match kind {
+            "missing-read-write-dependency" => "writes-follow-reads",
+            "non-monotonic-writes" => "monotonic-writes",
+            "missing-your-writes" => "read-your-writes",
+            _ => "monotonic-reads",
+        };
         let name = self.guarantees.name;
         if cycle.iter().any(|constraint| constraint.why == Why::RealTime) {
             // Models without real time may order these writes otherwise.
-            return vec![name, "linearizable"];
+            let mut models = vec![broken, name, "linearizable"];
+            models.dedup();
+            return models;
         }
-        let mut models = rules_out(name);
+        let mut models = rules_out(broken);
+        if !models.contains(&name) {
+            models.insert(1, name);
+        }
         let mut sessions = cycle.iter().map(|c| c.session).filter(|session| *session != NONE);
         let first = sessions.next();
         if sessions.all(|session| Some(session) == first) {

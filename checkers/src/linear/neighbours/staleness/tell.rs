@@ -54,13 +54,15 @@ impl Teller<'_, '_, '_> {
         let steps: Vec<Step> = numbers.iter().map(|number| self.step(*number)).collect();
         let (old, versions) = (self.value(value), stale.versions);
         let (key, long) = (of_key(register), milliseconds(stale.nanoseconds));
+        let (writes, behind) = match versions {
+            1 => ("1 later write was".to_owned(), "1 version".to_owned()),
+            _ => (format!("{versions} later writes were"), format!("{versions} versions")),
+        };
         let explanation = format!(
-            "When this read began, {old} had surely been overwritten {} ago, and {versions} later \
-             {} complete.",
-            long,
-            if versions == 1 { "write was" } else { "writes were" }
+            "When this read began, {old} had surely been overwritten {long} ago, and {writes} \
+             complete."
         );
-        let title = format!("Read{key} of a value replaced {long} and {versions} versions before");
+        let title = format!("Read{key} {behind} and {long} behind");
         on(register, anomaly("stale-read", title, explanation, steps, RULED_OUT))
     }
 
