@@ -269,6 +269,7 @@ pub const OF_REGISTERS: &[&str] = &[
     "monotonic-reads",
     "monotonic-writes",
     "writes-follow-reads",
+    "causal-convergence",
 ];
 
 /// The checker of a workload that judges a history as a whole.
