@@ -21,6 +21,7 @@ mod stack;
 pub use counter::{CounterCall, CounterObject};
 pub use fenced_mutex::{Fence, FencedCall, FencedMutex};
 pub use id_source::{Generate, Given, IdSource};
+pub(in crate::linear) use kv_map::Content;
 pub use kv_map::{Entry, KvCall, KvMap};
 pub use log::{Entries, Log, LogCall};
 pub use multi_register::{Access, Accesses, MultiRegister, Registers};
@@ -31,6 +32,8 @@ pub use register::{CasRegister, Register, RegisterCall};
 pub use rope::Rope;
 pub use semaphore::{Held, Semaphore, SemaphoreCall};
 
+#[cfg(test)]
+mod history_tests;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -26,6 +26,9 @@ mod radix;
 pub(super) mod set;
 mod slots;
 pub(super) mod stack;
+#[cfg(test)]
+mod text_tests;
+pub(super) mod texts;
 mod timeline;
 pub(super) mod zones;
 

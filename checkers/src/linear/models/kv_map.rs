@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rope::Rope;
-use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Values};
+use crate::linear::model::{Answer, Asked, Leaves, Model, Needs, Timed, Values};
+use crate::linear::special::{self, Special};
 use crate::words::shortened;
 
 /// An entry of a key-value map: `get` answered by the value, `put v`, `append v` to the end of
@@ -29,12 +30,13 @@ impl KvMap {
 /// What a key has: any JSON value, as its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {
-    form: Form,
+    content: Content,
     text: Rope,
 }
 
+/// What the text of an entry stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Form {
+pub(in crate::linear) enum Content {
     Null,
     /// The text is the string itself.
     String,
@@ -48,20 +50,30 @@ impl Entry {
     /// The entry with this value.
     pub fn of(value: &Value) -> Self {
         match value {
-            Value::Null => Self { form: Form::Null, text: Rope::default() },
-            Value::String(text) => Self { form: Form::String, text: Rope::new(text.as_bytes()) },
-            other => Self { form: Form::Json, text: Rope::new(other.to_string().as_bytes()) },
+            Value::Null => Self { content: Content::Null, text: Rope::default() },
+            Value::String(text) => {
+                Self { content: Content::String, text: Rope::new(text.as_bytes()) }
+            }
+            other => Self { content: Content::Json, text: Rope::new(other.to_string().as_bytes()) },
         }
+    }
+
+    pub(in crate::linear) fn content(&self) -> Content {
+        self.content
+    }
+
+    pub(in crate::linear) fn text(&self) -> &Rope {
+        &self.text
     }
 
     /// The value as JSON, shortened.
     fn words(&self) -> String {
         let text = String::from_utf8_lossy(&self.text.bytes()).into_owned();
-        match self.form {
-            Form::Null => "null".to_owned(),
-            Form::String => shortened(&Value::from(text)),
-            Form::Json => shortened(&serde_json::from_str(&text).unwrap_or(Value::from(text))),
-            Form::Other => "another value".to_owned(),
+        match self.content {
+            Content::Null => "null".to_owned(),
+            Content::String => shortened(&Value::from(text)),
+            Content::Json => shortened(&serde_json::from_str(&text).unwrap_or(Value::from(text))),
+            Content::Other => "another value".to_owned(),
         }
     }
 }
@@ -108,7 +120,7 @@ impl Model for KvMap {
             KvCall::Get(value) => (entry == value).then(|| entry.clone()),
             KvCall::Put(value) => Some(value.clone()),
             KvCall::Append(piece) => {
-                Some(Entry { form: Form::String, text: entry.text.with(piece) })
+                Some(Entry { content: Content::String, text: entry.text.with(piece) })
             }
             KvCall::Delete => Some(Entry::of(&self.missing)),
         }
@@ -131,7 +143,7 @@ impl Model for KvMap {
     }
 
     fn states(&self, calls: &[KvCall]) -> Option<Vec<Entry>> {
-        let mut states = vec![Entry { form: Form::Other, text: Rope::default() }];
+        let mut states = vec![Entry { content: Content::Other, text: Rope::default() }];
         for call in calls {
             match call {
                 KvCall::Get(value) => states.push(value.clone()),
@@ -142,6 +154,10 @@ impl Model for KvMap {
         states.sort_unstable();
         states.dedup();
         Some(states)
+    }
+
+    fn special(&self, calls: &[Timed<KvCall>], _values: &Values) -> Option<Special> {
+        special::texts::decide(calls, &Entry::of(&self.missing))
     }
 
     fn describe(&self, call: &KvCall, _values: &Values) -> String {

@@ -57,9 +57,11 @@ impl Rope {
 
     /// All bytes in one piece.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> =
-            self.backwards().flat_map(|node| node.piece.iter().rev()).copied().collect();
-        bytes.reverse();
+        let mut bytes = vec![0; self.len() as usize];
+        for node in self.backwards() {
+            let end = node.length as usize;
+            bytes[end - node.piece.len()..end].copy_from_slice(&node.piece);
+        }
         bytes
     }
 

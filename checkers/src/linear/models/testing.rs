@@ -16,6 +16,12 @@ pub(crate) trait Sampled: Model + std::fmt::Debug {
     /// Any call, with few different arguments and answers, so that calls often meet.
     fn sample(&self, random: &mut Random) -> Self::Call;
 
+    /// A call that suits this state, where a random one hardly ever does.
+    #[cfg(test)]
+    fn suited(&self, _state: &Self::State) -> Option<Self::Call> {
+        None
+    }
+
     /// The same call when nobody learnt its outcome; `None` if it then bears on nothing.
     fn unanswered(&self, call: Self::Call) -> Option<Self::Call> {
         Some(call)
@@ -134,6 +140,11 @@ impl Sampled for KvMap {
             8 => KvCall::Delete,
             _ => KvCall::Append(Arc::from(any(random, ["a", "b", "ab", ""]).as_bytes())),
         }
+    }
+
+    #[cfg(test)]
+    fn suited(&self, entry: &Entry) -> Option<KvCall> {
+        Some(KvCall::Get(entry.clone()))
     }
 }
 

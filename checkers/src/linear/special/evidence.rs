@@ -116,6 +116,10 @@ impl<M: Sampled> Sampled for Narrow<M> {
         (self.sample)(random)
     }
 
+    fn suited(&self, state: &M::State) -> Option<M::Call> {
+        self.model.suited(state)
+    }
+
     fn unanswered(&self, call: M::Call) -> Option<M::Call> {
         self.model.unanswered(call)
     }

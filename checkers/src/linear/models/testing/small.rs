@@ -76,8 +76,9 @@ fn atomic<M: Sampled>(model: &M, random: &mut Random, most: usize) -> Vec<Timed<
 
 /// A call that is possible in `state`, which goes on from there; any call if none is found.
 pub(crate) fn act<M: Sampled>(model: &M, random: &mut Random, state: &mut M::State) -> M::Call {
+    let mut suited = model.suited(state).filter(|_| random.chance(40));
     for _ in 0..20 {
-        let call = model.sample(random);
+        let call = suited.take().unwrap_or_else(|| model.sample(random));
         let mut next = Vec::new();
         model.steps(state, &call, &mut |after| next.push(after));
         if !next.is_empty() {
