@@ -36,8 +36,8 @@ pub(crate) fn decide(calls: Calls<'_>) -> Option<Special> {
 /// Which append is at which offset, as far as that is known.
 struct Placed<'a> {
     calls: Calls<'a>,
-    /// Per offset, the append; as many as there are appends.
-    at: Vec<u32>,
+    /// Per offset, the append and its value; as many as there are appends.
+    at: Vec<(u32, u32)>,
     /// For appends that were not told: the read that showed where it is.
     shown: FxHashMap<u32, (u64, u32)>,
 }
@@ -46,34 +46,27 @@ impl<'a> Placed<'a> {
     fn new(calls: Calls<'a>) -> Result<Self, Contradiction> {
         let appends =
             calls.iter().filter(|timed| matches!(timed.call, LogCall::Append { .. })).count();
-        let (at, shown) = (vec![NOBODY; appends], FxHashMap::default());
+        let (at, shown) = (vec![(NOBODY, 0); appends], FxHashMap::default());
         let mut placed = Self { calls, at, shown };
         for (number, timed) in (0u32..).zip(calls) {
-            if let LogCall::Append { offset: Some(offset), .. } = timed.call {
+            if let LogCall::Append { value, offset: Some(offset) } = timed.call {
                 let place = placed.place(offset, number)?;
-                if *place != NOBODY {
-                    let twice = Flaw::Twice(*place as usize, number as usize);
+                if place.0 != NOBODY {
+                    let twice = Flaw::Twice(place.0 as usize, number as usize);
                     return Err(explain(twice, calls));
                 }
-                *place = number;
+                *place = (number, value);
             }
         }
         Ok(placed)
     }
 
     /// The append at this offset, for `call` which was told of it.
-    fn place(&mut self, offset: u64, call: u32) -> Result<&mut u32, Contradiction> {
+    fn place(&mut self, offset: u64, call: u32) -> Result<&mut (u32, u32), Contradiction> {
         let begun = self.at.len();
         let place = usize::try_from(offset).ok().and_then(|offset| self.at.get_mut(offset));
         let calls = self.calls;
         place.ok_or_else(|| explain(Flaw::TooFew { call: call as usize, begun }, calls))
-    }
-
-    fn value(&self, append: u32) -> u32 {
-        match self.calls[append as usize].call {
-            LogCall::Append { value, .. } => value,
-            LogCall::Read { .. } | LogCall::Length(_) => u32::MAX,
-        }
     }
 
     /// Adds what reads tell, or finds two that cannot both be; `None` if several appends could
@@ -88,12 +81,12 @@ impl<'a> Placed<'a> {
         }
         for (read, timed) in (0u32..).zip(self.calls) {
             let LogCall::Read { offset, value: Some(value) } = timed.call else { continue };
-            let append = match self.place(offset, read) {
+            let (append, there) = match self.place(offset, read) {
                 Ok(place) => *place,
                 Err(contradiction) => return Some(Err(contradiction)),
             };
             if append != NOBODY {
-                if self.value(append) != value {
+                if there != value {
                     return Some(Err(self.two_values(append, read)));
                 }
                 continue;
@@ -105,7 +98,7 @@ impl<'a> Placed<'a> {
                     if let Some((_, other)) = self.shown.insert(*append, (offset, read)) {
                         return Some(Err(two_places(*append, other, read)));
                     }
-                    self.at[offset as usize] = *append;
+                    self.at[offset as usize] = (*append, value);
                 }
             }
         }
@@ -117,8 +110,8 @@ impl<'a> Placed<'a> {
         for (number, timed) in self.calls.iter().enumerate() {
             match timed.call {
                 LogCall::Append { offset, .. } => {
-                    let shown = self.shown.get(&(number as u32)).map(|(offset, _)| *offset);
-                    match offset.or(shown) {
+                    let shown = || self.shown.get(&(number as u32)).map(|(offset, _)| *offset);
+                    match offset.or_else(shown) {
                         Some(offset) => slots.occupy(offset, number)?,
                         None => slots.fill(number),
                     }

@@ -23,10 +23,10 @@ pub(crate) struct Slots<'a, C> {
     calls: &'a [Timed<C>],
     /// Per step, the call that is it.
     occupant: Vec<u32>,
-    /// Per step, the call with the latest start among those before it, and the one with the
-    /// earliest end among those after it. The last entry is for all that may follow.
-    before: Vec<u32>,
-    after: Vec<u32>,
+    /// Per step, the latest start among the calls before it, and the earliest end among those
+    /// after it, each with the call. The last entry is for all that may follow.
+    before: Vec<(u32, u32)>,
+    after: Vec<(u32, u32)>,
     /// Steps that must happen, as some call comes after them.
     needed: usize,
     /// Calls that are steps not known, by start.
@@ -53,8 +53,8 @@ impl<'a, C> Slots<'a, C> {
         Self {
             calls,
             occupant: vec![NOBODY; steps],
-            before: vec![NOBODY; steps + 1],
-            after: vec![NOBODY; steps],
+            before: vec![(0, NOBODY); steps + 1],
+            after: vec![(NEVER, NOBODY); steps],
             needed: 0,
             fillers: Vec::new(),
         }
@@ -83,9 +83,9 @@ impl<'a, C> Slots<'a, C> {
             return Err(Flaw::TooFew { call, begun: self.occupant.len() });
         }
         let Some(last) = (steps as usize).checked_sub(1) else { return Ok(()) };
-        let end = |n: u32| self.calls.get(n as usize).map_or(NEVER, |timed| timed.end);
-        if self.after[last] == NOBODY || end(call as u32) < end(self.after[last]) {
-            self.after[last] = call as u32;
+        let (end, after) = (self.calls[call].end, &mut self.after[last]);
+        if end < after.0 || after.1 == NOBODY {
+            *after = (end, call as u32);
         }
         self.needed = self.needed.max(steps as usize);
         Ok(())
@@ -94,9 +94,9 @@ impl<'a, C> Slots<'a, C> {
     /// The call comes before this step and all later ones, or is the step.
     pub(crate) fn see_undone(&mut self, step: u64, call: usize) {
         let step = step.min(self.occupant.len() as u64) as usize;
-        let start = |n: u32| self.calls.get(n as usize).map(|timed| timed.start);
-        if start(call as u32) > start(self.before[step]) {
-            self.before[step] = call as u32;
+        let start = self.calls[call].start;
+        if start > self.before[step].0 {
+            self.before[step] = (start, call as u32);
         }
     }
 
@@ -110,22 +110,20 @@ impl<'a, C> Slots<'a, C> {
 
     /// Whether there is an order.
     pub(crate) fn decide(mut self) -> Result<(), Flaw> {
-        let start = |calls: &[Timed<C>], n: u32| calls.get(n as usize).map(|timed| timed.start);
         for step in 1..self.before.len() {
-            let earlier = self.before[step - 1];
-            if start(self.calls, earlier) > start(self.calls, self.before[step]) {
-                self.before[step] = earlier;
+            if self.before[step - 1].0 > self.before[step].0 {
+                self.before[step] = self.before[step - 1];
             }
         }
         for step in (1..self.after.len()).rev() {
-            let later = self.after[step];
-            if self.after[step - 1] == NOBODY || self.end(later) < self.end(self.after[step - 1]) {
-                self.after[step - 1] = later;
+            if self.after[step - 1].1 == NOBODY || self.after[step].0 < self.after[step - 1].0 {
+                self.after[step - 1] = self.after[step];
             }
         }
         for step in 0..self.needed {
-            let (before, after) = (self.before[step], self.after[step]);
-            if self.end(after) < self.start(before) {
+            let (start, before) = self.before[step];
+            let (end, after) = self.after[step];
+            if end < start {
                 return Err(Flaw::Inverted(before as usize, after as usize));
             }
         }
@@ -142,18 +140,18 @@ impl<'a, C> Slots<'a, C> {
                 continue;
             }
             let needed = step < self.needed;
-            let limit = if needed { self.end(self.after[step]) } else { NEVER };
+            let limit = if needed { self.after[step].0 } else { NEVER };
             while let Some(call) = waiting.next_if(|call| self.start(*call) < limit) {
                 open.push(Reverse((self.end(call), call)));
             }
             match open.pop() {
                 Some(Reverse((NEVER, _))) if !needed => break,
-                Some(Reverse((end, call))) if end < self.start(self.before[step]) => {
+                Some(Reverse((end, call))) if end < self.before[step].0 => {
                     return Err(self.too_many(&filled, call));
                 }
                 Some(Reverse((_, call))) => filled.push((step as u32, call)),
                 None if needed => {
-                    let call = self.after[step] as usize;
+                    let call = self.after[step].1 as usize;
                     return Err(Flaw::TooFew { call, begun: step });
                 }
                 None => break,
@@ -171,23 +169,23 @@ impl<'a, C> Slots<'a, C> {
         let since = &filled[late.map_or(0, |at| at + 1)..];
         let mut all: Vec<u32> = since.iter().map(|(_, call)| *call).chain([call]).collect();
         all.sort_unstable_by_key(|call| Reverse(self.start(*call)));
-        let to = self.before.partition_point(|before| self.start(*before) < end);
+        let to = self.before.partition_point(|(start, _)| *start < end);
         let mut between: Vec<usize> = Vec::new();
         for call in all {
             between.push(call as usize);
             let start = self.start(call);
-            let from = self.after[..self.needed].partition_point(|after| self.end(*after) < start);
+            let from = self.after[..self.needed].partition_point(|(end, _)| *end < start);
             let steps = self.occupant.get(from..to).unwrap_or(&[]);
             if steps.iter().filter(|occupant| **occupant == NOBODY).count() < between.len() {
                 let known = steps.iter().filter(|occupant| **occupant != NOBODY);
                 let known = known.map(|occupant| *occupant as usize).collect();
-                let first = from.checked_sub(1).map(|step| self.after[step] as usize);
-                let last = self.before[to] as usize;
+                let first = from.checked_sub(1).map(|step| self.after[step].1 as usize);
+                let last = self.before[to].1 as usize;
                 between.sort_unstable();
                 return Flaw::TooMany { first, last, between, known };
             }
         }
-        let last = self.before[to] as usize;
+        let last = self.before[to].1 as usize;
         Flaw::TooMany { first: None, last, between, known: Vec::new() }
     }
 }
