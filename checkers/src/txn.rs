@@ -5,11 +5,14 @@ mod cycles;
 mod explain;
 mod graph;
 mod isolation;
+pub mod key_value;
 pub mod list_append;
 mod order;
 mod parse;
 pub mod rw_register;
+pub mod transactions;
 
 pub use isolation::ConsistencyModel;
 pub use list_append::ListAppend;
 pub use rw_register::RwRegister;
+pub use transactions::Transactions;
