@@ -1,6 +1,6 @@
 //! Dependencies: what the order of versions says of the order of transactions.
 
-use super::steps::NONE;
+use super::steps::{INITIAL, NONE};
 use super::versions::Versions;
 use crate::txn::graph::{Arc, Relation};
 use crate::txn::transactions::{NEVER, Transactions};
@@ -17,16 +17,31 @@ pub(super) struct Dependencies {
     pub(super) arcs: Vec<Arc>,
     /// The next helper node.
     pub(super) nodes: u32,
+    /// The first helper node.
+    first: u32,
     key: u32,
-    /// Per version the position among those that readers replaced by their own, or [`NONE`].
+    /// Per version who stands for it: its writer, or, for one that was not written but comes
+    /// before others, a helper node; or [`NEVER`].
+    places: Vec<u32>,
+    /// Per version whether a reader of another wrote it; its position among such.
     rivals: Vec<u32>,
-    rival_writers: Vec<u32>,
-    others: Vec<u32>,
+    earlier: Vec<Earlier>,
+    later: Vec<u32>,
+}
+
+/// Who comes before whoever wrote a later version.
+#[derive(Clone, Copy, Debug)]
+struct Earlier {
+    from: u32,
+    /// What it wrote to the key itself.
+    wrote: u32,
+    relation: Relation,
 }
 
 impl Dependencies {
     pub(super) fn new(txns: &Transactions) -> Self {
-        Self { nodes: txns.len() as u32, ..Self::default() }
+        let first = txns.len() as u32;
+        Self { nodes: first, first, ..Self::default() }
     }
 
     fn arc(&mut self, from: u32, to: u32, relation: Relation) {
@@ -43,17 +58,22 @@ impl Dependencies {
     /// Adds the dependencies by one key, whose versions are in an order without cycles.
     pub(super) fn add(&mut self, versions: &Versions) {
         self.key = versions.key;
+        self.find_places(versions);
         for version in 0..versions.count {
-            let writer = versions.writers[version as usize];
-            let readers = versions.readers(version);
-            if writer != NEVER {
-                for reader in readers {
-                    let reader = versions.accesses[*reader as usize].txn;
-                    self.arc(writer, reader, Relation::Wr);
-                }
+            self.find_earlier(versions, version);
+            self.read(versions, version);
+            if self.earlier.is_empty() {
+                continue;
             }
-            if writer != NEVER || !readers.is_empty() {
-                self.replaced(versions, version);
+            let places = &self.places;
+            let versions_only = versions.out(version).iter().filter(|next| **next < versions.count);
+            self.later.clear();
+            self.later.extend(versions_only.filter(|next| places[**next as usize] != NEVER));
+            let (earlier, later) = (self.earlier.len(), self.later.len());
+            if earlier * later <= 2 * (earlier + later) + 8 {
+                self.directly();
+            } else {
+                self.crowd();
             }
         }
         if versions.windows.inner() > 0 {
@@ -61,108 +81,114 @@ impl Dependencies {
         }
     }
 
-    /// Whoever wrote or read a version comes before all who wrote its direct successors, but
-    /// nobody before himself.
-    fn replaced(&mut self, versions: &Versions, version: u32) {
-        let written =
-            |next: &&u32| **next < versions.count && versions.writers[**next as usize] != NEVER;
-        let next = versions.out(version).iter().filter(written).count();
-        if next == 0 {
-            return;
-        }
-        let writer = versions.writers[version as usize];
-        let readers = versions.readers(version);
-        let before = readers.len() + usize::from(writer != NEVER);
-        if before * next > 2 * (before + next) + 8 {
-            self.crowd(versions, version);
-            return;
-        }
-        for next in versions.out(version).iter().filter(written) {
-            let next = versions.writers[*next as usize];
-            if writer != NEVER {
-                self.arc(writer, next, Relation::Ww);
+    fn find_places(&mut self, versions: &Versions) {
+        self.places.clear();
+        self.places.extend(&versions.writers);
+        for version in INITIAL + 1..versions.count {
+            if self.places[version as usize] == NEVER && !versions.out(version).is_empty() {
+                self.places[version as usize] = self.helper();
             }
-            for reader in readers {
-                self.arc(versions.accesses[*reader as usize].txn, next, Relation::Rw);
+        }
+    }
+
+    /// Who stands for a version, and its readers.
+    fn find_earlier(&mut self, versions: &Versions, version: u32) {
+        let from = self.places[version as usize];
+        self.earlier.clear();
+        if from != NEVER {
+            let relation = if from < self.first { Relation::Ww } else { Relation::Onward };
+            self.earlier.push(Earlier { from, wrote: NONE, relation });
+        }
+        self.earlier.extend(versions.readers(version).iter().map(|reader| {
+            let access = versions.accesses[*reader as usize];
+            Earlier { from: access.txn, wrote: access.wrote, relation: Relation::Rw }
+        }));
+    }
+
+    fn read(&mut self, versions: &Versions, version: u32) {
+        let writer = versions.writers[version as usize];
+        if writer != NEVER {
+            for reader in versions.readers(version) {
+                self.arc(writer, versions.accesses[*reader as usize].txn, Relation::Wr);
+            }
+        }
+    }
+
+    /// Whoever wrote or read a version comes before all who wrote its direct successors, but
+    /// nobody before himself. By way of a version that was not written, a reader that wrote the
+    /// key could be led to himself, so it is not led there.
+    fn directly(&mut self) {
+        let later = self.later.iter().map(|version| self.places[*version as usize]);
+        for to in later {
+            for Earlier { from, wrote, relation } in &self.earlier {
+                if *from != to && (to < self.first || *wrote == NONE) {
+                    let arc = Arc { from: *from, to, relation: *relation, key: self.key };
+                    self.arcs.push(arc);
+                }
             }
         }
     }
 
     /// The same where many replaced a version that many had read.
-    fn crowd(&mut self, versions: &Versions, version: u32) {
-        let writer = versions.writers[version as usize];
-        let readers = versions.readers(version);
-        self.mark(versions, version, 0);
-        let (mut rivals, mut others) =
-            (std::mem::take(&mut self.rival_writers), std::mem::take(&mut self.others));
-        rivals.clear();
-        others.clear();
-        for next in versions.out(version).iter().filter(|next| **next < versions.count) {
-            let writer = versions.writers[*next as usize];
-            if writer == NEVER {
-                continue;
-            }
-            if self.rivals[*next as usize] == NONE {
-                others.push(writer);
+    fn crowd(&mut self) {
+        let earlier = std::mem::take(&mut self.earlier);
+        let later = std::mem::take(&mut self.later);
+        self.rivals.resize(self.places.len().max(self.rivals.len()), NONE);
+        for Earlier { wrote, .. } in earlier.iter().filter(|earlier| earlier.wrote != NONE) {
+            self.rivals[*wrote as usize] = 0;
+        }
+        let (mut rivals, mut others, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
+        for version in &later {
+            let place = self.places[*version as usize];
+            let rival = &mut self.rivals[*version as usize];
+            if place >= self.first {
+                unwritten.push(place);
+            } else if *rival == NONE {
+                others.push(place);
             } else {
-                self.rivals[*next as usize] = rivals.len() as u32;
-                rivals.push(writer);
+                rivals.push(place);
+                *rival = rivals.len() as u32;
             }
         }
-        let meeting = (!others.is_empty()).then(|| self.meeting(&others));
+        let others = self.meeting(&others);
+        let unwritten = self.meeting(&unwritten);
         let chains = (rivals.len() > MAX_RIVALS).then(|| self.chains(&rivals));
-        let writer = (writer != NEVER).then_some((writer, NONE, Relation::Ww));
-        let readers = readers.iter().map(|reader| {
-            let access = versions.accesses[*reader as usize];
-            (access.txn, access.wrote, Relation::Rw)
-        });
-        for (from, wrote, relation) in writer.into_iter().chain(readers) {
-            if let Some(meeting) = meeting {
-                self.arc(from, meeting, relation);
+        for Earlier { from, wrote, relation } in &earlier {
+            let unwritten = unwritten.filter(|_| *wrote == NONE);
+            for meeting in others.into_iter().chain(unwritten) {
+                self.arc(*from, meeting, *relation);
             }
             let Some((first, last)) = chains else {
                 for rival in &rivals {
-                    self.arc(from, *rival, relation);
+                    self.arc(*from, *rival, *relation);
                 }
                 continue;
             };
-            let replaces = wrote != NONE && versions.out(version).binary_search(&wrote).is_ok();
-            if !replaces {
-                self.arc(from, last, relation);
-                continue;
+            // Its number among rivals, from 1; 0 if what it wrote is not among them.
+            let own = if *wrote == NONE { 0 } else { self.rivals[*wrote as usize] };
+            if own > 1 {
+                self.arc(*from, first + own - 2, *relation);
             }
-            let own = self.rivals[wrote as usize];
-            if own > 0 {
-                self.arc(from, first + own - 1, relation);
-            }
-            if own + 1 < rivals.len() as u32 {
-                self.arc(from, last - own - 1, relation);
+            if own < rivals.len() as u32 {
+                self.arc(*from, last - own, *relation);
             }
         }
-        self.mark(versions, version, NONE);
-        (self.rival_writers, self.others) = (rivals, others);
-    }
-
-    /// Marks the versions that readers of one wrote.
-    fn mark(&mut self, versions: &Versions, version: u32, mark: u32) {
-        if self.rivals.len() < versions.count as usize {
-            self.rivals.resize(versions.count as usize, NONE);
+        for Earlier { wrote, .. } in earlier.iter().filter(|earlier| earlier.wrote != NONE) {
+            self.rivals[*wrote as usize] = NONE;
         }
-        for reader in versions.readers(version) {
-            let wrote = versions.accesses[*reader as usize].wrote;
-            if wrote != NONE {
-                self.rivals[wrote as usize] = mark;
-            }
-        }
+        (self.earlier, self.later) = (earlier, later);
     }
 
     /// A helper node that leads to all of these.
-    fn meeting(&mut self, to: &[u32]) -> u32 {
+    fn meeting(&mut self, to: &[u32]) -> Option<u32> {
+        if to.is_empty() {
+            return None;
+        }
         let helper = self.helper();
         for to in to {
             self.arc(helper, *to, Relation::Onward);
         }
-        helper
+        Some(helper)
     }
 
     /// Two chains of helper nodes: the first node of one, and the last of the other. Node
@@ -193,7 +219,8 @@ impl Dependencies {
         let windows = &versions.windows;
         let first = self.nodes;
         self.nodes += windows.inner();
-        let transaction = |node: u32| {
+        // Versions that were not written are left out: real time leads past them by itself.
+        let place = |node: u32| {
             let node = windows.node(node, versions.count);
             match node.checked_sub(versions.count) {
                 Some(inner) => first + inner,
@@ -201,24 +228,18 @@ impl Dependencies {
             }
         };
         for inner in 1..windows.inner() {
-            for child in [2 * inner, 2 * inner + 1].map(transaction) {
-                if child != NEVER {
-                    self.arc(first + inner, child, Relation::Onward);
-                }
+            for child in [2 * inner, 2 * inner + 1].map(place).into_iter().filter(|to| *to != NEVER)
+            {
+                self.arc(first + inner, child, Relation::Onward);
             }
         }
         for (version, low, high) in &windows.wide {
-            let own = windows.position(*version).unwrap_or(NONE);
-            let writer = versions.writers[*version as usize];
-            let writer = (writer != NEVER).then_some((writer, NONE, Relation::Ww));
-            let readers = versions.readers(*version).iter().map(|reader| {
-                let access = versions.accesses[*reader as usize];
-                let wrote = windows.position(access.wrote).unwrap_or(NONE);
-                (access.txn, wrote, Relation::Rw)
-            });
-            for (from, wrote, relation) in writer.into_iter().chain(readers) {
-                windows.cover(*low, *high, [own, wrote], |node| {
-                    let to = transaction(node);
+            self.find_earlier(versions, *version);
+            let but = windows.position(*version).unwrap_or(NONE);
+            for Earlier { from, wrote, relation } in std::mem::take(&mut self.earlier) {
+                let own = windows.position(wrote).unwrap_or(NONE);
+                windows.cover(*low, *high, [but, own], |node| {
+                    let to = place(node);
                     if to != NEVER {
                         self.arc(from, to, relation);
                     }

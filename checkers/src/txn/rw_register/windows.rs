@@ -90,10 +90,6 @@ impl Windows {
         self.positions.get(version as usize).copied().filter(|at| *at != NONE)
     }
 
-    pub(super) fn at(&self, position: u32) -> u32 {
-        self.order[position as usize]
-    }
-
     /// Adds direct successors: those that no written version is known to come before, and that
     /// version whose order of successors implies all others. If there is a cycle in the order
     /// by time, there is one among direct successors: from every version on a cycle a direct
@@ -175,11 +171,5 @@ impl Windows {
     /// How many inner nodes the tree has, the unused first included; 0 if it is not needed.
     pub(super) fn inner(&self) -> u32 {
         if self.wide.is_empty() { 0 } else { self.order.len() as u32 }
-    }
-
-    /// Whether one version is before another by real time.
-    pub(super) fn precedes(&self, before: u32, after: u32) -> bool {
-        let moments = self.moments[after as usize];
-        self.is_loaded() && before != after && self.end(before) < moments.begin
     }
 }
