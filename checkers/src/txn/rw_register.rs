@@ -73,28 +73,6 @@ impl Checker for RwRegister {
 }
 
 impl RwRegister {
-    #[doc(hidden)]
-    pub fn measure(&self, txns: &Transactions) -> String {
-        let t = std::time::Instant::now();
-        let writes = Writes::new(txns).expect("x");
-        let a = t.elapsed();
-        let steps = Steps::new(txns, &writes).expect("x");
-        let b = t.elapsed();
-        let registers = Registers { txns, writes: &writes, steps: &steps };
-        let mut flaws = Flaws::default();
-        flaws::find(&registers, self.all_writes_known, &mut flaws);
-        let c = t.elapsed();
-        let orders = registers.orders(self.inference, &Budget::default()).expect("x");
-        let d = t.elapsed();
-        format!(
-            "writes {a:?} steps {b:?} flaws {c:?} {:?} orders {d:?} arcs {} nodes {} cyclic {:?}",
-            flaws.counts,
-            orders.arcs.len(),
-            orders.nodes,
-            orders.cyclic.len()
-        )
-    }
-
     fn judge(&self, history: &History, budget: &Budget) -> Result<Finding, String> {
         let txns = Transactions::from_history(history, "w")?;
         let writes = Writes::new(&txns).map_err(|twice| twice.explain(&txns))?;

@@ -54,7 +54,7 @@ impl Versions {
             self.writes_follow_reads();
         }
         if inference.sequential_keys {
-            self.follow_sessions(txns);
+            self.follow_sessions(txns, inference.wfr_keys);
         }
         self.explicit.sort_unstable();
         self.explicit.dedup();
@@ -109,7 +109,7 @@ impl Versions {
 
     /// Each process's transactions meet versions in order: all that one met come before, or
     /// are, those that its next met.
-    fn follow_sessions(&mut self, txns: &Transactions) {
+    fn follow_sessions(&mut self, txns: &Transactions, wfr_keys: bool) {
         self.sessions.clear();
         for (number, access) in (0u32..).zip(&self.accesses) {
             self.sessions.push((txns.txn(access.txn).process, number));
@@ -120,8 +120,16 @@ impl Versions {
             if pair[0].0 != pair[1].0 || !txns.in_session_order(first.txn, second.txn) {
                 continue;
             }
-            for before in [first.read, first.wrote] {
-                for after in [second.read, second.wrote] {
+            // The read version is before the written one anyway, if writes follow reads.
+            let [mut oldest, mut newest] = [first.read, second.wrote];
+            if wfr_keys && first.wrote != NONE {
+                oldest = NONE;
+            }
+            if wfr_keys && second.read != NONE && self.writers[second.read as usize] != NEVER {
+                newest = NONE;
+            }
+            for before in [oldest, first.wrote] {
+                for after in [second.read, newest] {
                     precede(&mut self.explicit, before, after);
                 }
             }
