@@ -67,6 +67,20 @@ impl Cycles {
         self.examples.retain(|kind, _| pass(kind));
         self
     }
+
+    /// The same under other names.
+    pub(super) fn renamed(self, name: impl Fn(&'static str) -> &'static str) -> Self {
+        let counts = self.counts.into_iter().map(|(kind, count)| (name(kind), count)).collect();
+        let rename = |mut cycle: Cycle| {
+            cycle.kind = name(cycle.kind);
+            cycle
+        };
+        let examples = self
+            .examples
+            .into_iter()
+            .map(|(kind, examples)| (name(kind), examples.into_iter().map(rename).collect()));
+        Self { counts, examples: examples.collect(), ..self }
+    }
 }
 
 /// Finds cycles of every kind.

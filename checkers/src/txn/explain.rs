@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::cycles::{Cycle, Link};
+use super::cycles::{Cycle, Cycles, Link};
 use super::graph::Relation;
 use super::isolation::{ConsistencyModel, ruled_out, weakest_ruled_out};
 use super::transactions::Transactions;
@@ -57,9 +57,8 @@ impl Flaws {
 
 /// Per level whether something that was found rules it out, as `results.json` has it.
 pub(super) fn models(flaws: &Flaws) -> Value {
-    let refuted = |model: &ConsistencyModel| {
-        flaws.counts.keys().copied().find(|kind| model.forbids(kind))
-    };
+    let refuted =
+        |model: &ConsistencyModel| flaws.counts.keys().copied().find(|kind| model.forbids(kind));
     let models = ConsistencyModel::all().filter_map(|model| Some((model, refuted(&model)?)));
     let ruled_out: Map<String, Value> =
         models.map(|(model, kind)| (model.name().to_owned(), kind.into())).collect();
@@ -123,9 +122,27 @@ pub(super) fn plain(
     }
 }
 
+/// Counts cycles, and tells their examples.
+pub(super) fn add(
+    txns: &Transactions,
+    write: &str,
+    flaws: &mut Flaws,
+    cycles: Cycles,
+    why: impl Fn(&Link, &str, &str) -> String,
+) {
+    for (kind, examples) in &cycles.examples {
+        for example in examples {
+            flaws.keep(kind, || cycle(txns, write, example, &why));
+        }
+    }
+    for (kind, count) in cycles.counts {
+        flaws.count(kind, count);
+    }
+}
+
 /// A cycle in words. `write` is the history's word for a write; `why` says why a data
 /// dependency holds, calling its ends by the names given.
-pub(super) fn cycle(
+fn cycle(
     txns: &Transactions,
     write: &str,
     cycle: &Cycle,
@@ -217,7 +234,7 @@ pub(super) fn capital_introduction(txns: &Transactions, txn: u32, write: &str) -
 }
 
 /// "process 3's transaction [...], from 1.2 s to 1.3 s"
-pub(super) fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
+fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
     let txn = txns.txn(number);
     let text = shortened(&txns.text(number, write));
     let who = format!("process {}'s transaction {text}", txn.process);

@@ -93,10 +93,6 @@ impl Graph {
         self.starts.len() as u32 - 1
     }
 
-    pub(super) fn edges(&self) -> usize {
-        self.targets.len()
-    }
-
     /// The edges out of `node`, by number.
     pub(super) fn out(&self, node: u32) -> std::ops::Range<u32> {
         self.starts[node as usize]..self.starts[node as usize + 1]

@@ -7,8 +7,8 @@ mod reasons;
 
 use serde_json::json;
 
-use self::orders::Orders;
-use super::cycles::{self, Cycles};
+use self::orders::{MAX_RIVALS, Orders};
+use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
@@ -49,7 +49,7 @@ impl ListAppend {
     /// Judges transactions in compact form.
     pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let judged = Writes::new(txns).map_err(|twice| twice.explain(txns)).and_then(|writes| {
-            let orders = Orders::new(txns, &writes)?;
+            let orders = Orders::new(txns, &writes, 0)?;
             Ok(self.judge(&orders, budget))
         });
         judged.unwrap_or_else(|why| Finding::unknown("list-append", why))
@@ -61,16 +61,10 @@ impl ListAppend {
         flaws::find(orders, &mut flaws);
         let (cycles, dependencies) = cycles_of(orders, false, budget);
         let mut cancelled = cycles.cancelled;
-        add(orders, &mut flaws, cycles, |kind| kind);
+        let why = |link: &Link, from: &str, to: &str| reasons::why(orders, link, from, to);
+        explain::add(txns, "append", &mut flaws, cycles, why);
         if flaws.counts.contains_key("incompatible-order") {
-            // Elle takes the longest read as true where reads contradict each other. One of
-            // them is not, so no order of writes is sure, but reads are wrong in any case: what
-            // follows from that order counts against the levels that forbid wrong reads.
-            let (cycles, _) = cycles_of(orders, true, budget);
-            cancelled |= cycles.cancelled;
-            let known: Vec<&str> = flaws.counts.keys().copied().collect();
-            let fresh = |kind: &str| !known.contains(&kind);
-            add(orders, &mut flaws, cycles.only(fresh), disputed);
+            cancelled |= disputes(orders, &mut flaws, budget);
         }
         let count = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let stats = json!({
@@ -91,6 +85,28 @@ impl ListAppend {
     }
 }
 
+/// Elle takes the longest read as true where reads contradict each other. One of them is not,
+/// so no order of writes is sure, but reads are wrong in any case: what follows from that order
+/// counts against the levels that forbid wrong reads. Of several longest, each is believed in
+/// turn. Tells whether time was up.
+fn disputes(orders: &Orders<'_>, flaws: &mut Flaws, budget: &Budget) -> bool {
+    let mut cancelled = false;
+    for choice in 0..MAX_RIVALS {
+        if choice > 0 && !orders.has_rivals(choice) {
+            break;
+        }
+        let Ok(orders) = Orders::new(orders.txns, orders.writes, choice) else { break };
+        let (cycles, _) = cycles_of(&orders, true, budget);
+        cancelled |= cycles.cancelled;
+        let known: Vec<&str> = flaws.counts.keys().copied().collect();
+        let cycles = cycles.renamed(disputed).only(|kind| !known.contains(&kind));
+        explain::add(orders.txns, "append", flaws, cycles, |link, from, to| {
+            reasons::why(&orders, link, from, to)
+        });
+    }
+    cancelled
+}
+
 /// Cycles, and the number of dependencies.
 fn cycles_of(orders: &Orders<'_>, trusted: bool, budget: &Budget) -> (Cycles, usize) {
     let dependencies = arcs::dependencies(orders, trusted);
@@ -101,28 +117,6 @@ fn cycles_of(orders: &Orders<'_>, trusted: bool, budget: &Budget) -> (Cycles, us
     let components = windows::components(orders.txns, &dependencies);
     drop(dependencies);
     (cycles::find(&components, budget), count)
-}
-
-fn add(
-    orders: &Orders<'_>,
-    flaws: &mut Flaws,
-    cycles: Cycles,
-    name: impl Fn(&'static str) -> &'static str,
-) {
-    for (kind, examples) in cycles.examples {
-        let kind = name(kind);
-        for mut example in examples {
-            example.kind = kind;
-            flaws.keep(kind, || {
-                explain::cycle(orders.txns, "append", &example, |link, from, to| {
-                    reasons::why(orders, link, from, to)
-                })
-            });
-        }
-    }
-    for (kind, count) in cycles.counts {
-        flaws.count(name(kind), count);
-    }
 }
 
 /// The name of a cycle of writes whose order is disputed.

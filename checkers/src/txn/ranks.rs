@@ -74,9 +74,7 @@ fn keys(txns: &Transactions, arcs: &[Arc]) -> Vec<u64> {
     let mut keys: Vec<u64> = txns.all().iter().map(|txn| 2 * u64::from(txn.end) + 1).collect();
     if txns.all().iter().any(|txn| txn.end == NEVER) {
         let readers = arcs.iter().filter(|arc| {
-            arc.relation == Relation::Wr
-                && (arc.to as usize) < txns.len()
-                && end(arc.from) == NEVER
+            arc.relation == Relation::Wr && (arc.to as usize) < txns.len() && end(arc.from) == NEVER
         });
         for arc in readers {
             let seen = 2 * u64::from(end(arc.to));

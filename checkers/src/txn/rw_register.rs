@@ -13,14 +13,14 @@ mod windows;
 use serde_json::json;
 
 pub use self::inference::Inference;
-use self::orders::Registers;
+use self::orders::{Orders, Registers};
 use self::steps::Steps;
-use super::cycles;
+use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
-use super::graph::{Arc, Graph, Relation};
+use super::graph::Arc;
 use super::isolation::ConsistencyModel;
-use super::parse::Txns;
-use super::transactions::{Action, NEVER, Transactions, Writes};
+use super::transactions::{Action, Status, Transactions, Writes};
+use super::windows::{self as parts, Dependencies};
 use crate::{Budget, Checker, Finding, History};
 
 /// Judges transactions of `["w", key, value]` and `["r", key, null]` (answered with
@@ -65,89 +65,68 @@ impl Checker for RwRegister {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match self.judge(history, budget) {
-            Ok(finding) => finding,
+        match Transactions::from_history(history, "w") {
+            Ok(txns) => self.check_transactions(&txns, budget),
             Err(why) => Finding::unknown(self.name(), why),
         }
     }
 }
 
 impl RwRegister {
-    fn judge(&self, history: &History, budget: &Budget) -> Result<Finding, String> {
-        let txns = Transactions::from_history(history, "w")?;
-        let writes = Writes::new(&txns).map_err(|twice| twice.explain(&txns))?;
-        let steps = Steps::new(&txns, &writes)?;
-        let registers = Registers { txns: &txns, writes: &writes, steps: &steps };
+    /// Judges transactions in compact form.
+    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown("rw-register", why))
+    }
+
+    fn judge(&self, txns: &Transactions, budget: &Budget) -> Result<Finding, String> {
+        let writes = Writes::new(txns).map_err(|twice| twice.explain(txns))?;
+        let steps = Steps::new(txns, &writes)?;
+        let registers = Registers { txns, writes: &writes, steps: &steps };
         let mut flaws = Flaws::default();
         flaws::find(&registers, self.all_writes_known, &mut flaws);
         let Some(orders) = registers.orders(self.inference, budget) else {
-            return Err("time was up".to_owned());
+            return Err("time was up before versions were in order; give it more".to_owned());
         };
         for cyclic in &orders.cyclic {
             flaws.add("cyclic-versions", || flaws::cyclic_versions(&registers, cyclic));
         }
-        let graph = graph(&registers, orders.arcs, orders.nodes);
-        let cycles = cycles::find(&graph, budget);
-        let operations = history.operations();
-        let old = Txns::parse(&operations, "w")?;
-        for (kind, examples) in &cycles.examples {
-            for example in examples {
-                flaws.add(kind, || {
-                    explain::cycle(&old, example, |link, from, to| {
-                        let cycles::Link { from: a, to: b, relation, key } = *link;
-                        let arc = Arc { from: a, to: b, relation, key };
-                        registers.why(orders.used, &arc, from, to).expect("why")
-                    })
-                });
-            }
-        }
+        let (used, count) = (orders.used, orders.arcs.len());
+        let cycles = self.cycles(&registers, orders, budget);
+        let cancelled = cycles.cancelled;
+        explain::add(txns, "w", &mut flaws, cycles, |link, from, to| {
+            let arc = Arc { from: link.from, to: link.to, relation: link.relation, key: link.key };
+            registers
+                .why(used, &arc, from, to)
+                .unwrap_or_else(|| format!("{from} met an older version of the key than {to}"))
+        });
         let reads = txns.all_micros().iter().filter(|micro| micro.action == Action::Read).count();
+        let status = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let stats = json!({
             "transactions": txns.len(),
+            "ok": status(Status::Committed),
+            "failed": status(Status::Aborted),
+            "unknown": status(Status::Unknown),
             "keys": txns.key_count(),
             "writes": writes.len(),
             "reads": reads,
-            "dependencies": graph.edges(),
+            "dependencies": count,
+            "assumed": used.names(),
             "model": self.model.name(),
             "anomalies": flaws.counts,
+            "models": explain::models(&flaws),
         });
-        Ok(explain::conclude(self.name(), self.model, flaws, cycles.cancelled, reads == 0, stats))
+        Ok(explain::conclude("rw-register", self.model, flaws, cancelled, reads == 0, stats))
     }
-}
 
-fn graph(registers: &Registers<'_>, mut arcs: Vec<Arc>, mut nodes: u32) -> Graph {
-    let txns = registers.txns;
-    let key = NEVER;
-    let mut latest = std::collections::BTreeMap::new();
-    let mut complete = Vec::new();
-    for number in (0..txns.len() as u32).filter(|n| registers.steps.live[*n as usize]) {
-        let txn = txns.txn(number);
-        if let Some(from) = latest.insert(txn.process, number)
-            && txns.in_session_order(from, number)
-        {
-            arcs.push(Arc { from, to: number, relation: Relation::Process, key });
+    fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {
+        let Orders { arcs, nodes, .. } = orders;
+        if (arcs.len() + nodes as usize) / 4 > budget.max_states {
+            return Cycles { cancelled: true, ..Cycles::default() };
         }
-        if txn.end != NEVER {
-            complete.push((txn.end, number));
-        }
+        let live = registers.steps.live.clone();
+        let components = parts::components(registers.txns, &Dependencies { arcs, nodes, live });
+        cycles::find(&components, budget)
     }
-    complete.sort_unstable();
-    let first = nodes;
-    nodes += complete.len() as u32;
-    for (helper, (_, number)) in (first..).zip(&complete) {
-        arcs.push(Arc { from: *number, to: helper, relation: Relation::Realtime, key });
-        if helper > first {
-            arcs.push(Arc { from: helper - 1, to: helper, relation: Relation::Onward, key });
-        }
-    }
-    for number in (0..txns.len() as u32).filter(|n| registers.steps.live[*n as usize]) {
-        let before = complete.partition_point(|(end, _)| *end < txns.txn(number).begin);
-        if before > 0 {
-            let from = first + before as u32 - 1;
-            arcs.push(Arc { from, to: number, relation: Relation::Onward, key });
-        }
-    }
-    Graph::new(txns.len() as u32, nodes, &arcs)
 }
 
 #[cfg(test)]

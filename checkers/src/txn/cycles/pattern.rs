@@ -67,7 +67,8 @@ impl Pattern {
 
     /// The state after another edge, unless a walk of this kind cannot go there.
     pub(super) fn step(self, state: State, relation: Relation) -> Option<State> {
-        let ordered = if matches!(relation, Relation::Process | Relation::Realtime) { ORDER } else { 0 };
+        let ordered =
+            if matches!(relation, Relation::Process | Relation::Realtime) { ORDER } else { 0 };
         match (self, relation) {
             (_, Relation::Onward) => Some(state),
             (Self::Writes | Self::Information | Self::Single, Relation::Rw)

@@ -25,7 +25,11 @@ pub(super) fn dependencies(orders: &Orders<'_>, trusted: bool) -> Dependencies {
         })
         .collect();
     let count = parts.iter().map(|part| part.arcs.len()).sum();
-    let mut all = Dependencies { arcs: Vec::with_capacity(count), nodes: transactions, live: orders.live.clone() };
+    let mut all = Dependencies {
+        arcs: Vec::with_capacity(count),
+        nodes: transactions,
+        live: orders.live.clone(),
+    };
     for part in parts {
         let moved = all.nodes - transactions;
         let node = |node: u32| if node < transactions { node } else { node + moved };

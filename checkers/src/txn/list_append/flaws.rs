@@ -147,8 +147,7 @@ impl Finder<'_, '_> {
 
     /// Whether the transaction of a read appends to the key afterwards, and not before.
     fn updates(&self, key: u32, read: &Read) -> bool {
-        let (before, after) =
-            self.orders.txns.micros(read.txn).split_at(read.position as usize);
+        let (before, after) = self.orders.txns.micros(read.txn).split_at(read.position as usize);
         let appends = |micros: &[crate::txn::transactions::Micro]| {
             micros.iter().any(|micro| micro.action == Action::Write && micro.key == key)
         };

@@ -26,6 +26,8 @@ pub(super) struct Versions {
     pub(super) agreed: usize,
     /// Appends of transactions that happened and that no read shows: they came later.
     pub(super) unread: Vec<u32>,
+    /// How many different reads there are of the greatest length; not all are counted.
+    rivals: usize,
     /// An element occurs twice, so there is no order.
     pub(super) duplicated: bool,
     /// Per write of the key its position among the elements, [`NEVER`] if it has none.
@@ -47,8 +49,13 @@ pub(super) struct Orders<'t> {
 
 impl<'t> Orders<'t> {
     /// Takes the longest read of each key as its version order (Kingsbury & Alvaro, *Elle*,
-    /// section 4.2.3). Linear in the total length of all reads, parallel by key.
-    pub(super) fn new(txns: &'t Transactions, writes: &'t Writes) -> Result<Self, String> {
+    /// section 4.2.3); of several that differ, `choice` says which. Linear in the total length
+    /// of all reads, parallel by key.
+    pub(super) fn new(
+        txns: &'t Transactions,
+        writes: &'t Writes,
+        choice: usize,
+    ) -> Result<Self, String> {
         let (read_starts, mut reads) = reads(txns)?;
         let mut rest = reads.as_mut_slice();
         let mut by_key: Vec<&mut [Read]> = Vec::with_capacity(txns.key_count());
@@ -62,7 +69,7 @@ impl<'t> Orders<'t> {
             .into_par_iter()
             .enumerate()
             .with_min_len(64)
-            .map(|(key, reads)| Versions::new(txns, writes, key as u32, reads))
+            .map(|(key, reads)| Versions::new(txns, writes, key as u32, reads, choice))
             .collect();
         let mut live: Vec<bool> =
             txns.all().iter().map(|txn| txn.status == Status::Committed).collect();
@@ -77,6 +84,11 @@ impl<'t> Orders<'t> {
             versions.unread = unread.map(|(write, _)| write).collect();
         });
         Ok(Self { txns, writes, keys, live, read_starts, reads })
+    }
+
+    /// Whether some key has more than so many different longest reads.
+    pub(super) fn has_rivals(&self, choices: usize) -> bool {
+        self.keys.iter().any(|versions| versions.rivals > choices)
     }
 
     /// The reads of a key, in the order in which their transactions began.
@@ -118,22 +130,19 @@ impl<'t> Orders<'t> {
 }
 
 impl Versions {
-    fn new(txns: &Transactions, writes: &Writes, key: u32, reads: &mut [Read]) -> Self {
+    fn new(
+        txns: &Transactions,
+        writes: &Writes,
+        key: u32,
+        reads: &mut [Read],
+        choice: usize,
+    ) -> Self {
         let all = writes.of_key(key);
-        let mut versions = Self {
-            shown_by: NEVER,
-            positions: vec![NEVER; all.len()],
-            ..Self::default()
-        };
-        let length = |read: &Read| seen(txns, &read.micro).len();
-        // The first of the longest.
-        let mut most = 0;
-        for (number, read) in (0u32..).zip(&*reads) {
-            if length(read) > most {
-                most = length(read);
-                versions.shown_by = number;
-            }
-        }
+        let mut versions =
+            Self { shown_by: NEVER, positions: vec![NEVER; all.len()], ..Self::default() };
+        let rivals = rivals(txns, reads);
+        versions.rivals = rivals.len();
+        versions.shown_by = rivals.get(choice % rivals.len().max(1)).copied().unwrap_or(NEVER);
         let longest = reads.get(versions.shown_by as usize).copied();
         let longest = longest.as_ref().map_or(&[][..], |read| seen(txns, &read.micro));
         for (at, atom) in (0u32..).zip(longest) {
@@ -169,6 +178,30 @@ impl Versions {
             self.happened.push(writer);
         }
     }
+}
+
+/// How many different longest reads of a key are told apart.
+pub(super) const MAX_RIVALS: usize = 4;
+
+/// The numbers of the first reads of the greatest length, of each list one.
+fn rivals(txns: &Transactions, reads: &[Read]) -> Vec<u32> {
+    let mut most = 1;
+    let mut rivals: Vec<u32> = Vec::new();
+    for (number, read) in (0u32..).zip(reads) {
+        let list = seen(txns, &read.micro);
+        if list.len() < most {
+            continue;
+        }
+        if list.len() > most {
+            rivals.clear();
+            most = list.len();
+        }
+        let is_same = |rival: &u32| seen(txns, &reads[*rival as usize].micro) == list;
+        if rivals.len() < MAX_RIVALS && !rivals.iter().any(is_same) {
+            rivals.push(number);
+        }
+    }
+    rivals
 }
 
 /// Reads of lists by key.

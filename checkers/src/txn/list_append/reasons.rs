@@ -69,9 +69,9 @@ impl Reasons<'_, '_> {
         let orders = self.orders;
         let reads = orders.reads(self.link.key).iter().filter(|read| read.txn == self.link.to);
         let by = |atom: &u32| {
-            let write = orders.find(self.link.key, *atom).filter(|write| {
-                orders.live_writer(*write) == Some(self.link.from)
-            });
+            let write = orders
+                .find(self.link.key, *atom)
+                .filter(|write| orders.live_writer(*write) == Some(self.link.from));
             write.map(|write| self.value(write))
         };
         let (to, from, key) = (self.to, self.from, self.key());

@@ -8,7 +8,8 @@ use super::steps::{INITIAL, Steps};
 use super::versions::Versions;
 use super::*;
 use crate::testing::Random;
-use crate::txn::transactions::{Atom, Builder, NewTxn, Status};
+use crate::txn::graph::Relation;
+use crate::txn::transactions::{Atom, Builder, NEVER, NewTxn};
 
 /// A value of a key; 0 is the initial null.
 type Version = (u32, u32);

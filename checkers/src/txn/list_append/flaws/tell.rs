@@ -66,17 +66,10 @@ impl Teller<'_, '_> {
         self.about("G1a", ("Aborted read", why.to_owned()), key, steps)
     }
 
-    pub(super) fn dirty_update(
-        &self,
-        key: u32,
-        aborted: u32,
-        write: u32,
-        read: &Read,
-    ) -> Anomaly {
+    pub(super) fn dirty_update(&self, key: u32, aborted: u32, write: u32, read: &Read) -> Anomaly {
         let why = "A transaction that took place appended to what a failed one had left behind, \
                    so undoing the failed one is no longer possible without undoing the other.";
-        let steps =
-            vec![self.writer(key, aborted), self.writer(key, write), self.reader(read)];
+        let steps = vec![self.writer(key, aborted), self.writer(key, write), self.reader(read)];
         self.about("dirty-update", ("Dirty update", why.to_owned()), key, steps)
     }
 
@@ -114,10 +107,8 @@ impl Teller<'_, '_> {
     }
 
     pub(super) fn future(&self, key: u32, read: &Read, value: Atom) -> Anomaly {
-        let why = format!(
-            "The transaction read {} before it appended that itself.",
-            self.value(value.0)
-        );
+        let why =
+            format!("The transaction read {} before it appended that itself.", self.value(value.0));
         self.about("future-read", ("Read from the future", why), key, vec![self.reader(read)])
     }
 
