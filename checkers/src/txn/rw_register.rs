@@ -15,6 +15,7 @@ use serde_json::json;
 pub use self::inference::Inference;
 use self::orders::{Orders, Registers};
 use self::steps::Steps;
+use super::TransactionChecker;
 use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
 use super::graph::Arc;
@@ -22,6 +23,8 @@ use super::isolation::ConsistencyModel;
 use super::transactions::{Action, Status, Transactions, Writes};
 use super::windows::{self as parts, Dependencies};
 use crate::{Budget, Checker, Finding, History};
+
+const NAME: &str = "rw-register";
 
 /// Judges transactions of `["w", key, value]` and `["r", key, null]` (answered with
 /// `["r", key, value]`), every value written once per key.
@@ -61,23 +64,32 @@ impl Default for RwRegister {
 
 impl Checker for RwRegister {
     fn name(&self) -> &str {
-        "rw-register"
+        NAME
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
         match Transactions::from_history(history, "w") {
             Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(self.name(), why),
+            Err(why) => Finding::unknown(NAME, why),
         }
     }
 }
 
-impl RwRegister {
-    /// Judges transactions in compact form.
-    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
-        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown("rw-register", why))
+impl TransactionChecker for RwRegister {
+    fn name(&self) -> &str {
+        NAME
     }
 
+    fn write_word(&self) -> &'static str {
+        "w"
+    }
+
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
+    }
+}
+
+impl RwRegister {
     fn judge(&self, txns: &Transactions, budget: &Budget) -> Result<Finding, String> {
         let writes = Writes::new(txns).map_err(|twice| twice.explain(txns))?;
         let steps = Steps::new(txns, &writes)?;
@@ -115,7 +127,7 @@ impl RwRegister {
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        Ok(explain::conclude("rw-register", self.model, flaws, cancelled, reads == 0, stats))
+        Ok(explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats))
     }
 
     fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {
