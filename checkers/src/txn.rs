@@ -9,7 +9,9 @@ pub mod key_value;
 pub mod list_append;
 mod order;
 mod parse;
+pub mod read;
 pub mod rw_register;
+pub mod synthetic;
 pub mod transactions;
 
 pub use isolation::ConsistencyModel;
