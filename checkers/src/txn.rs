@@ -7,7 +7,9 @@ mod isolation;
 pub mod key_value;
 pub mod list_append;
 mod ranks;
+pub mod read;
 pub mod rw_register;
+pub mod synthetic;
 pub mod transactions;
 mod windows;
 
