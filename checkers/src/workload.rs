@@ -1,18 +1,18 @@
 //! Workloads by name: which checkers judge a history that somebody brings.
 
 mod settings;
+mod transactions;
 
 use serde_json::Value;
 
 pub use self::settings::Settings;
+pub use self::transactions::checkers_of_transactions;
 use crate::bank::Bank;
 use crate::counter::Counter;
 use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
-use crate::txn::rw_register::Inference;
-use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
 use crate::unique_ids::UniqueIds;
 use crate::{Checker, Event, History, Kind};
 
@@ -278,8 +278,8 @@ pub const OF_REGISTERS: &[&str] = &[
 /// The checker of a workload that judges a history as a whole.
 fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
     Ok(match workload {
-        "list-append" => Box::new(ListAppend { model: level(options)? }),
-        "rw-register" => Box::new(rw_register(options)?),
+        "list-append" => Box::new(transactions::list_append(options)?),
+        "rw-register" => Box::new(transactions::rw_register(options)?),
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
@@ -291,20 +291,6 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         "unique-ids" => Box::new(UniqueIds),
         _ => Box::new(Set),
     })
-}
-
-/// The order of versions follows from what is set, or from what the level implies.
-fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
-    let mut checker = RwRegister::new(level(options)?);
-    let Inference { wfr_keys, sequential_keys, linearizable_keys } = &mut checker.inference;
-    for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
-        *flag = options.settings.flag_if_given(name)?.unwrap_or(*flag);
-    }
-    Ok(checker)
-}
-
-fn level(options: &CheckOptions) -> Result<ConsistencyModel, String> {
-    options.consistency_model.as_deref().map_or(Ok(ConsistencyModel::default()), str::parse)
 }
 
 fn only(workload: &str, options: &CheckOptions, models: &[&str]) -> Result<(), String> {

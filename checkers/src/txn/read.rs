@@ -127,23 +127,37 @@ pub(crate) fn careful(
     Ok(TransactionsRead { transactions, format: Format::History(hints.format), recovery, events })
 }
 
+/// The format, if it is one that knows only sessions.
+fn format_of_sessions(text: &[u8], name: &str) -> Option<Format> {
+    let first = text.trim_ascii_start();
+    let formats = [
+        (Format::DbcopBinary, dbcop::is_binary(text, name)),
+        (Format::Cobra, cobra::is_log(text)),
+        (Format::Plume, plume::is_plume(first)),
+        (Format::Awdit, awdit::is_awdit(first)),
+        (Format::DbcopJson, dbcop::is_json(first)),
+        (Format::DbcopText, dbcop::is_text(first)),
+    ];
+    formats.into_iter().find(|(_, is)| *is).map(|(format, _)| format)
+}
+
+/// Whether a file is in a format that knows only sessions of transactions, and no time.
+pub fn is_of_sessions(bytes: &[u8], name: &str) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    format_of_sessions(text, name).is_some()
+}
+
 /// Reads a format that knows only sessions; `None` if the text is in none of them.
 fn of_sessions(text: &[u8], name: &str) -> Option<Result<TransactionsRead, ReadError>> {
-    let first = text.trim_ascii_start();
-    let (format, read) = if dbcop::is_binary(text, name) {
-        (Format::DbcopBinary, dbcop::read_binary(text))
-    } else if cobra::is_log(text) {
-        (Format::Cobra, read_cobra(&[text]))
-    } else if plume::is_plume(first) {
-        (Format::Plume, plume::read(text))
-    } else if awdit::is_awdit(first) {
-        (Format::Awdit, awdit::read(text))
-    } else if dbcop::is_json(first) {
-        (Format::DbcopJson, dbcop::read_json(text))
-    } else if dbcop::is_text(first) {
-        (Format::DbcopText, dbcop::read_text(text))
-    } else {
-        return None;
+    let format = format_of_sessions(text, name)?;
+    let read = match format {
+        Format::DbcopBinary => dbcop::read_binary(text),
+        Format::Cobra => read_cobra(&[text]),
+        Format::Plume => plume::read(text),
+        Format::Awdit => awdit::read(text),
+        Format::DbcopJson => dbcop::read_json(text),
+        Format::DbcopText => dbcop::read_text(text),
+        Format::History(_) => return None,
     };
     Some(read.map_err(ReadError::History).map(|transactions| TransactionsRead {
         events: transactions.all_micros().len() as u64,
