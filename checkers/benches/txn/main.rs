@@ -3,6 +3,7 @@
 //!
 //! Every row runs in a process of its own, so that its peak of memory is its own.
 
+mod check;
 mod measure;
 mod parse;
 
@@ -20,7 +21,7 @@ struct Row {
 }
 
 /// All rows, a module for each kind.
-const ROWS: [&[Row]; 1] = [parse::ROWS];
+const ROWS: [&[Row]; 2] = [parse::ROWS, check::ROWS];
 
 const HEAD: &str = "\
 | what | transactions | seconds | of CPU | MB read | MB/s | MB in memory, without the file | result |
