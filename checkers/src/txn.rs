@@ -13,7 +13,7 @@ pub mod synthetic;
 pub mod transactions;
 mod windows;
 
-pub use isolation::ConsistencyModel;
+pub use isolation::{ConsistencyModel, weakest};
 pub use list_append::ListAppend;
 pub use rw_register::RwRegister;
 pub use transactions::Transactions;

@@ -12,6 +12,7 @@ use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Reading, Recovery, read_with_hints};
 use perjury_checkers::txn::read::is_of_sessions;
+use perjury_checkers::txn::weakest;
 use perjury_checkers::workload::{
     CheckOptions, Settings, WORKLOADS, checkers_for_workload, checkers_of_transactions,
 };
@@ -198,6 +199,14 @@ fn dead_end_text(dead_end: &DeadEnd) -> String {
     text
 }
 
+/// The weakest levels that an anomaly rules out.
+fn ruled_out(anomaly: &Anomaly) -> String {
+    let all: Vec<&str> = anomaly.rules_out.iter().map(String::as_str).collect();
+    let weakest = weakest(&all);
+    let more = if weakest.len() < all.len() { ", and all that is stronger" } else { "" };
+    format!("{}{more}", weakest.join(", "))
+}
+
 /// A finding in words: the verdict, then each anomaly with its proof.
 fn finding_text(finding: &Finding, colour: bool) -> String {
     let (word, code) = match finding.verdict {
@@ -219,7 +228,7 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         if let Some(dead_end) = &anomaly.dead_end {
             text.push_str(&dead_end_text(dead_end));
         }
-        let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+        let _ = write!(text, "\n    rules out: {}", ruled_out(anomaly));
     }
     if let Some(engines) = finding.stats.get("engines").and_then(|engines| engines.as_object()) {
         let told: Vec<String> =

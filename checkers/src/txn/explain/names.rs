@@ -42,7 +42,7 @@ fn base(kind: &str) -> &str {
     kind.trim_end_matches("-realtime").trim_end_matches("-process")
 }
 
-/// A heading: "Write skew of 2 transactions (G2-item)".
+/// A heading: "Write skew of 2 transactions".
 pub(super) fn title(cycle: &Cycle) -> String {
     let what = match (shape(&cycle.links), base(cycle.kind)) {
         (Shape::WriteSkew, _) => "Write skew",
@@ -54,14 +54,14 @@ pub(super) fn title(cycle: &Cycle) -> String {
         (Shape::ReadBeforeItsWrite, _) => "Read of a later write",
         (Shape::ReversedWrites, _) => "Writes in reversed order",
         (Shape::Other, "G0") => "Write cycle",
-        (Shape::Other, "disputed-G0") => "Write cycle, if the longest read is true,",
+        (Shape::Other, "disputed-G0") => "Write cycle, if the longest reads are true,",
         (Shape::Other, "G1c") => "Circular information flow",
         (Shape::Other, "G-single") => "Read skew",
         (Shape::Other, "G-nonadjacent") => "Nonadjacent anti-dependency cycle",
         (Shape::Other, "G2") => "Phantom: anti-dependency cycle over a predicate",
         (Shape::Other, _) => "Anti-dependency cycle",
     };
-    format!("{what} of {} transactions ({})", cycle.links.len(), cycle.kind)
+    format!("{what} of {} transactions", cycle.links.len())
 }
 
 /// What is wrong, in two or three sentences.
