@@ -11,8 +11,10 @@ mod order;
 mod parse;
 pub mod rw_register;
 pub mod transactions;
+pub mod weak;
 
 pub use isolation::ConsistencyModel;
 pub use list_append::ListAppend;
 pub use rw_register::RwRegister;
 pub use transactions::Transactions;
+pub use weak::{WeakIsolation, WeakLevel};
