@@ -1,17 +1,16 @@
 //! Transactions: isolation judged by dependencies between them.
 
-mod build;
 mod cycles;
 mod explain;
 mod graph;
 mod isolation;
 pub mod key_value;
 pub mod list_append;
-mod order;
-mod parse;
+mod ranks;
 pub mod rw_register;
 pub mod transactions;
 pub mod weak;
+mod windows;
 
 pub use isolation::ConsistencyModel;
 pub use list_append::ListAppend;

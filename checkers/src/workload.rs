@@ -11,6 +11,7 @@ use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
+use crate::txn::rw_register::Inference;
 use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
 use crate::unique_ids::UniqueIds;
 use crate::{Checker, Event, History, Kind};
@@ -45,7 +46,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("linearizable-ids", "generate; each once, linearizable", &["monotonic"]),
     of("log", "append v answered with its offset, read at an offset", &[]),
     of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
-    of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", &[]),
+    of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
@@ -53,6 +54,8 @@ pub const WORKLOADS: &[Workload] = &[
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
+
+const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys"];
 
 const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
 
@@ -276,7 +279,7 @@ pub const OF_REGISTERS: &[&str] = &[
 fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
     Ok(match workload {
         "list-append" => Box::new(ListAppend { model: level(options)? }),
-        "rw-register" => Box::new(RwRegister::new(level(options)?)),
+        "rw-register" => Box::new(rw_register(options)?),
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
@@ -288,6 +291,16 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         "unique-ids" => Box::new(UniqueIds),
         _ => Box::new(Set),
     })
+}
+
+/// The order of versions follows from what is set, or from what the level implies.
+fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
+    let mut checker = RwRegister::new(level(options)?);
+    let Inference { wfr_keys, sequential_keys, linearizable_keys } = &mut checker.inference;
+    for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
+        *flag = options.settings.flag_if_given(name)?.unwrap_or(*flag);
+    }
+    Ok(checker)
 }
 
 fn level(options: &CheckOptions) -> Result<ConsistencyModel, String> {

@@ -1,34 +1,40 @@
 //! Cycles: which of Adya's kinds a dependency graph holds, and a short example of each.
 //!
-//! Whether there is a cycle is decided by strongly connected components of views of the graph
-//! (Kingsbury & Alvaro, *Elle*, VLDB 2020, section 6.1), so it is exact and linear. Examples
-//! are found by breadth-first search from a bounded number of edges.
-//!
-//! | view | cycles found |
+//! | kind | cycle of |
 //! |---|---|
-//! | ww | G0 |
-//! | ww, wr | G1c |
-//! | ww, wr, rw without two rw in a row | G-single, G-nonadjacent |
-//! | ww, wr, rw | G2-item |
+//! | G0 | ww |
+//! | G1c | ww, wr, at least one wr |
+//! | G-single | ww, wr, and exactly one rw |
+//! | G-nonadjacent | several rw, no two in a row |
+//! | G2-item | two rw in a row |
 //!
-//! each without, with process, and with real-time edges.
+//! each without, with session (`-process`) and with real-time order (`-realtime`). Whether a
+//! component holds a cycle that a level forbids is decided exactly, by components of views of the
+//! graph (Kingsbury & Alvaro, *Elle*, VLDB 2020, section 6.1) and by reachability; the work is
+//! bounded by the size of the component. Which further kinds it holds besides is searched for
+//! with bounded work, as some of these questions are NP-complete.
 
-use std::collections::{BTreeMap, VecDeque};
+mod pattern;
+mod reach;
+mod walk;
 
-use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
+use self::pattern::Pattern;
+use self::walk::Walker;
 use super::graph::{Graph, Mask, Relation, View, cyclic};
+use super::windows::Component;
 use crate::Budget;
 
-/// How many components of a view get an example.
-const MAX_COMPONENTS: usize = 8;
+/// Examples of each kind that are kept.
+const MAX_EXAMPLES: usize = 8;
 /// From how many edges of a component the shortest cycle is looked for.
 const MAX_STARTS: usize = 64;
-/// How many edges all searches for examples may look at.
-const MAX_LOOKS: usize = 5_000_000;
 
 /// A dependency between two transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Link {
     pub(super) from: u32,
     pub(super) to: u32,
@@ -46,202 +52,209 @@ pub(super) struct Cycle {
 /// All kinds found.
 #[derive(Debug, Default)]
 pub(super) struct Cycles {
+    /// In how many components each kind was found.
+    pub(super) counts: BTreeMap<&'static str, u64>,
     /// Examples by kind, shortest first.
     pub(super) examples: BTreeMap<&'static str, Vec<Cycle>>,
     /// Time was up before everything was looked at.
     pub(super) cancelled: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Level {
-    mask: Mask,
-    doubled: bool,
-    /// The relation that a cycle of this level has and one of the level before lacks.
-    new: Relation,
+impl Cycles {
+    /// Those of some kinds.
+    pub(super) fn only(mut self, pass: impl Fn(&str) -> bool) -> Self {
+        self.counts.retain(|kind, _| pass(kind));
+        self.examples.retain(|kind, _| pass(kind));
+        self
+    }
+
+    /// The same under other names.
+    pub(super) fn renamed(self, name: impl Fn(&'static str) -> &'static str) -> Self {
+        let counts = self.counts.into_iter().map(|(kind, count)| (name(kind), count)).collect();
+        let rename = |mut cycle: Cycle| {
+            cycle.kind = name(cycle.kind);
+            cycle
+        };
+        let examples = self
+            .examples
+            .into_iter()
+            .map(|(kind, examples)| (name(kind), examples.into_iter().map(rename).collect()));
+        Self { counts, examples: examples.collect(), ..self }
+    }
 }
 
-const LEVELS: [Level; 4] = [
-    Level { mask: Relation::Ww as Mask, doubled: false, new: Relation::Ww },
-    Level { mask: Relation::Ww as Mask | Relation::Wr as Mask, doubled: false, new: Relation::Wr },
-    Level { mask: 7, doubled: true, new: Relation::Rw },
-    Level { mask: 7, doubled: false, new: Relation::Rw },
-];
+/// Finds cycles of every kind.
+pub(super) fn find(components: &[Component], budget: &Budget) -> Cycles {
+    let found: Vec<(Vec<Cycle>, bool)> =
+        components.par_iter().map(|component| of_component(component, budget)).collect();
+    let mut cycles = Cycles::default();
+    for (found, cancelled) in found {
+        cycles.cancelled |= cancelled;
+        let kinds: BTreeSet<&'static str> = found.iter().map(|cycle| cycle.kind).collect();
+        for kind in kinds {
+            *cycles.counts.entry(kind).or_default() += 1;
+        }
+        for cycle in found {
+            cycles.examples.entry(cycle.kind).or_default().push(cycle);
+        }
+    }
+    for examples in cycles.examples.values_mut() {
+        examples.sort_by(|a, b| (a.links.len(), &a.links).cmp(&(b.links.len(), &b.links)));
+        examples.dedup();
+        examples.truncate(MAX_EXAMPLES);
+    }
+    cycles
+}
 
 const ORDERS: [Option<Relation>; 3] = [None, Some(Relation::Process), Some(Relation::Realtime)];
 
-/// Finds cycles of every kind.
-pub(super) fn find(graph: &Graph, budget: &Budget) -> Cycles {
-    let mut finder =
-        Finder { graph, budget, looks: 0, cycles: Cycles::default(), explained: Vec::new() };
-    let everything = View { graph, mask: Mask::MAX, doubled: false };
-    if everything.cyclic_components().is_empty() {
-        return finder.cycles;
-    }
+/// Everything found in a component, and whether time was up before all was looked at.
+fn of_component(component: &Component, budget: &Budget) -> (Vec<Cycle>, bool) {
+    let mut found: Vec<Cycle> = Vec::new();
     for order in ORDERS {
-        let mask = 7 | order.map_or(0, |o| o as Mask) | Relation::Onward as Mask;
-        if (View { graph, mask, doubled: false }).cyclic_components().is_empty() {
-            continue;
-        }
-        for (number, level) in LEVELS.iter().enumerate() {
+        let view = view(&component.graph, Pattern::AntiPair, order);
+        let groups = view.components();
+        for members in cyclic(&groups) {
             if budget.is_cancelled() {
-                finder.cycles.cancelled = true;
-                return finder.cycles;
+                return (found, true);
             }
-            finder.level(number, *level, order);
+            let within = Group { groups: &groups, members: &members };
+            if order.is_none_or(|order| within.edges(&view, order).next().is_some()) {
+                let part = component.part(&members);
+                let mut finder = Finder::new(&part, order, budget);
+                finder.search();
+                if finder.cancelled {
+                    return (found, true);
+                }
+                found.append(&mut finder.found);
+            }
         }
     }
-    for examples in finder.cycles.examples.values_mut() {
-        examples.sort_by_key(|cycle| cycle.links.len());
-        examples.truncate(MAX_COMPONENTS);
+    (found, false)
+}
+
+/// What a cycle of this pattern and order may use.
+fn view(graph: &Graph, pattern: Pattern, order: Option<Relation>) -> View<'_> {
+    let mask = pattern.mask() | order.map_or(0, |order| order as Mask) | Relation::Onward as Mask;
+    View { graph, mask, doubled: pattern == Pattern::Nonadjacent }
+}
+
+/// Looks for each kind in a part of which all is strongly connected by data dependencies and
+/// one order.
+struct Finder<'c> {
+    component: &'c Component,
+    order: Option<Relation>,
+    budget: &'c Budget,
+    walker: Walker<'c>,
+    found: Vec<Cycle>,
+    cancelled: bool,
+}
+
+impl<'c> Finder<'c> {
+    fn new(component: &'c Component, order: Option<Relation>, budget: &'c Budget) -> Self {
+        let walker = Walker::new(&component.graph);
+        Self { component, order, budget, walker, found: Vec::new(), cancelled: false }
     }
-    finder.cycles
-}
 
-struct Finder<'g> {
-    graph: &'g Graph,
-    budget: &'g Budget,
-    looks: usize,
-    cycles: Cycles,
-    /// A transaction of each cycle found, with the level at which it was.
-    explained: Vec<(usize, u32)>,
-}
+    fn view(&self, pattern: Pattern) -> View<'c> {
+        view(&self.component.graph, pattern, self.order)
+    }
 
-impl Finder<'_> {
-    fn level(&mut self, number: usize, level: Level, order: Option<Relation>) {
-        let ordering = order.map_or(0, |relation| relation as Mask);
-        let mask = level.mask | ordering | Relation::Onward as Mask;
-        let view = View { graph: self.graph, mask, doubled: level.doubled };
-        let component = view.components();
-        let cyclic = cyclic(&component);
-        let mut examples = 0;
-        for members in &cyclic {
-            if examples >= MAX_COMPONENTS || self.budget.is_cancelled() {
+    fn search(&mut self) {
+        for pattern in [Pattern::Writes, Pattern::Information, Pattern::Nonadjacent] {
+            let new = pattern.new_relation();
+            let start = if new == Relation::Rw { new } else { self.order.unwrap_or(new) };
+            self.parts(pattern, start);
+        }
+        let nodes = self.component.graph.nodes();
+        let (members, groups): (Vec<u32>, Vec<u32>) = (0..nodes).map(|node| (node, 0)).unzip();
+        let whole = Group { groups: &groups, members: &members };
+        let all = self.view(Pattern::AntiPair);
+        let anti: Vec<(u32, u32)> = whole.edges(&all, Relation::Rw).collect();
+        let view = self.view(Pattern::Single);
+        match reach::closed(&view, &anti, 4 * MAX_STARTS, self.budget) {
+            Some(starts) => self.shortest(Pattern::Single, &groups, &starts),
+            None => self.cancelled = true,
+        }
+        let starts = &anti[..anti.len().min(4 * MAX_STARTS)];
+        self.shortest(Pattern::AntiPair, &groups, starts);
+    }
+
+    /// Finds a cycle in each component of a pattern's view.
+    fn parts(&mut self, pattern: Pattern, start: Relation) {
+        let view = self.view(pattern);
+        let parts = view.components();
+        for members in cyclic(&parts) {
+            let part = Group { groups: &parts, members: &members };
+            let starts: Vec<(u32, u32)> = part.edges(&view, start).take(4 * MAX_STARTS).collect();
+            self.shortest(pattern, &parts, &starts);
+        }
+    }
+
+    /// Keeps the shortest cycle of a pattern that begins with one of these edges.
+    fn shortest(&mut self, pattern: Pattern, groups: &[u32], starts: &[(u32, u32)]) {
+        let view = self.view(pattern);
+        let mut best: Option<Vec<Link>> = None;
+        self.walker.rest();
+        for (tries, (node, edge)) in starts.iter().enumerate() {
+            let limit = best.as_ref().map_or(usize::MAX, Vec::len);
+            let enough = best.is_some() && tries >= MAX_STARTS;
+            if limit <= 2 || enough || self.walker.is_exhausted(best.is_some()) {
                 break;
             }
-            if self.is_explained(&view, members, number) {
-                continue;
+            let ordered = self.order.is_some();
+            let search = walk::Search { pattern, ordered, view, groups, limit };
+            if let Some(links) = self.walker.closed_walk(&search, *node, *edge)
+                && links.len() < limit
+            {
+                best = Some(links);
             }
-            let start = order.unwrap_or(level.new);
-            if let Some(cycle) = self.example(&view, &component, members, start) {
-                examples += 1;
-                self.explained.push((number, cycle.links[0].from));
-                self.cycles.examples.entry(cycle.kind).or_default().push(cycle);
-            }
+        }
+        for links in best.into_iter().flat_map(|links| walk::simple_cycles(&links)) {
+            self.keep(links);
         }
     }
 
-    /// Whether a cycle that rules out as much was found among these nodes already.
-    fn is_explained(&self, view: &View<'_>, members: &[u32], level: usize) -> bool {
-        self.explained.iter().any(|(found, transaction)| {
-            *found <= level
-                && (members.binary_search_by_key(transaction, |node| view.plain(*node)).is_ok())
+    fn keep(&mut self, mut links: Vec<Link>) {
+        let first = (0..links.len()).min_by_key(|at| links[*at].from).unwrap_or(0);
+        links.rotate_left(first);
+        let number = |node: u32| self.component.numbers[node as usize];
+        for link in &mut links {
+            (link.from, link.to) = (number(link.from), number(link.to));
+        }
+        let cycle = Cycle { kind: kind(&links), links };
+        let many = self.found.iter().filter(|other| other.kind == cycle.kind).count();
+        if many < MAX_EXAMPLES && !self.found.contains(&cycle) {
+            self.found.push(cycle);
+        }
+    }
+}
+
+/// A component of a view.
+struct Group<'g> {
+    /// Per node of the view the number of its component.
+    groups: &'g [u32],
+    /// Nodes of this one.
+    members: &'g [u32],
+}
+
+impl Group<'_> {
+    /// Edges of a relation inside, as (node of the view, edge).
+    fn edges<'e>(
+        &'e self,
+        view: &'e View<'e>,
+        relation: Relation,
+    ) -> impl Iterator<Item = (u32, u32)> + 'e {
+        self.members.iter().flat_map(move |node| {
+            let inside = move |edge: &u32| {
+                view.graph.relation(*edge) == relation
+                    && view.follow(*node, *edge).is_some_and(|next| {
+                        self.groups[next as usize] == self.groups[*node as usize]
+                    })
+            };
+            view.out(*node).filter(inside).map(move |edge| (*node, edge))
         })
     }
-
-    /// The shortest cycle through one of the first edges of relation `start` among `members`.
-    fn example(
-        &mut self,
-        view: &View<'_>,
-        component: &[u32],
-        members: &[u32],
-        start: Relation,
-    ) -> Option<Cycle> {
-        let mut best: Option<Vec<Link>> = None;
-        let mut starts = 0;
-        for node in members {
-            for edge in view.out(*node) {
-                if view.graph.relation(edge) != start || starts >= MAX_STARTS {
-                    continue;
-                }
-                let Some(next) = view.follow(*node, edge) else { continue };
-                if component[next as usize] != component[*node as usize] {
-                    continue;
-                }
-                starts += 1;
-                let limit = best.as_ref().map_or(usize::MAX, Vec::len);
-                if let Some(mut steps) = self.path(view, component, next, *node, limit) {
-                    steps.insert(0, (view.plain(*node), edge));
-                    let links = links(view.graph, &steps);
-                    if links.len() < limit {
-                        best = Some(links);
-                    }
-                }
-            }
-        }
-        best.map(|links| Cycle { kind: kind(&links), links })
-    }
-
-    /// The way from `from` to `to` through the fewest transactions, as (node, edge out of it).
-    fn path(
-        &mut self,
-        view: &View<'_>,
-        component: &[u32],
-        from: u32,
-        to: u32,
-        limit: usize,
-    ) -> Option<Vec<(u32, u32)>> {
-        let within = component[to as usize];
-        // Per node: the number of transactions on the way, and the step that led there.
-        let mut reached: FxHashMap<u32, (usize, u32, u32)> = FxHashMap::default();
-        let mut queue = VecDeque::from([(0, from)]);
-        reached.insert(from, (0, u32::MAX, u32::MAX));
-        while let Some((distance, node)) = queue.pop_front() {
-            if node == to {
-                break;
-            }
-            if reached[&node].0 < distance || distance + 1 >= limit {
-                continue;
-            }
-            for edge in view.out(node) {
-                self.looks += 1;
-                let Some(next) = view.follow(node, edge) else { continue };
-                if component[next as usize] != within {
-                    continue;
-                }
-                let helper = view.plain(next) >= view.graph.transactions;
-                let far = distance + usize::from(!helper);
-                if reached.get(&next).is_some_and(|(known, ..)| *known <= far) {
-                    continue;
-                }
-                reached.insert(next, (far, node, edge));
-                if helper {
-                    queue.push_front((far, next));
-                } else {
-                    queue.push_back((far, next));
-                }
-            }
-            if self.looks > MAX_LOOKS && limit != usize::MAX {
-                return None;
-            }
-        }
-        let mut steps = Vec::new();
-        let mut node = to;
-        while node != from {
-            let (_, before, edge) = *reached.get(&node)?;
-            steps.push((view.plain(before), edge));
-            node = before;
-        }
-        steps.reverse();
-        Some(steps)
-    }
-}
-
-/// Joins steps over helper nodes to dependencies between transactions.
-fn links(graph: &Graph, steps: &[(u32, u32)]) -> Vec<Link> {
-    let mut links: Vec<Link> = Vec::new();
-    for (node, edge) in steps {
-        let to = graph.target(*edge);
-        match links.last_mut() {
-            Some(link) if *node >= graph.transactions => link.to = to,
-            _ => links.push(Link {
-                from: *node,
-                to,
-                relation: graph.relation(*edge),
-                key: graph.key(*edge),
-            }),
-        }
-    }
-    links
 }
 
 /// The name of a cycle with these links.
@@ -264,3 +277,6 @@ fn kind(links: &[Link]) -> &'static str {
     };
     names[order]
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::cycles::{Cycle, Link};
+use super::cycles::{Cycle, Cycles, Link};
 use super::graph::Relation;
-use super::isolation::{ConsistencyModel, ruled_out};
-use super::parse::Txns;
+use super::isolation::{ConsistencyModel, ruled_out, weakest_ruled_out};
+use super::transactions::Transactions;
 use crate::words::{seconds, shortened};
 use crate::{Anomaly, Edge, Finding, Step};
 
@@ -31,6 +31,18 @@ impl Flaws {
         }
     }
 
+    /// Keeps an example of something that is counted by [`Self::count`].
+    pub(super) fn keep(&mut self, kind: &'static str, make: impl FnOnce() -> Anomaly) {
+        let kept = self.kept.entry(kind).or_default();
+        if kept.len() < MAX_KEPT {
+            kept.push(make());
+        }
+    }
+
+    pub(super) fn count(&mut self, kind: &'static str, more: u64) {
+        *self.counts.entry(kind).or_default() += more;
+    }
+
     /// The kept anomalies of kinds that pass, the worst first: those that rule out most.
     fn worst_first(self, pass: impl Fn(&str) -> bool) -> Vec<Anomaly> {
         let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind));
@@ -41,6 +53,20 @@ impl Flaws {
         });
         anomalies
     }
+}
+
+/// Per level whether something that was found rules it out, as `results.json` has it.
+pub(super) fn models(flaws: &Flaws) -> Value {
+    let refuted =
+        |model: &ConsistencyModel| flaws.counts.keys().copied().find(|kind| model.forbids(kind));
+    let models = ConsistencyModel::all().filter_map(|model| Some((model, refuted(&model)?)));
+    let ruled_out: Map<String, Value> =
+        models.map(|(model, kind)| (model.name().to_owned(), kind.into())).collect();
+    let weakest = weakest_ruled_out(flaws.counts.keys().copied());
+    let weakest: Vec<&str> = weakest.into_iter().map(ConsistencyModel::name).collect();
+    let open = ConsistencyModel::all().filter(|model| refuted(model).is_none());
+    let open: Vec<&str> = open.map(ConsistencyModel::name).collect();
+    json!({"weakest-ruled-out": weakest, "ruled-out-by": ruled_out, "not-ruled-out": open})
 }
 
 /// The finding of a checker: invalid by what `model` forbids, if there is any of it.
@@ -96,49 +122,63 @@ pub(super) fn plain(
     }
 }
 
-/// A cycle in words. `why` says why a data dependency holds, calling its ends by the names
-/// given.
-pub(super) fn cycle(
-    txns: &Txns<'_>,
+/// Counts cycles, and tells their examples.
+pub(super) fn add(
+    txns: &Transactions,
+    write: &str,
+    flaws: &mut Flaws,
+    cycles: Cycles,
+    why: impl Fn(&Link, &str, &str) -> String,
+) {
+    for (kind, examples) in &cycles.examples {
+        for example in examples {
+            flaws.keep(kind, || cycle(txns, write, example, &why));
+        }
+    }
+    for (kind, count) in cycles.counts {
+        flaws.count(kind, count);
+    }
+}
+
+/// A cycle in words. `write` is the history's word for a write; `why` says why a data
+/// dependency holds, calling its ends by the names given.
+fn cycle(
+    txns: &Transactions,
+    write: &str,
     cycle: &Cycle,
     why: impl Fn(&Link, &str, &str) -> String,
 ) -> Anomaly {
-    let name = |txn: u32| {
-        let at = cycle.links.iter().position(|link| link.from == txn);
-        format!("T{}", at.map_or(0, |at| at + 1))
-    };
+    let told = Told { txns, write, links: &cycle.links };
     let mut steps: Vec<Step> = Vec::new();
     let mut edges: Vec<Edge> = Vec::new();
-    let mut named: Vec<u32> = Vec::new();
-    for link in cycle.links.iter().filter(|link| {
-        let new = !named.contains(&link.from);
-        named.push(link.from);
-        new
-    }) {
-        let text = format!("Let {} be {}.", name(link.from), introduction(txns, link.from));
-        steps.push(Step { text, operations: vec![txns.index(link.from)] });
+    for (at, link) in told.shown() {
+        let text = format!("Let T{} be {}.", at + 1, introduction(txns, link.from, write));
+        steps.push(Step { text, operations: vec![told.index(link.from)] });
     }
-    for link in &cycle.links {
-        let (from, to) = (name(link.from), name(link.to));
+    for (at, link) in told.shown() {
+        let (from, to) = (format!("T{}", at + 1), told.name(at + 1));
         let why = match link.relation {
             Relation::Process => process_order(txns, link, &from, &to),
             Relation::Realtime => real_time(txns, link, &from, &to),
             _ => why(link, &from, &to),
         };
-        let operations = vec![txns.index(link.from), txns.index(link.to)];
-        steps.push(Step { text: format!("{from} comes before {to}, because {why}."), operations });
-        let (from, to) = (txns.index(link.from), txns.index(link.to));
-        edges.push(Edge { from, to, kind: word(link.relation).to_owned(), why });
+        let (first, second) = (told.index(link.from), told.index(link.to));
+        let text = format!("{from} comes before {to}, because {why}.");
+        steps.push(Step { text, operations: vec![first, second] });
+        let kind = word(link.relation).to_owned();
+        edges.push(Edge { from: first, to: second, kind, why });
     }
-    let first = name(cycle.links[0].from);
+    if let Some(text) = told.left_out() {
+        steps.push(Step { text, operations: Vec::new() });
+    }
     steps.push(Step {
-        text: format!("So {first} would have to come before itself: a contradiction."),
-        operations: vec![txns.index(cycle.links[0].from)],
+        text: "So T1 would have to come before itself: a contradiction.".to_owned(),
+        operations: vec![told.index(cycle.links[0].from)],
     });
-    let mut operations: Vec<u64> = cycle.links.iter().map(|link| txns.index(link.from)).collect();
+    let mut operations: Vec<u64> = cycle.links.iter().map(|link| told.index(link.from)).collect();
     operations.sort_unstable();
     operations.dedup();
-    let key = cycle.links.iter().find_map(|link| txns.keys.get(link.key as usize));
+    let key = cycle.links.iter().find(|link| (link.key as usize) < txns.key_count());
     Anomaly {
         kind: cycle.kind.to_owned(),
         title: title(cycle),
@@ -147,28 +187,65 @@ pub(super) fn cycle(
         operations,
         edges,
         dead_end: None,
-        key: key.map(|key| (*key).clone()),
+        key: key.map(|link| txns.key(link.key)),
         rules_out: ruled_out(cycle.kind),
     }
 }
 
+/// More links than this are not told one by one.
+const MAX_TOLD: usize = 64;
+
+/// How a cycle is told: its transactions are called T1, T2, and so on.
+struct Told<'t> {
+    txns: &'t Transactions,
+    write: &'t str,
+    links: &'t [Link],
+}
+
+impl Told<'_> {
+    fn index(&self, txn: u32) -> u64 {
+        self.txns.txn(txn).index
+    }
+
+    /// The name of the transaction at a place, which may be one after the last.
+    fn name(&self, at: usize) -> String {
+        format!("T{}", at % self.links.len() + 1)
+    }
+
+    /// Links with their places: all, or the first and the last of very many.
+    fn shown(&self) -> impl Iterator<Item = (usize, &Link)> {
+        let (count, half) = (self.links.len(), MAX_TOLD / 2);
+        let shown = move |at: usize| count <= MAX_TOLD || at < half || at >= count - half;
+        self.links.iter().enumerate().filter(move |(at, _)| shown(*at))
+    }
+
+    fn left_out(&self) -> Option<String> {
+        let more = self.links.len().checked_sub(MAX_TOLD).filter(|more| *more > 0)?;
+        let middle = self.links.get(MAX_TOLD / 2)?;
+        let text = introduction(self.txns, middle.from, self.write);
+        Some(format!("{more} more in between follow each other the same way, the first is {text}."))
+    }
+}
+
 /// The same with a capital letter.
-pub(super) fn capital_introduction(txns: &Txns<'_>, txn: u32) -> String {
-    let text = introduction(txns, txn);
+pub(super) fn capital_introduction(txns: &Transactions, txn: u32, write: &str) -> String {
+    let text = introduction(txns, txn, write);
     text.replacen("process", "Process", 1)
 }
 
 /// "process 3's transaction [...], from 1.2 s to 1.3 s"
-pub(super) fn introduction(txns: &Txns<'_>, txn: u32) -> String {
-    let operation = txns.txns[txn as usize].operation;
-    let value = operation.output().unwrap_or(&operation.input);
-    let span = match operation.returned {
-        Some(returned) => {
-            format!("from {} to {}", seconds(operation.called), seconds(returned))
-        }
-        None => format!("begun at {}, without an answer", seconds(operation.called)),
-    };
-    format!("process {}'s transaction {}, {span}", operation.process, shortened(value))
+fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
+    let txn = txns.txn(number);
+    let text = shortened(&txns.text(number, write));
+    let who = format!("process {}'s transaction {text}", txn.process);
+    if !txns.is_timed() {
+        return format!("{who}, number {number}");
+    }
+    let called = seconds(txn.called);
+    match txn.returned {
+        u64::MAX => format!("{who}, begun at {called}, without an answer"),
+        returned => format!("{who}, from {called} to {}", seconds(returned)),
+    }
 }
 
 fn word(relation: Relation) -> &'static str {
@@ -181,14 +258,13 @@ fn word(relation: Relation) -> &'static str {
     }
 }
 
-fn process_order(txns: &Txns<'_>, link: &Link, from: &str, to: &str) -> String {
-    let process = txns.txns[link.from as usize].operation.process;
+fn process_order(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
+    let process = txns.txn(link.from).process;
     format!("process {process} ran {from} and then {to}")
 }
 
-fn real_time(txns: &Txns<'_>, link: &Link, from: &str, to: &str) -> String {
-    let returned = txns.txns[link.from as usize].operation.returned.unwrap_or_default();
-    let called = txns.txns[link.to as usize].operation.called;
+fn real_time(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
+    let (returned, called) = (txns.txn(link.from).returned, txns.txn(link.to).called);
     format!(
         "{from} was complete at {}, and {to} began after that, at {}",
         seconds(returned),
@@ -200,6 +276,7 @@ fn title(cycle: &Cycle) -> String {
     let base = cycle.kind.trim_end_matches("-realtime").trim_end_matches("-process");
     let what = match base {
         "G0" => "Write cycle",
+        "disputed-G0" => "Write cycle, if the longest read is true,",
         "G1c" => "Circular information flow",
         "G-single" => "Read skew",
         "G-nonadjacent" => "Nonadjacent anti-dependency cycle",
@@ -213,6 +290,10 @@ fn explanation(kind: &str) -> String {
     let base = kind.trim_end_matches("-realtime").trim_end_matches("-process");
     let what = match base {
         "G0" => "The writes of these transactions are interleaved: each overwrote the other.",
+        "disputed-G0" => {
+            "Reads contradict each other about the order of writes; if the longest is true, each \
+             of these transactions overwrote the other."
+        }
         "G1c" => "Each of these transactions saw, or overwrote, what the next one did.",
         "G-single" => {
             "One of these transactions missed a write of another whose effects it otherwise \

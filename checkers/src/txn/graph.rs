@@ -1,5 +1,7 @@
 //! Dependency graphs: compressed rows, and strongly connected components without recursion.
 
+use rustc_hash::FxHashMap;
+
 /// What an edge stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -70,12 +72,25 @@ impl Graph {
         graph
     }
 
-    pub(super) fn nodes(&self) -> u32 {
-        self.starts.len() as u32 - 1
+    /// The graph between `chosen`, whose nodes are numbered anew in this order. The first
+    /// `transactions` of them are transactions.
+    pub(super) fn part(&self, chosen: &[u32], transactions: u32) -> Self {
+        let mut local: FxHashMap<u32, u32> = FxHashMap::default();
+        local.extend(chosen.iter().copied().zip(0u32..));
+        let mut arcs = Vec::new();
+        for (from, node) in (0u32..).zip(chosen) {
+            for edge in self.out(*node) {
+                if let Some(to) = local.get(&self.target(edge)) {
+                    let (relation, key) = (self.relation(edge), self.key(edge));
+                    arcs.push(Arc { from, to: *to, relation, key });
+                }
+            }
+        }
+        Self::new(transactions, chosen.len() as u32, &arcs)
     }
 
-    pub(super) fn edges(&self) -> usize {
-        self.targets.len()
+    pub(super) fn nodes(&self) -> u32 {
+        self.starts.len() as u32 - 1
     }
 
     /// The edges out of `node`, by number.
@@ -145,6 +160,9 @@ impl View<'_> {
     /// Tarjan, *Depth-first search and linear graph algorithms* (SIAM J. Comput. 1972), with an
     /// explicit stack: a history of a million transactions is a path of a million nodes, which
     /// recursion would not survive. Linear in nodes and edges.
+    ///
+    /// They are numbered against the direction of edges: an edge between two components leads
+    /// to the one with the smaller number.
     pub(super) fn components(&self) -> Vec<u32> {
         const UNSEEN: u32 = u32::MAX;
         let nodes = self.nodes();
@@ -197,6 +215,7 @@ impl View<'_> {
 
     /// The components that hold a cycle, each with its nodes ascending; ordered by their first
     /// node. A cycle has at least two nodes, as no node has an edge to itself.
+    #[cfg(test)]
     pub(super) fn cyclic_components(&self) -> Vec<Vec<u32>> {
         cyclic(&self.components())
     }

@@ -1,15 +1,18 @@
 //! List-append: transactions that append unique elements to lists and read whole lists.
 
+mod arcs;
 mod flaws;
+mod orders;
+mod reasons;
 
 use serde_json::json;
 
-use super::cycles::{self, Link};
+use self::orders::{MAX_RIVALS, Orders};
+use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
-use super::graph::Relation;
 use super::isolation::ConsistencyModel;
-use super::order::Orders;
-use super::parse::{Status, Txns};
+use super::transactions::{Status, Transactions, Writes};
+use super::windows;
 use crate::{Budget, Checker, Finding, History};
 
 /// Judges transactions of `["append", key, element]` and `["r", key, null]` (answered with
@@ -21,8 +24,8 @@ use crate::{Budget, Checker, Finding, History};
 /// added. Every cycle refutes an isolation level. A transaction of unknown outcome counts as
 /// committed once anybody read what it wrote.
 ///
-/// Cost: linear in the total length of reads for the graph, and in its size for the decision;
-/// examples are searched for with bounded work.
+/// Cost: linear in the total length of reads for the dependencies, and in their number for the
+/// decision, but for a sort; parallel. Examples are searched for with bounded work.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ListAppend {
     /// Anomalies that this level forbids make a history invalid; others are only counted.
@@ -35,112 +38,94 @@ impl Checker for ListAppend {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        let operations = history.operations();
-        let txns = match Txns::parse(&operations, "append") {
-            Ok(txns) => txns,
-            Err(why) => return Finding::unknown(self.name(), why),
-        };
-        let orders = match Orders::new(&txns) {
-            Ok(orders) => orders,
-            Err(why) => return Finding::unknown(self.name(), why),
-        };
-        let mut flaws = Flaws::default();
-        flaws::find(&txns, &orders, &mut flaws);
-        let graph = orders.graph(&txns);
-        let size = graph.nodes() as usize + graph.edges();
-        let cycles = if size / 4 > budget.max_states {
-            cycles::Cycles { cancelled: true, ..cycles::Cycles::default() }
-        } else {
-            cycles::find(&graph, budget)
-        };
-        for (kind, examples) in &cycles.examples {
-            for example in examples {
-                flaws.add(kind, || {
-                    explain::cycle(&txns, example, |link, from, to| {
-                        why(&txns, &orders, link, from, to)
-                    })
-                });
-            }
+        match Transactions::from_history(history, "append") {
+            Ok(txns) => self.check_transactions(&txns, budget),
+            Err(why) => Finding::unknown(self.name(), why),
         }
-        let count = |status| txns.txns.iter().filter(|txn| txn.status == status).count();
-        let stats = json!({
-            "transactions": txns.txns.len(),
-            "ok": count(Status::Committed),
-            "failed": count(Status::Aborted),
-            "unknown": count(Status::Unknown),
-            "keys": txns.keys.len(),
-            "appends": txns.elements.len(),
-            "reads": orders.reads.len(),
-            "dependencies": graph.edges(),
-            "model": self.model.name(),
-            "anomalies": flaws.counts,
-        });
-        explain::conclude(
-            self.name(),
-            self.model,
-            flaws,
-            cycles.cancelled,
-            orders.reads.is_empty(),
-            stats,
-        )
     }
 }
 
-/// Why a data dependency holds.
-fn why(txns: &Txns<'_>, orders: &Orders<'_>, link: &Link, from: &str, to: &str) -> String {
-    let versions = &orders.keys[link.key as usize];
-    let key = txns.keys[link.key as usize];
-    let writer = |element: &u32| txns.elements.get(*element as usize).map(|e| e.writer);
-    let value = |element: u32| txns.elements[element as usize].value;
-    let unread = || versions.unread.iter().find(|element| writer(element) == Some(link.to));
-    let reads = || orders.reads.iter().filter(|r| r.txn == link.from && r.key == link.key);
-    match link.relation {
-        Relation::Ww => {
-            let pair = versions.elements[..versions.agreed].windows(2).find(|pair| {
-                writer(&pair[0]) == Some(link.from) && writer(&pair[1]) == Some(link.to)
-            });
-            if let Some(pair) = pair {
-                return format!(
-                    "{to} appended {} to key {key} right after {from} had appended {}",
-                    value(pair[1]),
-                    value(pair[0])
-                );
-            }
-            let late = unread().map_or_else(|| "its element".to_owned(), |e| value(*e).to_string());
-            format!(
-                "{from} appended the last element of key {key} that anybody read, and {to} \
-                 appended {late}, which no read shows, so it came later"
-            )
+impl ListAppend {
+    /// Judges transactions in compact form.
+    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+        let judged = Writes::new(txns).map_err(|twice| twice.explain(txns)).and_then(|writes| {
+            let orders = Orders::new(txns, &writes, 0)?;
+            Ok(self.judge(&orders, budget))
+        });
+        judged.unwrap_or_else(|why| Finding::unknown("list-append", why))
+    }
+
+    fn judge(&self, orders: &Orders<'_>, budget: &Budget) -> Finding {
+        let txns = orders.txns;
+        let mut flaws = Flaws::default();
+        flaws::find(orders, &mut flaws);
+        let (cycles, dependencies) = cycles_of(orders, false, budget);
+        let mut cancelled = cycles.cancelled;
+        let why = |link: &Link, from: &str, to: &str| reasons::why(orders, link, from, to);
+        explain::add(txns, "append", &mut flaws, cycles, why);
+        if flaws.counts.contains_key("incompatible-order") {
+            cancelled |= disputes(orders, &mut flaws, budget);
         }
-        Relation::Wr => {
-            let last = orders
-                .reads
-                .iter()
-                .filter(|read| read.txn == link.to && read.key == link.key)
-                .filter_map(|read| read.seen.last())
-                .find(|value| {
-                    let element = txns.element(link.key, value);
-                    element.is_some_and(|element| writer(&element) == Some(link.from))
-                });
-            let last = last.map_or_else(String::new, ToString::to_string);
-            format!("{to} read key {key} up to {last}, which {from} appended")
+        let count = |status| txns.all().iter().filter(|txn| txn.status == status).count();
+        let stats = json!({
+            "transactions": txns.len(),
+            "ok": count(Status::Committed),
+            "failed": count(Status::Aborted),
+            "unknown": count(Status::Unknown),
+            "keys": txns.key_count(),
+            "appends": orders.writes.len(),
+            "reads": orders.read_count(),
+            "dependencies": dependencies,
+            "model": self.model.name(),
+            "anomalies": flaws.counts,
+            "models": explain::models(&flaws),
+        });
+        let no_reads = orders.read_count() == 0;
+        explain::conclude("list-append", self.model, flaws, cancelled, no_reads, stats)
+    }
+}
+
+/// Elle takes the longest read as true where reads contradict each other. One of them is not,
+/// so no order of writes is sure, but reads are wrong in any case: what follows from that order
+/// counts against the levels that forbid wrong reads. Of several longest, each is believed in
+/// turn. Tells whether time was up.
+fn disputes(orders: &Orders<'_>, flaws: &mut Flaws, budget: &Budget) -> bool {
+    let mut cancelled = false;
+    for choice in 0..MAX_RIVALS {
+        if choice > 0 && !orders.has_rivals(choice) {
+            break;
         }
-        _ => {
-            let missed = reads().find_map(|read| {
-                let next = versions.elements.get(read.seen.len())?;
-                (read.fits && writer(next) == Some(link.to)).then_some(*next)
-            });
-            match missed.or_else(|| unread().copied()) {
-                Some(element) if missed.is_some() => format!(
-                    "{from} read key {key} without {}, which {to} appended next",
-                    value(element)
-                ),
-                Some(element) => {
-                    format!("{from} read key {key} without {}, which {to} appended", value(element))
-                }
-                None => format!("{from} read a version of key {key} that {to} replaced"),
-            }
-        }
+        let Ok(orders) = Orders::new(orders.txns, orders.writes, choice) else { break };
+        let (cycles, _) = cycles_of(&orders, true, budget);
+        cancelled |= cycles.cancelled;
+        let known: Vec<&str> = flaws.counts.keys().copied().collect();
+        let cycles = cycles.renamed(disputed).only(|kind| !known.contains(&kind));
+        explain::add(orders.txns, "append", flaws, cycles, |link, from, to| {
+            reasons::why(&orders, link, from, to)
+        });
+    }
+    cancelled
+}
+
+/// Cycles, and the number of dependencies.
+fn cycles_of(orders: &Orders<'_>, trusted: bool, budget: &Budget) -> (Cycles, usize) {
+    let dependencies = arcs::dependencies(orders, trusted);
+    let count = dependencies.arcs.len();
+    if (count + dependencies.nodes as usize) / 4 > budget.max_states {
+        return (Cycles { cancelled: true, ..Cycles::default() }, count);
+    }
+    let components = windows::components(orders.txns, &dependencies);
+    drop(dependencies);
+    (cycles::find(&components, budget), count)
+}
+
+/// The name of a cycle of writes whose order is disputed.
+fn disputed(kind: &'static str) -> &'static str {
+    match kind {
+        "G0" => "disputed-G0",
+        "G0-process" => "disputed-G0-process",
+        "G0-realtime" => "disputed-G0-realtime",
+        kind => kind,
     }
 }
 

@@ -43,9 +43,15 @@ impl Settings {
 
     /// Whether a flag is set.
     pub(super) fn flag(&self, name: &str) -> Result<bool, String> {
+        Ok(self.flag_if_given(name)?.unwrap_or(false))
+    }
+
+    /// Whether a flag is set; `None` if nothing is said of it.
+    pub(super) fn flag_if_given(&self, name: &str) -> Result<Option<bool>, String> {
         match self.0.get(name).map(String::as_str) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
+            None => Ok(None),
+            Some("false") => Ok(Some(false)),
+            Some("true") => Ok(Some(true)),
             Some(other) => Err(format!("setting {name}={other}: write true or false")),
         }
     }

@@ -97,12 +97,6 @@ fn a_million_deep_on_a_small_stack() {
         let view = View { graph: &ring, mask: Mask::MAX, doubled: false };
         let cyclic = view.cyclic_components();
         assert_eq!((cyclic.len(), cyclic[0].len()), (1, DEEP as usize));
-        let shorter = 50_000;
-        arcs.truncate(shorter - 1);
-        arcs.push(arc(shorter as u32 - 1, 0, Relation::Ww));
-        let ring = Graph::new(shorter as u32, shorter as u32, &arcs);
-        let found = super::super::cycles::find(&ring, &crate::Budget::default());
-        assert_eq!(found.examples["G0"][0].links.len(), shorter);
     };
     let small = std::thread::Builder::new().stack_size(256 * 1024);
     small.spawn(run).expect("a thread").join().expect("no overflow");

@@ -1,143 +1,194 @@
 //! What single reads show without any graph: aborted, intermediate, unwritten values.
 
-use serde_json::Value;
-
-use super::super::explain::{Flaws, capital_introduction, plain};
-use super::super::parse::{Micro, Status, Txns};
-use super::{Access, rivals};
+use super::orders::{Cyclic, Registers};
+use super::steps::{Access, NONE};
+use crate::txn::explain::{Flaws, plain};
+use crate::txn::transactions::{Action, Atom, Micro, Status};
+use crate::words::{seconds, shortened};
 use crate::{Anomaly, Step};
 
-/// Finds every anomaly that is not a cycle.
-pub(super) fn find(txns: &Txns<'_>, accesses: &[Access], all_known: bool, flaws: &mut Flaws) {
-    let finder = Finder { txns };
-    for (number, txn) in (0u32..).zip(&txns.txns) {
+/// Finds every anomaly that is not a cycle of transactions.
+pub(super) fn find(registers: &Registers<'_>, all_writes_known: bool, flaws: &mut Flaws) {
+    let mut own = Vec::new();
+    let mut places = vec![NONE; registers.txns.key_count()];
+    for (number, txn) in (0u32..).zip(registers.txns.all()) {
         if txn.status == Status::Committed {
-            finder.transaction(number, &txn.micros, all_known, flaws);
+            let mut reader = Reader { registers, number, all_writes_known, flaws };
+            reader.transaction(&mut own, &mut places);
         }
     }
-    for (_, key, updaters) in rivals(txns, accesses) {
-        flaws.add("lost-update", || finder.lost_update(key, &updaters));
-    }
+    lost_updates(registers, flaws);
 }
 
-struct Finder<'f, 'h> {
-    txns: &'f Txns<'h>,
+/// The anomaly of versions whose order contradicts itself.
+pub(super) fn cyclic_versions(registers: &Registers<'_>, cyclic: &Cyclic) -> Anomaly {
+    let key = registers.txns.key(cyclic.key);
+    let assumed = cyclic.assumed.names().join(", ");
+    let explanation = format!(
+        "By what was assumed of the database ({assumed}), each of these values of key {key} is \
+         older than the next, and the last older than the first. So the key did not go through \
+         its values one after the other, or one of the assumptions is not true of this database; \
+         nothing else was concluded from the last of them."
+    );
+    let title = format!("Contradicting versions of key {key}");
+    plain("cyclic-versions", title, explanation, registers.steps(cyclic), Some(&key))
 }
 
-impl Finder<'_, '_> {
+struct Reader<'r, 'f> {
+    registers: &'r Registers<'r>,
+    number: u32,
+    all_writes_known: bool,
+    flaws: &'f mut Flaws,
+}
+
+impl Reader<'_, '_> {
     /// Looks at the reads of one transaction. What it wrote or read itself decides what it must
     /// read next; otherwise the value is another's, and has to be one that can be read.
-    fn transaction(&self, txn: u32, micros: &[Micro<'_>], all_known: bool, flaws: &mut Flaws) {
-        let mut own: Vec<(u32, &Value)> = Vec::new();
-        for micro in micros {
-            let (key, value) = match *micro {
-                Micro::Write { key, element } => (key, self.txns.elements[element as usize].value),
-                Micro::Read { key, seen: Some(seen) } => {
-                    let expected = own.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
-                    if let Some(expected) = expected.filter(|expected| *expected != seen) {
-                        flaws.add("internal", || self.internal(txn, key, expected, seen));
-                    }
-                    if expected != Some(seen) {
-                        self.foreign((txn, key), expected, seen, all_known, flaws);
-                    }
-                    (key, seen)
+    ///
+    /// `own` is what it read or wrote of keys, `places` where a key is there, if at all.
+    fn transaction(&mut self, own: &mut Vec<(u32, Atom)>, places: &mut [u32]) {
+        own.clear();
+        for micro in self.registers.txns.micros(self.number) {
+            if matches!(micro.action, Action::ReadList | Action::ReadUnknown) {
+                continue;
+            }
+            let place = &mut places[micro.key as usize];
+            let known = own.get_mut(*place as usize).filter(|(key, _)| *key == micro.key);
+            let expected = known.as_ref().map(|(_, value)| *value);
+            match known {
+                Some((_, value)) => *value = micro.value,
+                None => {
+                    *place = own.len() as u32;
+                    own.push((micro.key, micro.value));
                 }
-                Micro::Read { seen: None, .. } => continue,
-            };
-            own.retain(|(k, _)| *k != key);
-            own.push((key, value));
+            }
+            if micro.action == Action::Read && expected != Some(micro.value) {
+                if let Some(expected) = expected {
+                    let make = || internal(self.registers, self.number, micro, expected);
+                    self.flaws.add("internal", make);
+                }
+                self.foreign(micro, expected);
+            }
         }
     }
 
-    fn foreign(
-        &self,
-        (txn, key): (u32, u32),
-        expected: Option<&Value>,
-        seen: &Value,
-        all_known: bool,
-        flaws: &mut Flaws,
-    ) {
-        let Some(element) = self.txns.element(key, seen) else {
-            if all_known && !seen.is_null() {
-                flaws.add("phantom-read", || {
-                    let why = format!("No transaction wrote {seen} to that key, nor tried to.");
-                    let steps = vec![self.read(txn, key, seen)];
-                    self.about("phantom-read", "Phantom value", why, key, steps)
+    /// A read of a value that the transaction did not have at hand itself.
+    fn foreign(&mut self, micro: &Micro, expected: Option<Atom>) {
+        let Registers { txns, writes, .. } = *self.registers;
+        let about = About { registers: self.registers, key: micro.key };
+        let number = self.number;
+        let seen = || txns.value(micro.value);
+        let read = || about.read(number, micro.value);
+        let Some(write) = writes.find(micro.key, micro.value) else {
+            if self.all_writes_known && micro.value != Atom::NIL {
+                self.flaws.add("phantom-read", || {
+                    let why = format!("No transaction wrote {} to that key, nor tried to.", seen());
+                    about.anomaly("phantom-read", "Phantom value", why, vec![read()])
                 });
             }
             return;
         };
-        let (writer, status) = self.txns.writer(element);
-        let steps = || vec![self.wrote(writer, key, seen), self.read(txn, key, seen)];
-        if status == Status::Aborted {
-            flaws.add("G1a", || {
+        let writer = writes.writer(write);
+        let steps = || vec![about.wrote(writer, micro.value), read()];
+        if txns.txn(writer).status == Status::Aborted {
+            self.flaws.add("G1a", || {
+                let seen = seen();
                 let why = format!(
                     "The transaction that wrote {seen} was told to have failed, yet another read \
                      its value. Either the failure was a lie, or the value was shown before it \
                      was decided."
                 );
-                self.about("G1a", "Aborted read", why, key, steps())
+                about.anomaly("G1a", "Aborted read", why, steps())
             });
-        } else if self.txns.elements[element as usize].intermediate && writer != txn {
-            flaws.add("G1b", || {
+        } else if writes.is_intermediate(write) && writer != self.number {
+            self.flaws.add("G1b", || {
+                let seen = seen();
                 let why = format!(
                     "The transaction that wrote {seen} went on to write another value, so {seen} \
                      was never its result; transactions are not applied as a whole."
                 );
-                self.about("G1b", "Intermediate read", why, key, steps())
+                about.anomaly("G1b", "Intermediate read", why, steps())
             });
-        } else if writer == txn && expected.is_none() {
-            flaws.add("future-read", || {
+        } else if writer == self.number && expected.is_none() {
+            self.flaws.add("future-read", || {
+                let seen = seen();
                 let why = format!("The transaction read {seen} before it wrote that itself.");
-                self.about("future-read", "Read from the future", why, key, steps())
+                about.anomaly("future-read", "Read from the future", why, steps())
             });
         }
     }
+}
 
-    fn internal(&self, txn: u32, key: u32, expected: &Value, seen: &Value) -> Anomaly {
-        let why =
-            format!("The transaction had itself read or written {expected}, and then read {seen}.");
-        self.about("internal", "Internal inconsistency", why, key, vec![self.read(txn, key, seen)])
+fn internal(registers: &Registers<'_>, number: u32, micro: &Micro, expected: Atom) -> Anomaly {
+    let about = About { registers, key: micro.key };
+    let [expected, seen] = [expected, micro.value].map(|atom| registers.txns.value(atom));
+    let why =
+        format!("The transaction had itself read or written {expected}, and then read {seen}.");
+    let steps = vec![about.read(number, micro.value)];
+    about.anomaly("internal", "Internal inconsistency", why, steps)
+}
+
+/// Versions that more than one committed transaction replaced, having read it.
+fn lost_updates(registers: &Registers<'_>, flaws: &mut Flaws) {
+    let mut accesses: Vec<Access> = Vec::new();
+    let mut updates: Vec<(u32, u32)> = Vec::new();
+    for key in 0..registers.steps.keys() {
+        registers.steps.accesses(key, &mut accesses);
+        updates.clear();
+        let both = |access: &&Access| access.read != NONE && access.wrote != NONE;
+        updates.extend(accesses.iter().filter(both).map(|access| (access.read, access.txn)));
+        updates.sort_unstable();
+        for rivals in updates.chunk_by(|a, b| a.0 == b.0).filter(|rivals| rivals.len() > 1) {
+            flaws.add("lost-update", || lost_update(registers, key, rivals));
+        }
+    }
+}
+
+fn lost_update(registers: &Registers<'_>, key: u32, rivals: &[(u32, u32)]) -> Anomaly {
+    /// Transactions named at the most.
+    const MAX_NAMED: usize = 8;
+    let about = About { registers, key };
+    let version = registers.shown(key, rivals[0].0);
+    let why = format!(
+        "{} transactions read {version} and each replaced it: all but one update was decided on \
+         a value that was no longer there.",
+        rivals.len()
+    );
+    let atom = registers.steps.value(registers.writes, key, rivals[0].0);
+    let steps = rivals.iter().take(MAX_NAMED).map(|(_, txn)| about.read(*txn, atom)).collect();
+    about.anomaly("lost-update", "Lost update", why, steps)
+}
+
+#[derive(Clone, Copy)]
+struct About<'r> {
+    registers: &'r Registers<'r>,
+    key: u32,
+}
+
+impl About<'_> {
+    fn anomaly(&self, kind: &'static str, what: &str, why: String, steps: Vec<Step>) -> Anomaly {
+        let key = self.registers.txns.key(self.key);
+        plain(kind, format!("{what} of key {key}"), why, steps, Some(&key))
     }
 
-    fn lost_update(&self, key: u32, updaters: &[u32]) -> Anomaly {
-        let reads = |micro: &Micro<'_>| match *micro {
-            Micro::Read { key: k, seen } if k == key => seen.cloned(),
-            _ => None,
+    fn read(&self, txn: u32, value: Atom) -> Step {
+        let txns = self.registers.txns;
+        self.did(txn, &format!("read {} in key {}", txns.value(value), txns.key(self.key)))
+    }
+
+    fn wrote(&self, txn: u32, value: Atom) -> Step {
+        let txns = self.registers.txns;
+        self.did(txn, &format!("wrote {} to key {}", txns.value(value), txns.key(self.key)))
+    }
+
+    fn did(&self, number: u32, what: &str) -> Step {
+        let txn = self.registers.txns.txn(number);
+        let span = match txn.returned {
+            u64::MAX => format!("begun at {}, without an answer", seconds(txn.called)),
+            returned => format!("from {} to {}", seconds(txn.called), seconds(returned)),
         };
-        let first = &self.txns.txns[updaters[0] as usize].micros;
-        let version = &first.iter().find_map(reads).unwrap_or_default();
-        let why = format!(
-            "{} transactions read {version} and each replaced it: all but one update was decided \
-             on a value that was no longer there.",
-            updaters.len()
-        );
-        let steps = updaters.iter().map(|txn| self.read(*txn, key, version)).collect();
-        self.about("lost-update", "Lost update", why, key, steps)
-    }
-
-    fn about(
-        &self,
-        kind: &'static str,
-        what: &str,
-        explanation: String,
-        key: u32,
-        steps: Vec<Step>,
-    ) -> Anomaly {
-        let key = self.txns.keys[key as usize];
-        plain(kind, format!("{what} of key {key}"), explanation, steps, Some(key))
-    }
-
-    fn read(&self, txn: u32, key: u32, seen: &Value) -> Step {
-        self.did(txn, &format!("read {seen} in key {}", self.txns.keys[key as usize]))
-    }
-
-    fn wrote(&self, txn: u32, key: u32, value: &Value) -> Step {
-        self.did(txn, &format!("wrote {value} to key {}", self.txns.keys[key as usize]))
-    }
-
-    fn did(&self, txn: u32, what: &str) -> Step {
-        let text = format!("{} {what}.", capital_introduction(self.txns, txn));
-        Step { text, operations: vec![self.txns.index(txn)] }
+        let steps = shortened(&self.registers.txns.text(number, "w"));
+        let text = format!("Process {}'s transaction {steps}, {span} {what}.", txn.process);
+        Step { text, operations: vec![txn.index] }
     }
 }

@@ -42,13 +42,18 @@ pub enum Why {
 impl Cycle {
     /// All links, also those inside others.
     pub fn all_links(&self) -> impl Iterator<Item = &Link> {
-        self.links.iter().flat_map(|link| {
-            let inner = match &link.why {
-                Why::Inferred { path, .. } => path.as_slice(),
-                _ => &[],
-            };
-            std::iter::once(link).chain(inner)
-        })
+        self.links.iter().flat_map(Link::with_path)
+    }
+}
+
+impl Link {
+    /// This one, and those inside.
+    pub fn with_path(&self) -> impl Iterator<Item = &Self> {
+        let inner = match &self.why {
+            Why::Inferred { path, .. } => path.as_slice(),
+            _ => &[],
+        };
+        std::iter::once(self).chain(inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Cycles in words.
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::super::key_value::{INITIAL, KeyValue};
@@ -8,6 +9,9 @@ use super::cycles::{Cycle, Link, Why};
 use super::naming;
 use crate::words::{seconds, shortened};
 use crate::{Anomaly, Edge, Step};
+
+/// Links of a cycle that are told one by one.
+const MAX_TOLD: usize = 100;
 
 /// Tells what was found.
 pub(super) struct Teller<'t> {
@@ -53,70 +57,91 @@ impl Teller<'_> {
 
     pub(super) fn cycle(&self, cycle: &Cycle) -> Anomaly {
         let kind = naming::kind(self.kv, cycle);
-        let named = named(self.kv, cycle);
-        let mut steps: Vec<Step> = Vec::new();
-        for txn in &named {
-            let number = self.kv.numbers[*txn as usize];
-            let text = format!("Let {} be {}.", name(&named, *txn), self.introduction(number));
-            steps.push(Step { text, operations: vec![self.index(*txn)] });
-        }
-        let mut edges: Vec<Edge> = Vec::new();
-        for link in cycle.all_links().filter(|link| is_edge(link)) {
-            let edge = Edge {
-                from: self.index(link.from),
-                to: self.index(link.to),
-                kind: word(&link.why).to_owned(),
-                why: self.why(&named, link),
-            };
-            if !edges.contains(&edge) {
-                edges.push(edge);
+        let named = Names::new(self.kv, cycle);
+        let count = cycle.links.len();
+        // Nobody reads a thousand steps; where they go on alike, the middle is left out.
+        let middle = if count > MAX_TOLD { MAX_TOLD / 2..count - MAX_TOLD / 2 } else { 0..0 };
+        let (start, end) = (&cycle.links[..middle.start], &cycle.links[middle.end..]);
+        let told: Vec<&Link> = start.iter().chain(end).collect();
+        let mut steps = self.introductions(&named, &told);
+        for (at, link) in told.iter().enumerate() {
+            if at == middle.start && !middle.is_empty() {
+                let text = format!("So it goes on, by way of {} more.", middle.len());
+                steps.push(Step { text, operations: Vec::new() });
             }
+            steps.push(Step { text: self.step(&named, link), operations: self.operations(link) });
         }
-        for link in &cycle.links {
-            let [from, to] = [link.from, link.to].map(|txn| name(&named, txn));
-            let text = match link.why {
-                Why::Initial => format!("But the initial state comes before {to}."),
-                _ => format!("{from} comes before {to}, because {}.", self.why(&named, link)),
-            };
-            steps.push(Step { text, operations: self.operations([link].into_iter()) });
+        if let Some(first) = told.first() {
+            let name = named.of(first.from);
+            steps.push(Step {
+                text: format!("So {name} would have to come before itself: a contradiction."),
+                operations: self.operations(first),
+            });
         }
-        let first = cycle.links.first().map_or(INITIAL, |link| link.from);
-        steps.push(Step {
-            text: format!(
-                "So {} would have to come before itself: a contradiction.",
-                name(&named, first)
-            ),
-            operations: self.operations(cycle.links.first().into_iter()),
-        });
-        let mut operations: Vec<u64> = named.iter().map(|txn| self.index(*txn)).collect();
+        let mut operations: Vec<u64> = named.all.iter().map(|txn| self.index(*txn)).collect();
         operations.sort_unstable();
-        let missed = cycle.links.iter().find_map(|link| match link.why {
-            Why::Inferred { read, .. } => Some(read),
-            _ => None,
-        });
-        let read = cycle.links.iter().find_map(|link| match link.why {
-            Why::Read(read) => Some(read),
-            _ => None,
-        });
-        let key = missed.or(read).map(|read| self.key(read));
+        let key = key(cycle).map(|read| self.key(read));
         let of_key = key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default();
-        let is_read = kind > naming::Kind::CyclicInformation;
+        let title = if kind > naming::Kind::SessionInformation {
+            format!("{}{of_key}", kind.title())
+        } else {
+            format!("{} of {count} transactions", kind.title())
+        };
         Anomaly {
             kind: kind.name().to_owned(),
-            title: match is_read {
-                true => format!("{}{of_key}", kind.title()),
-                false => format!("{} of {} transactions", kind.title(), named.len()),
-            },
+            title,
             explanation: format!(
                 "{} No order in which the transactions could have committed gives what they saw.",
                 kind.explanation()
             ),
             steps,
             operations,
-            edges,
+            edges: self.edges(&named, &told),
             dead_end: None,
             key,
             rules_out: naming::ruled_out(self.kv, cycle),
+        }
+    }
+
+    /// "Let T1 be process 3's transaction", of each transaction that is spoken of.
+    fn introductions(&self, named: &Names, told: &[&Link]) -> Vec<Step> {
+        let mut txns: Vec<u32> = told
+            .iter()
+            .flat_map(|link| link.with_path())
+            .flat_map(|link| self.txns_of(link))
+            .collect();
+        txns.sort_unstable_by_key(|txn| named.numbers[txn]);
+        txns.dedup();
+        let introduce = |txn: &u32| {
+            let number = self.kv.numbers[*txn as usize];
+            let text = format!("Let {} be {}.", named.of(*txn), self.introduction(number));
+            Step { text, operations: vec![self.index(*txn)] }
+        };
+        txns.iter().map(introduce).collect()
+    }
+
+    fn edges(&self, named: &Names, told: &[&Link]) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = Vec::new();
+        let between = |link: &&Link| link.from != INITIAL && link.to != INITIAL;
+        for link in told.iter().flat_map(|link| link.with_path()).filter(between) {
+            let edge = Edge {
+                from: self.index(link.from),
+                to: self.index(link.to),
+                kind: word(&link.why).to_owned(),
+                why: self.why(named, link),
+            };
+            if !edges.contains(&edge) {
+                edges.push(edge);
+            }
+        }
+        edges
+    }
+
+    fn step(&self, named: &Names, link: &Link) -> String {
+        let [from, to] = [link.from, link.to].map(|txn| named.of(txn));
+        match link.why {
+            Why::Initial => format!("But the initial state comes before {to}."),
+            _ => format!("{from} comes before {to}, because {}.", self.why(named, link)),
         }
     }
 
@@ -124,18 +149,20 @@ impl Teller<'_> {
         self.txns.txn(self.kv.numbers[txn as usize]).index
     }
 
-    fn operations<'l>(&self, links: impl Iterator<Item = &'l Link>) -> Vec<u64> {
+    /// The transactions that a link speaks of.
+    fn txns_of(&self, link: &Link) -> impl Iterator<Item = u32> {
+        let reader = match link.why {
+            Why::Inferred { read, .. } => self.kv.reader(read),
+            _ => INITIAL,
+        };
+        [link.from, reader, link.to].into_iter().filter(|txn| *txn != INITIAL)
+    }
+
+    fn operations(&self, link: &Link) -> Vec<u64> {
         let mut all: Vec<u64> = Vec::new();
-        for link in links {
-            let reader = match link.why {
-                Why::Inferred { read, .. } => self.kv.reader(read),
-                _ => INITIAL,
-            };
-            let txns = [link.from, reader, link.to].into_iter().filter(|txn| *txn != INITIAL);
-            for index in txns.map(|txn| self.index(txn)) {
-                if !all.contains(&index) {
-                    all.push(index);
-                }
+        for index in self.txns_of(link).map(|txn| self.index(txn)) {
+            if !all.contains(&index) {
+                all.push(index);
             }
         }
         all
@@ -156,8 +183,8 @@ impl Teller<'_> {
         last.map_or(Value::Null, |last| self.txns.value(last.value))
     }
 
-    fn why(&self, named: &[u32], link: &Link) -> String {
-        let [from, to] = [link.from, link.to].map(|txn| name(named, txn));
+    fn why(&self, named: &Names, link: &Link) -> String {
+        let [from, to] = [link.from, link.to].map(|txn| named.of(txn));
         match &link.why {
             Why::Initial => "the initial state is before everything".to_owned(),
             Why::Session => {
@@ -168,7 +195,7 @@ impl Teller<'_> {
             Why::Read(read) => self.read(named, *read),
             Why::Inferred { read, path } => {
                 let at = self.kv.all_reads()[*read as usize];
-                let reader = name(named, self.kv.reader(*read));
+                let reader = named.of(self.kv.reader(*read));
                 let key = self.key(*read);
                 let wrote = self.left(link.from, at.key);
                 let seen: Vec<String> = path.iter().map(|link| self.why(named, link)).collect();
@@ -188,18 +215,13 @@ impl Teller<'_> {
         }
     }
 
-    fn read(&self, named: &[u32], read: u32) -> String {
+    fn read(&self, named: &Names, read: u32) -> String {
         let at = self.kv.all_reads()[read as usize];
         let value = self.left(at.from, at.key);
-        let [from, reader] = [at.from, self.kv.reader(read)].map(|txn| name(named, txn));
+        let [from, reader] = [at.from, self.kv.reader(read)].map(|txn| named.of(txn));
         let did = if self.lists { "appended" } else { "wrote" };
         format!("{reader} read {value} in key {}, which {from} {did}", self.key(read))
     }
-}
-
-/// Whether a link is between two transactions.
-fn is_edge(link: &Link) -> bool {
-    link.from != INITIAL && link.to != INITIAL
 }
 
 fn word(why: &Why) -> &'static str {
@@ -210,29 +232,53 @@ fn word(why: &Why) -> &'static str {
     }
 }
 
-/// All transactions of a cycle, each once, in the order in which they are spoken of.
-fn named(kv: &KeyValue, cycle: &Cycle) -> Vec<u32> {
-    let mut named: Vec<u32> = Vec::new();
-    let mut add = |txn: u32| {
-        if txn != INITIAL && !named.contains(&txn) {
-            named.push(txn);
-        }
-    };
-    for link in cycle.all_links() {
-        add(link.from);
-    }
-    for link in cycle.all_links() {
-        add(link.to);
-        if let Why::Inferred { read, .. } = link.why {
-            add(kv.reader(read));
-        }
-    }
-    named
+/// A read of the key that a cycle is about.
+fn key(cycle: &Cycle) -> Option<u32> {
+    let inferred = cycle.links.iter().find_map(|link| match link.why {
+        Why::Inferred { read, .. } => Some(read),
+        _ => None,
+    });
+    inferred.or_else(|| {
+        cycle.links.iter().find_map(|link| match link.why {
+            Why::Read(read) => Some(read),
+            _ => None,
+        })
+    })
 }
 
-fn name(named: &[u32], txn: u32) -> String {
-    match named.iter().position(|named| *named == txn) {
-        Some(at) => format!("T{}", at + 1),
-        None => "the initial state".to_owned(),
+/// The transactions of a cycle, each once; those that are links of it come first.
+struct Names {
+    all: Vec<u32>,
+    numbers: FxHashMap<u32, usize>,
+}
+
+impl Names {
+    fn new(kv: &KeyValue, cycle: &Cycle) -> Self {
+        let mut names = Self { all: Vec::new(), numbers: FxHashMap::default() };
+        for link in &cycle.links {
+            names.add(link.from);
+        }
+        for link in cycle.all_links() {
+            names.add(link.from);
+            names.add(link.to);
+            if let Why::Inferred { read, .. } = link.why {
+                names.add(kv.reader(read));
+            }
+        }
+        names
+    }
+
+    fn add(&mut self, txn: u32) {
+        let next = self.all.len();
+        if txn != INITIAL && *self.numbers.entry(txn).or_insert(next) == next {
+            self.all.push(txn);
+        }
+    }
+
+    fn of(&self, txn: u32) -> String {
+        match self.numbers.get(&txn) {
+            Some(number) => format!("T{}", number + 1),
+            None => "the initial state".to_owned(),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! (SIGMOD 2014), Terry et al. (PDIS 1994), and Liu et al., *Plume: efficient and complete
 //! black-box checking of weak isolation levels* (OOPSLA 2024), section 3.
 
+use super::super::isolation::{self, ConsistencyModel as Model};
 use super::super::key_value::{Flaw, KeyValue};
 use super::WeakLevel;
 use super::cycles::{Cycle, Link, Why};
@@ -12,7 +13,7 @@ use super::cycles::{Cycle, Link, Why};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Information,
-    CyclicInformation,
+    SessionInformation,
     NonMonotonicRead,
     NonRepeatableRead,
     ReadYourWrites,
@@ -27,7 +28,7 @@ impl Kind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Information => "G1c",
-            Self::CyclicInformation => "cyclic-information-flow",
+            Self::SessionInformation => "G1c-process",
             Self::NonMonotonicRead => "non-monotonic-read",
             Self::NonRepeatableRead => "non-repeatable-read",
             Self::ReadYourWrites => "read-your-writes",
@@ -42,7 +43,7 @@ impl Kind {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Information => "Circular information flow",
-            Self::CyclicInformation => "Circular information flow by way of sessions",
+            Self::SessionInformation => "Circular information flow by way of sessions",
             Self::NonMonotonicRead => "Non-monotonic read",
             Self::NonRepeatableRead => "Non-repeatable read",
             Self::ReadYourWrites => "Own write not read",
@@ -57,7 +58,7 @@ impl Kind {
     pub(super) fn explanation(self) -> &'static str {
         match self {
             Self::Information => "Each of these transactions saw what the next one did.",
-            Self::CyclicInformation => {
+            Self::SessionInformation => {
                 "Each of these transactions saw what the next one did, or came later in its \
                  session."
             }
@@ -95,7 +96,7 @@ pub(super) fn kind(kv: &KeyValue, cycle: &Cycle) -> Kind {
     match shapes.iter().max() {
         Some(Kind::FracturedRead) if is_of_one_key(kv, cycle) => Kind::NonRepeatableRead,
         Some(kind) => *kind,
-        None if uses_sessions(cycle) => Kind::CyclicInformation,
+        None if uses_sessions(cycle) => Kind::SessionInformation,
         None => Kind::Information,
     }
 }
@@ -134,44 +135,32 @@ fn uses_sessions(cycle: &Cycle) -> bool {
     cycle.all_links().any(|link| link.why == Why::Session)
 }
 
-/// Models that only transactions matter to, weakest first.
-const LADDER: [&str; 10] = [
-    "read-committed",
-    "monotonic-atomic-view",
-    "read-atomic",
-    "causal",
-    "snapshot-isolation",
-    "repeatable-read",
-    "serializable",
-    "strong-session-snapshot-isolation",
-    "strong-session-serializable",
-    "strict-serializable",
-];
-
-/// Models that sessions matter to.
-const WITH_SESSIONS: [&str; 4] = [
-    "causal",
-    "strong-session-snapshot-isolation",
-    "strong-session-serializable",
-    "strict-serializable",
-];
-
-/// The models that a cycle rules out. That of Adya called read committed lets reads go back,
-/// and only `monotonic-atomic-view` does not; it knows of no sessions, nor does anything up to
-/// `serializable`, except `causal`.
+/// The models that a cycle rules out, weakest first. What Adya calls read committed lets reads go
+/// back, and only monotonic views do not; it knows of no sessions. Of the levels here, the
+/// session guarantees and `causal` do.
 pub(super) fn ruled_out(kv: &KeyValue, cycle: &Cycle) -> Vec<String> {
     let mut names = of_session(kv, cycle);
-    if uses_sessions(cycle) {
-        names.extend(WITH_SESSIONS);
+    let kind = kind(kv, cycle);
+    names.push(WeakLevel::Causal.name());
+    let weakest: &[Model] = if uses_sessions(cycle) {
+        match kind {
+            Kind::Information | Kind::SessionInformation => &[Model::StrongSessionReadCommitted],
+            _ => &[Model::StrongSessionSnapshotIsolation],
+        }
     } else {
-        let first = match kind(kv, cycle) {
-            Kind::Information | Kind::CyclicInformation => 0,
-            Kind::NonMonotonicRead => 1,
-            Kind::FracturedRead | Kind::NonRepeatableRead => 2,
-            _ => 3,
-        };
-        names.extend(&LADDER[first..]);
-    }
+        // To miss what is visible is an anti-dependency, and the rest of the cycle is of
+        // dependencies: Adya's G-single, which consistent views forbid.
+        match kind {
+            Kind::Information | Kind::SessionInformation => &[Model::ReadCommitted],
+            Kind::NonMonotonicRead => &[Model::MonotonicView, Model::MonotonicAtomicView],
+            Kind::FracturedRead | Kind::NonRepeatableRead => {
+                &[Model::ReadAtomic, Model::ConsistentView, Model::RepeatableRead]
+            }
+            _ => &[Model::CausalCerone, Model::ConsistentView, Model::RepeatableRead],
+        }
+    };
+    let stronger = |model: &Model| weakest.iter().any(|weakest| model.includes(*weakest));
+    names.extend(Model::all().filter(stronger).map(Model::name));
     names.into_iter().map(str::to_owned).collect()
 }
 
@@ -234,10 +223,11 @@ pub(super) fn forbids(level: WeakLevel, flaw: Flaw) -> bool {
 
 /// The models that a flaw rules out.
 pub(super) fn ruled_out_by_flaw(flaw: Flaw) -> Vec<String> {
-    let first = usize::from(flaw == Flaw::Internal);
-    let mut names = LADDER[first..].to_vec();
-    if forbids(WeakLevel::Pram, flaw) {
-        names.insert(0, "pram");
-    }
-    names.into_iter().map(str::to_owned).collect()
+    let forbidding = WeakLevel::ALL.into_iter().filter(|level| forbids(*level, flaw));
+    let mut names: Vec<String> = forbidding
+        .filter(|level| level.is_of_sessions() || *level == WeakLevel::Causal)
+        .map(|level| level.name().to_owned())
+        .collect();
+    names.extend(isolation::ruled_out(of_flaw(flaw).0));
+    names
 }
