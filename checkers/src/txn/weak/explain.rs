@@ -13,6 +13,9 @@ use crate::{Anomaly, Edge, Step};
 /// Links of a cycle that are told one by one.
 const MAX_TOLD: usize = 100;
 
+/// Links that make a writer visible that are told one by one.
+const MAX_PATH: usize = 20;
+
 /// Tells what was found.
 pub(super) struct Teller<'t> {
     pub(super) txns: &'t Transactions,
@@ -107,7 +110,7 @@ impl Teller<'_> {
     fn introductions(&self, named: &Names, told: &[&Link]) -> Vec<Step> {
         let mut txns: Vec<u32> = told
             .iter()
-            .flat_map(|link| link.with_path())
+            .flat_map(|link| link.with_path().take(1 + MAX_PATH))
             .flat_map(|link| self.txns_of(link))
             .collect();
         txns.sort_unstable_by_key(|txn| named.numbers[txn]);
@@ -123,7 +126,8 @@ impl Teller<'_> {
     fn edges(&self, named: &Names, told: &[&Link]) -> Vec<Edge> {
         let mut edges: Vec<Edge> = Vec::new();
         let between = |link: &&Link| link.from != INITIAL && link.to != INITIAL;
-        for link in told.iter().flat_map(|link| link.with_path()).filter(between) {
+        for link in told.iter().flat_map(|link| link.with_path().take(1 + MAX_PATH)).filter(between)
+        {
             let edge = Edge {
                 from: self.index(link.from),
                 to: self.index(link.to),
@@ -198,7 +202,11 @@ impl Teller<'_> {
                 let reader = named.of(self.kv.reader(*read));
                 let key = self.key(*read);
                 let wrote = self.left(link.from, at.key);
-                let seen: Vec<String> = path.iter().map(|link| self.why(named, link)).collect();
+                let told = path.iter().take(MAX_PATH);
+                let mut seen: Vec<String> = told.map(|link| self.why(named, link)).collect();
+                if path.len() > MAX_PATH {
+                    seen.push(format!("and so on, by way of {} more", path.len() - MAX_PATH));
+                }
                 let what = match (at.from, self.lists) {
                     (INITIAL, _) => "its initial state".to_owned(),
                     (from, true) => {
@@ -258,11 +266,12 @@ impl Names {
         for link in &cycle.links {
             names.add(link.from);
         }
-        for link in cycle.all_links() {
-            names.add(link.from);
-            names.add(link.to);
-            if let Why::Inferred { read, .. } = link.why {
-                names.add(kv.reader(read));
+        for link in &cycle.links {
+            if let Why::Inferred { read, path } = &link.why {
+                for inner in path {
+                    names.add(inner.from);
+                }
+                names.add(kv.reader(*read));
             }
         }
         names

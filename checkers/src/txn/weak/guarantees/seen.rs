@@ -17,7 +17,8 @@ pub(in super::super) fn visible(
     let finder = Finder { kv, chains };
     let reader = edge.reader(kv);
     let session = |from, to| Link { from, to, why: Why::Session };
-    if finder.in_session(edge.before, reader) && level != WeakLevel::MonotonicReads {
+    let own = matches!(level, WeakLevel::ReadYourWrites | WeakLevel::Pram);
+    if own && finder.in_session(edge.before, reader) {
         return vec![session(edge.before, reader)];
     }
     // The last reads that could have shown it come first.
