@@ -15,7 +15,7 @@ fn published() -> PathBuf {
 }
 
 /// Folder and file, flags, exit code.
-const VERDICTS: [(&str, &[&str], i32); 17] = [
+const VERDICTS: [(&str, &[&str], i32); 21] = [
     (
         "knossos/memstress3-0.edn",
         &["-w", "cas-register", "--initial", "0", "--null-read-is-any"],
@@ -41,6 +41,10 @@ const VERDICTS: [(&str, &[&str], i32); 17] = [
         &["-w", "list-append", "--consistency-model", "serializable"],
         1,
     ),
+    ("awdit/causal/long-fork.txt", &["-m", "causal"], 0),
+    ("awdit/read-committed/non-repeatable-read.txt", &["-m", "read-committed"], 0),
+    ("awdit/read-committed/non-repeatable-read.txt", &["-m", "read-atomic"], 1),
+    ("awdit/none/hb-cycle.txt", &["-w", "rw-register", "-m", "read-committed"], 1),
     ("elle-cli/bank.json", &["-w", "bank"], 0),
     ("elle-cli/set.edn", &["-w", "set"], 0),
     ("elle-cli/set_full.json", &["-w", "set-full"], 1),

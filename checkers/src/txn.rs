@@ -11,12 +11,14 @@ pub mod read;
 pub mod rw_register;
 pub mod synthetic;
 pub mod transactions;
+pub mod weak;
 mod windows;
 
 pub use isolation::{ConsistencyModel, weakest};
 pub use list_append::ListAppend;
 pub use rw_register::RwRegister;
 pub use transactions::Transactions;
+pub use weak::{WeakIsolation, WeakLevel};
 
 use crate::{Budget, Finding};
 
@@ -24,9 +26,6 @@ use crate::{Budget, Finding};
 pub trait TransactionChecker: Send + Sync {
     /// A short stable name, as it appears in `results.json`.
     fn name(&self) -> &str;
-
-    /// The history's word for a write: `append`, `w`.
-    fn write_word(&self) -> &'static str;
 
     /// Decides. Never panics; out of budget is [`Verdict::Unknown`](crate::Verdict::Unknown).
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding;

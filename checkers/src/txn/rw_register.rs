@@ -82,10 +82,6 @@ impl TransactionChecker for RwRegister {
         NAME
     }
 
-    fn write_word(&self) -> &'static str {
-        "w"
-    }
-
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
     }

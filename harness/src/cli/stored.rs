@@ -67,14 +67,15 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
         }
     }
     let (bytes, name) = read(&args.file)?;
-    let workload = match &args.workload {
-        Some(workload) => Some(workload.as_str()),
-        None => is_of_sessions(&bytes, &name).then_some(OF_SESSIONS),
+    let workload = match args.workload.as_deref() {
+        // Without real time, and with a promise about sessions, there is no order of versions.
+        None | Some("rw-register") if is_of_sessions(&bytes, &name) => Some("key-value"),
+        workload => workload,
     };
     if let Some(workload) = workload {
-        let checkers = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
-        if let Some(checkers) = checkers {
-            return super::transactions::check(args, &bytes, &name, checkers);
+        let of = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
+        if let Some(of) = of {
+            return super::transactions::check(args, &bytes, &name, of);
         }
     }
     let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(&args.file, &error))?;
@@ -96,9 +97,6 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     show(args, &findings, history.events().len() as u64, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
-
-/// The workload of formats that know only sessions of transactions.
-const OF_SESSIONS: &str = "key-value";
 
 fn refused(why: String) -> Usage {
     Usage(format!("--workload: {why}"))
