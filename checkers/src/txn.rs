@@ -30,3 +30,6 @@ pub trait TransactionChecker: Send + Sync {
     /// Decides. Never panics; out of budget is [`Verdict::Unknown`](crate::Verdict::Unknown).
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding;
 }
+
+#[cfg(test)]
+mod golden_tests;

@@ -57,7 +57,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
 
-const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys"];
+const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
 const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
 

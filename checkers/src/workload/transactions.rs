@@ -63,6 +63,8 @@ fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
     for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
         *flag = options.settings.flag_if_given(name)?.unwrap_or(*flag);
     }
+    let known = options.settings.flag_if_given("all-writes-known")?;
+    checker.all_writes_known = known.unwrap_or(checker.all_writes_known);
     Ok(checker)
 }
 
