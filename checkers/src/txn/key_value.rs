@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 pub use self::reader::{Flaw, Reader};
-use super::transactions::{Action, NEVER, Status, Transactions, Writes};
+use super::transactions::{Action, Atom, Micro, NEVER, Status, Transactions, Writes};
 
 /// The transaction that put the initial null, or the initial empty list, everywhere.
 pub const INITIAL: u32 = NEVER;
@@ -135,9 +135,13 @@ impl KeyValue {
             ..Self::default()
         };
         all.number_sessions(txns);
-        let reader = Reader { txns, writes, lists };
-        let pieces: Vec<Piece> =
-            all.numbers.par_chunks(CHUNK).map(|chunk| piece(&reader, &here, chunk)).collect();
+        let reader = Reader { txns, writes, here: &here, lists };
+        let chunks = all.numbers.chunks(CHUNK);
+        let pieces: Vec<Piece> = if chunks.len() > 1 {
+            all.numbers.par_chunks(CHUNK).map(|chunk| piece(&reader, chunk)).collect()
+        } else {
+            chunks.map(|chunk| piece(&reader, chunk)).collect()
+        };
         all.put_together(pieces);
         all
     }
@@ -195,41 +199,39 @@ fn happened(txns: &Transactions, writes: &Writes) -> Vec<bool> {
         let writer = writes.writer(writes.find(key, value)?);
         (txns.txn(writer).status == Status::Unknown).then_some(writer)
     };
-    let read: Vec<Vec<u32>> = txns
-        .all_micros()
-        .par_chunks(CHUNK)
-        .map(|micros| {
-            let mut read = Vec::new();
-            for micro in micros {
-                match micro.action {
-                    Action::Read => read.extend(unknown(micro.key, micro.value)),
-                    Action::ReadList => {
-                        let list = txns.list(micro).iter();
-                        let values = list.map(|value| super::transactions::Atom(*value));
-                        read.extend(values.filter_map(|value| unknown(micro.key, value)));
-                    }
-                    Action::Write | Action::ReadUnknown => {}
+    let read_of = |micros: &[Micro]| {
+        let mut read = Vec::new();
+        for micro in micros {
+            match micro.action {
+                Action::Read => read.extend(unknown(micro.key, micro.value)),
+                Action::ReadList => {
+                    let values = txns.list(micro).iter().map(|value| Atom(*value));
+                    read.extend(values.filter_map(|value| unknown(micro.key, value)));
                 }
+                Action::Write | Action::ReadUnknown => {}
             }
-            read
-        })
-        .collect();
+        }
+        read
+    };
+    let chunks = txns.all_micros().chunks(CHUNK);
+    let read: Vec<Vec<u32>> = if chunks.len() > 1 {
+        txns.all_micros().par_chunks(CHUNK).map(read_of).collect()
+    } else {
+        chunks.map(read_of).collect()
+    };
     for writer in read.into_iter().flatten() {
         happened[writer as usize] = true;
     }
     happened
 }
 
-fn piece(reader: &Reader<'_>, here: &[u32], numbers: &[u32]) -> Piece {
+fn piece(reader: &Reader<'_>, numbers: &[u32]) -> Piece {
     let mut piece = Piece::default();
     for number in numbers {
         let [reads, writes] = [piece.reads.len(), piece.writes.len()];
         reader.sources(*number, |micro, source| match source {
             Ok(None) => {}
-            Ok(Some(INITIAL)) => piece.reads.push(Read { key: micro.key, from: INITIAL }),
-            Ok(Some(writer)) => {
-                piece.reads.push(Read { key: micro.key, from: here[writer as usize] });
-            }
+            Ok(Some(from)) => piece.reads.push(Read { key: micro.key, from }),
             Err(_) => piece.flawed += 1,
         });
         let micros = reader.txns.micros(*number).iter();

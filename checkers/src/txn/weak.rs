@@ -22,6 +22,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
+use rayon::prelude::*;
+
 pub use self::checker::WeakIsolation;
 pub use self::cycles::{Cycle, Link, Why};
 pub use self::inferred::Inferred;
@@ -259,6 +261,21 @@ fn all_edges(
         WeakLevel::ReadAtomic => atomic::infer(kv, chains, None, budget),
         _ => causal::infer(kv, chains, order, budget),
     }
+}
+
+/// Does a work in parts, each with something that may have served another part before; all at
+/// once if it is worth it. The results are in the order of the parts.
+fn in_parallel<T: Send, S: Send>(
+    kv: &KeyValue,
+    parts: usize,
+    with: impl Fn() -> S + Sync + Send,
+    work: impl Fn(usize, &mut S) -> Result<T, Stopped> + Sync + Send,
+) -> Result<Vec<T>, Stopped> {
+    if kv.len() <= CHUNK {
+        let mut with = with();
+        return (0..parts).map(|part| work(part, &mut with)).collect();
+    }
+    (0..parts).into_par_iter().map_init(&with, |with, part| work(part, with)).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::transactions::{Action, Atom, Micro, Status, Transactions, Writes};
+use super::super::transactions::{Action, Atom, Micro, NEVER, Transactions, Writes};
 use super::INITIAL;
 
 /// What is wrong with a single read.
@@ -26,13 +26,15 @@ const SHORT: usize = 32;
 pub struct Reader<'r> {
     pub txns: &'r Transactions,
     pub writes: &'r Writes,
+    /// Per transaction its number in the [`KeyValue`](super::KeyValue), or [`NEVER`].
+    pub here: &'r [u32],
     /// Whether keys hold lists.
     pub lists: bool,
 }
 
 impl Reader<'_> {
     /// Tells of each read of a transaction whom it is from: nobody but the transaction itself,
-    /// a transaction, or [`INITIAL`].
+    /// a transaction that happened, or [`INITIAL`].
     pub fn sources(&self, number: u32, mut tell: impl FnMut(&Micro, Result<Option<u32>, Flaw>)) {
         let micros = self.txns.micros(number);
         if micros.len() <= SHORT {
@@ -113,14 +115,16 @@ impl Reader<'_> {
             return if value == Atom::NIL { Ok(INITIAL) } else { Err(Flaw::Phantom) };
         };
         let writer = self.writes.writer(write);
+        // What was read of an unknown outcome did happen, so this is aborted otherwise.
+        let here = self.here[writer as usize];
         if writer == reader {
             Err(Flaw::Future)
-        } else if self.txns.txn(writer).status == Status::Aborted {
+        } else if here == NEVER {
             Err(Flaw::Aborted)
         } else if self.writes.is_intermediate(write) {
             Err(Flaw::Intermediate)
         } else {
-            Ok(writer)
+            Ok(here)
         }
     }
 }

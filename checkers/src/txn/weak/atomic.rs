@@ -5,7 +5,6 @@
 //! section 4.2. The names of anomalies are of Bailis et al., *Scalable atomic visibility with
 //! RAMP transactions* (SIGMOD 2014).
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::super::key_value::{INITIAL, KeyValue, Read};
@@ -13,7 +12,7 @@ use super::super::transactions::NEVER;
 use super::chains::Chains;
 use super::committed::by_transaction;
 use super::inferred::{Candidate, Inferred, Sink};
-use super::{SHORT, Stopped};
+use super::{SHORT, Stopped, in_parallel};
 use crate::Budget;
 
 /// All inferred edges that are needed; the others follow from these.
@@ -92,20 +91,15 @@ pub(super) fn of_sessions(
     candidate: Option<&Candidate<'_>>,
     budget: &Budget,
 ) -> Result<Vec<Inferred>, Stopped> {
-    let found: Result<Vec<Vec<Inferred>>, Stopped> = (0..chains.len() as u32)
-        .into_par_iter()
-        .map_init(
-            || vec![(NEVER, 0u32); kv.key_count as usize],
-            |last, chain| {
-                let mut sink = Sink::new(kv, candidate);
-                if !sink.is_settled() {
-                    of_chain(kv, chains, chain, last, &mut sink, budget)?;
-                }
-                Ok(sink.edges)
-            },
-        )
-        .collect();
-    Ok(found?.concat())
+    let last = || vec![(NEVER, 0u32); kv.key_count as usize];
+    let of_one = |chain: usize, last: &mut Vec<(u32, u32)>| {
+        let mut sink = Sink::new(kv, candidate);
+        if !sink.is_settled() {
+            of_chain(kv, chains, chain as u32, last, &mut sink, budget)?;
+        }
+        Ok(sink.edges)
+    };
+    Ok(in_parallel(kv, chains.len(), last, of_one)?.concat())
 }
 
 /// What one session wrote before its own readers.

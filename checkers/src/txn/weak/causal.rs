@@ -5,13 +5,11 @@
 //! columns at a time, as no column depends on another, so that they take O(n) memory for any
 //! number of sessions; and edges that the clocks imply are not made.
 
-use rayon::prelude::*;
-
 use super::super::key_value::{INITIAL, KeyValue};
 use super::super::transactions::NEVER;
-use super::Stopped;
 use super::chains::Chains;
 use super::inferred::Inferred;
+use super::{Stopped, in_parallel};
 use crate::Budget;
 
 /// Chains whose clocks are made together: a row is a line of the processor's cache.
@@ -32,16 +30,10 @@ pub(super) fn infer(
     budget: &Budget,
 ) -> Result<Vec<Inferred>, Stopped> {
     let blocks = chains.len().div_ceil(COLUMNS);
-    let found: Result<Vec<Vec<Inferred>>, Stopped> = (0..blocks)
-        .into_par_iter()
-        .map_init(
-            || vec![Row::default(); kv.len()],
-            |rows, block| {
-                Block::new(kv, chains, (block * COLUMNS) as u32).infer(order, rows, budget)
-            },
-        )
-        .collect();
-    Ok(found?.concat())
+    let of_block = |block: usize, rows: &mut Vec<Row>| {
+        Block::new(kv, chains, (block * COLUMNS) as u32).infer(order, rows, budget)
+    };
+    Ok(in_parallel(kv, blocks, || vec![Row::default(); kv.len()], of_block)?.concat())
 }
 
 /// A writer of a key.

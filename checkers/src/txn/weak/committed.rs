@@ -3,12 +3,11 @@
 //! After Møldrup & Pavlogiannis, *AWDIT: an optimal weak database isolation tester* (PLDI 2025),
 //! section 4.1: of what was seen and what is read later, the smaller set is walked through.
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::super::key_value::{INITIAL, KeyValue, Read};
 use super::inferred::{Candidate, Inferred, Sink};
-use super::{CHUNK, SHORT, Stopped};
+use super::{CHUNK, SHORT, Stopped, in_parallel};
 use crate::Budget;
 
 /// All inferred edges that are needed; the others follow from these.
@@ -35,23 +34,20 @@ pub(super) fn by_transaction(
     infer: impl Fn(u32, &mut Sink<'_>) + Sync,
 ) -> Result<Vec<Inferred>, Stopped> {
     let chunks = kv.len().div_ceil(CHUNK);
-    let found: Result<Vec<Vec<Inferred>>, Stopped> = (0..chunks)
-        .into_par_iter()
-        .map(|chunk| {
-            if budget.is_cancelled() {
-                return Err(Stopped::Cancelled);
+    let of_chunk = |chunk: usize, (): &mut ()| {
+        if budget.is_cancelled() {
+            return Err(Stopped::Cancelled);
+        }
+        let mut sink = Sink::new(kv, candidate);
+        for txn in chunk * CHUNK..((chunk + 1) * CHUNK).min(kv.len()) {
+            if sink.is_settled() {
+                break;
             }
-            let mut sink = Sink::new(kv, candidate);
-            for txn in chunk * CHUNK..((chunk + 1) * CHUNK).min(kv.len()) {
-                if sink.is_settled() {
-                    break;
-                }
-                infer(txn as u32, &mut sink);
-            }
-            Ok(sink.edges)
-        })
-        .collect();
-    Ok(found?.concat())
+            infer(txn as u32, &mut sink);
+        }
+        Ok(sink.edges)
+    };
+    Ok(in_parallel(kv, chunks, || (), of_chunk)?.concat())
 }
 
 fn short(kv: &KeyValue, reads: &[Read], first: usize, sink: &mut Sink<'_>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::key_value::Flaw;
 use super::super::key_value::Reader;
-use super::super::transactions::{Micro, Writes};
+use super::super::transactions::{Micro, NEVER, Writes};
 use super::explain::Teller;
 use super::{MAX_KEPT, WeakLevel, naming};
 use crate::{Anomaly, Step};
@@ -19,7 +19,11 @@ pub(super) struct Flaws {
 impl Flaws {
     pub(super) fn find(&mut self, teller: &Teller<'_>, writes: &Writes, level: WeakLevel) {
         let mut kept: BTreeMap<Flaw, Vec<Anomaly>> = BTreeMap::new();
-        let reader = Reader { txns: teller.txns, writes, lists: teller.lists };
+        let mut here = vec![NEVER; teller.txns.len()];
+        for (at, number) in (0..).zip(&teller.kv.numbers) {
+            here[*number as usize] = at;
+        }
+        let reader = Reader { txns: teller.txns, writes, here: &here, lists: teller.lists };
         for number in &teller.kv.numbers {
             reader.sources(*number, |micro, source| {
                 let Err(flaw) = source else { return };

@@ -8,14 +8,12 @@
 mod seen;
 mod sessions;
 
-use rayon::prelude::*;
-
 use super::super::key_value::{INITIAL, KeyValue};
 use super::super::transactions::NEVER;
 use super::chains::Chains;
 use super::graph::Graph;
 use super::inferred::Inferred;
-use super::{MAX_KEPT, Stopped, WeakLevel, WeakVerdict, atomic, base_order, cycles};
+use super::{MAX_KEPT, Stopped, WeakLevel, WeakVerdict, atomic, base_order, cycles, in_parallel};
 use crate::Budget;
 
 pub(super) use self::seen::visible;
@@ -43,7 +41,8 @@ pub(super) fn check(
         }
     }
     let index = Index::new(kv, &chains, level);
-    let judge = |chain: u32| {
+    let judge = |chain: usize, (): &mut ()| {
+        let chain = chain as u32;
         let edges = edges_of(kv, &chains, level, &index, chain, budget)?;
         let forward = |edge: &Inferred| {
             let after = edge.after(kv);
@@ -60,9 +59,8 @@ pub(super) fn check(
             };
         Ok((!sound).then_some(chain))
     };
-    let refuted: Result<Vec<Option<u32>>, Stopped> =
-        (0..chains.len() as u32).into_par_iter().map(judge).collect();
-    let refuted: Vec<u32> = refuted?.into_iter().flatten().collect();
+    let refuted = in_parallel(kv, chains.len(), || (), judge)?;
+    let refuted: Vec<u32> = refuted.into_iter().flatten().collect();
     if refuted.is_empty() {
         return Ok(WeakVerdict::Holds(None));
     }
