@@ -12,7 +12,9 @@ use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, n
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
 use crate::txn::rw_register::Inference;
-use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
+use crate::txn::{
+    ConsistencyModel, ListAppend, PredicateRegister, RwRegister, SetAdd, TxnBank, TxnCounter,
+};
 use crate::unique_ids::UniqueIds;
 use crate::{Checker, Event, History, Kind};
 
@@ -47,6 +49,14 @@ pub const WORKLOADS: &[Workload] = &[
     of("log", "append v answered with its offset, read at an offset", &[]),
     of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
     of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
+    of(
+        "predicate-register",
+        "rw-register with [\"rp\", predicate, {k: v}]; a consistency model",
+        VERSIONS,
+    ),
+    of("set-add", "txn of [\"add\", k, v] and [\"r\", k, list]; a consistency model", &[]),
+    of("txn-counter", "txn of [\"inc\", k, n] and [\"r\", k, total]; a consistency model", &[]),
+    of("txn-bank", "txn of [\"r\", account, n] and [\"w\", account, n]; the total stays", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
@@ -211,6 +221,10 @@ impl Judge<'_> {
             self.workload,
             "list-append"
                 | "rw-register"
+                | "predicate-register"
+                | "set-add"
+                | "txn-counter"
+                | "txn-bank"
                 | "set"
                 | "set-full"
                 | "counter"
@@ -280,6 +294,10 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
     Ok(match workload {
         "list-append" => Box::new(ListAppend { model: level(options)? }),
         "rw-register" => Box::new(rw_register(options)?),
+        "predicate-register" => Box::new(PredicateRegister { register: rw_register(options)? }),
+        "set-add" => Box::new(SetAdd { model: level(options)? }),
+        "txn-counter" => Box::new(TxnCounter { model: level(options)? }),
+        "txn-bank" => Box::new(TxnBank::default()),
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");

@@ -252,7 +252,7 @@ fn word(relation: Relation) -> &'static str {
     match relation {
         Relation::Ww => "ww",
         Relation::Wr => "wr",
-        Relation::Rw => "rw",
+        Relation::Rw | Relation::PredicateRw | Relation::RwWr => "rw",
         Relation::Process => "process",
         Relation::Realtime | Relation::Onward => "realtime",
     }
@@ -279,11 +279,22 @@ fn title(cycle: &Cycle) -> String {
         "disputed-G0" => "Write cycle, if the longest read is true,",
         "G1c" => "Circular information flow",
         "G-single" => "Read skew",
-        "G-nonadjacent" => "Nonadjacent anti-dependency cycle",
+        "G-nonadjacent" if is_long_fork(cycle) => "Long fork",
+        "G-nonadjacent" | "G-nonadjacent-predicate" => "Nonadjacent anti-dependency cycle",
+        "G-single-predicate" => "Phantom",
+        "G2" => "Anti-dependency cycle by predicates",
         _ => "Anti-dependency cycle",
     };
     let several = cycle.links.len();
     format!("{what} of {several} transactions ({})", cycle.kind)
+}
+
+/// Whether two transactions saw two others in opposite orders (Sovran, Power, Aguilera & Li,
+/// *Transactional storage for geo-replicated systems*, SOSP 2011, section 3.2).
+fn is_long_fork(cycle: &Cycle) -> bool {
+    use Relation::{Rw, RwWr, Wr};
+    let relations: Vec<Relation> = cycle.links.iter().map(|link| link.relation).collect();
+    relations == [Wr, Rw, Wr, Rw] || relations == [Rw, Wr, Rw, Wr] || relations == [RwWr; 2]
 }
 
 fn explanation(kind: &str) -> String {
@@ -299,7 +310,16 @@ fn explanation(kind: &str) -> String {
             "One of these transactions missed a write of another whose effects it otherwise \
              depends on: it saw the database in two states at once."
         }
-        "G-nonadjacent" => {
+        "G-single-predicate" => {
+            "One of these transactions selected by a predicate and missed an item that another \
+             added or changed, although it depends on the effects of that one otherwise: it saw \
+             the database in two states at once."
+        }
+        "G2" => {
+            "Each of these transactions missed a write of the next, and at least one because \
+             nothing matched a predicate yet when it looked (phantoms)."
+        }
+        "G-nonadjacent" | "G-nonadjacent-predicate" => {
             "Several of these transactions missed writes of others, in a way that no set of \
              snapshots explains."
         }

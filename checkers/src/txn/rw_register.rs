@@ -4,7 +4,7 @@ mod components;
 mod dependencies;
 mod flaws;
 mod inference;
-mod orders;
+pub(super) mod orders;
 mod reasons;
 mod steps;
 mod versions;
@@ -17,8 +17,9 @@ use self::orders::{Orders, Registers};
 use self::steps::Steps;
 use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
-use super::graph::Arc;
+use super::graph::{Arc, Relation};
 use super::isolation::ConsistencyModel;
+use super::predicate::Predicates;
 use super::transactions::{Action, Status, Transactions, Writes};
 use super::windows::{self as parts, Dependencies};
 use crate::{Budget, Checker, Finding, History};
@@ -75,25 +76,37 @@ impl Checker for RwRegister {
 impl RwRegister {
     /// Judges transactions in compact form.
     pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
-        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown("rw-register", why))
+        let none = Predicates::default();
+        self.judge(txns, &none, budget).unwrap_or_else(|why| Finding::unknown("rw-register", why))
     }
 
-    fn judge(&self, txns: &Transactions, budget: &Budget) -> Result<Finding, String> {
+    /// Judges transactions and what they selected by predicates.
+    pub(super) fn judge(
+        &self,
+        txns: &Transactions,
+        predicates: &Predicates,
+        budget: &Budget,
+    ) -> Result<Finding, String> {
         let writes = Writes::new(txns).map_err(|twice| twice.explain(txns))?;
         let steps = Steps::new(txns, &writes)?;
         let registers = Registers { txns, writes: &writes, steps: &steps };
         let mut flaws = Flaws::default();
         flaws::find(&registers, self.all_writes_known, &mut flaws);
-        let Some(orders) = registers.orders(self.inference, budget) else {
+        predicates.find_flaws(txns, &mut flaws);
+        let Some(mut orders) = registers.orders(self.inference, budget) else {
             return Err("time was up before versions were in order; give it more".to_owned());
         };
         for cyclic in &orders.cyclic {
             flaws.add("cyclic-versions", || flaws::cyclic_versions(&registers, cyclic));
         }
+        let complete = predicates.add_dependencies(&registers, &mut orders, budget);
         let (used, count) = (orders.used, orders.arcs.len());
         let cycles = self.cycles(&registers, orders, budget);
-        let cancelled = cycles.cancelled;
+        let cancelled = cycles.cancelled || !complete;
         explain::add(txns, "w", &mut flaws, cycles, |link, from, to| {
+            if link.relation == Relation::PredicateRw {
+                return predicates.why(txns, &writes, link, from, to);
+            }
             let arc = Arc { from: link.from, to: link.to, relation: link.relation, key: link.key };
             registers
                 .why(used, &arc, from, to)
@@ -109,6 +122,7 @@ impl RwRegister {
             "keys": txns.key_count(),
             "writes": writes.len(),
             "reads": reads,
+            "predicate-reads": predicates.len(),
             "dependencies": count,
             "assumed": used.names(),
             "model": self.model.name(),
