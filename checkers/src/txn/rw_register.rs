@@ -129,7 +129,8 @@ impl RwRegister {
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        Ok(explain::conclude("rw-register", self.model, flaws, cancelled, reads == 0, stats))
+        let no_reads = reads + predicates.len() == 0;
+        Ok(explain::conclude("rw-register", self.model, flaws, cancelled, no_reads, stats))
     }
 
     fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {

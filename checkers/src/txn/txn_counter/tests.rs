@@ -155,7 +155,6 @@ fn verdicts_agree_with_all_orders() {
     for (model, strict) in [("serializable", false), ("strict-serializable", true)] {
         let checker = TxnCounter { model: model.parse().expect("a model") };
         let [valid, invalid, missed] = compare(50_000, strict, &checker, tiny, run);
-        println!("{model}: {valid} {invalid} {missed}");
         assert!(valid > 10_000 && invalid > 2_000, "{model}: {valid} {invalid} {missed}");
         assert!(missed < invalid, "{model}: {valid} {invalid} {missed}");
     }
