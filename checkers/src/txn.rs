@@ -8,15 +8,18 @@ pub mod key_value;
 pub mod list_append;
 pub mod predicate;
 mod ranks;
+pub mod read;
 pub mod rw_register;
 pub mod set_add;
 mod spread;
+pub mod synthetic;
 pub mod transactions;
 pub mod txn_bank;
 pub mod txn_counter;
+pub mod weak;
 mod windows;
 
-pub use isolation::ConsistencyModel;
+pub use isolation::{ConsistencyModel, weakest};
 pub use list_append::ListAppend;
 pub use predicate::PredicateRegister;
 pub use rw_register::RwRegister;
@@ -24,6 +27,18 @@ pub use set_add::SetAdd;
 pub use transactions::Transactions;
 pub use txn_bank::TxnBank;
 pub use txn_counter::TxnCounter;
+pub use weak::{WeakIsolation, WeakLevel};
+
+use crate::{Budget, Finding};
+
+/// A checker of transactions in compact form; what [`Checker`](crate::Checker) is for events.
+pub trait TransactionChecker: Send + Sync {
+    /// A short stable name, as it appears in `results.json`.
+    fn name(&self) -> &str;
+
+    /// Decides. Never panics; out of budget is [`Verdict::Unknown`](crate::Verdict::Unknown).
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding;
+}
 
 #[cfg(test)]
 mod orders_tests;

@@ -8,12 +8,15 @@ mod sets;
 use serde_json::json;
 
 use self::sets::Sets;
+use super::TransactionChecker;
 use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
 use super::windows;
 use crate::{Budget, Checker, Finding, History};
+
+const NAME: &str = "set-add";
 
 /// Judges transactions of `["add", key, element]` and `["r", key, null]` (answered with
 /// `["r", key, [elements…]]` in any order), every element added once per key, by the anomalies
@@ -35,27 +38,32 @@ pub struct SetAdd {
 
 impl Checker for SetAdd {
     fn name(&self) -> &str {
-        "set-add"
+        NAME
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
         match Transactions::from_history(history, "add") {
             Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(self.name(), why),
+            Err(why) => Finding::unknown(NAME, why),
         }
     }
 }
 
-impl SetAdd {
-    /// Judges transactions in compact form.
-    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+impl TransactionChecker for SetAdd {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let judged = Writes::new(txns).map_err(|twice| twice.explain(txns)).and_then(|writes| {
             let sets = Sets::new(txns, &writes)?;
             Ok(self.judge(&sets, budget))
         });
-        judged.unwrap_or_else(|why| Finding::unknown("set-add", why))
+        judged.unwrap_or_else(|why| Finding::unknown(NAME, why))
     }
+}
 
+impl SetAdd {
     fn judge(&self, sets: &Sets<'_>, budget: &Budget) -> Finding {
         let txns = sets.txns;
         let mut flaws = Flaws::default();
@@ -79,7 +87,7 @@ impl SetAdd {
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        explain::conclude("set-add", self.model, flaws, cancelled, reads == 0, stats)
+        explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats)
     }
 }
 

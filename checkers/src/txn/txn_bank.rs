@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
+use super::TransactionChecker;
 use super::explain::capital_introduction;
 use super::transactions::{Action, Micro, Status, Transactions};
 use crate::tally::{Tally, anomaly};
 use crate::{Anomaly, Budget, Checker, Finding, History, Step};
+
+const NAME: &str = "txn-bank";
 
 /// Levels under which what a transaction reads is of one state between transactions.
 const RULED_OUT: &[&str] = &["snapshot-isolation", "serializable", "strict-serializable"];
@@ -24,12 +27,24 @@ pub struct TxnBank {
 
 impl Checker for TxnBank {
     fn name(&self) -> &str {
-        "txn-bank"
+        NAME
     }
 
-    fn check(&self, history: &History, _budget: &Budget) -> Finding {
-        let judged = Transactions::from_history(history, "w").and_then(|txns| self.judge(&txns));
-        judged.unwrap_or_else(|why| Finding::unknown(self.name(), why))
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        match Transactions::from_history(history, "w") {
+            Ok(txns) => self.check_transactions(&txns, budget),
+            Err(why) => Finding::unknown(NAME, why),
+        }
+    }
+}
+
+impl TransactionChecker for TxnBank {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn check_transactions(&self, txns: &Transactions, _budget: &Budget) -> Finding {
+        self.judge(txns).unwrap_or_else(|why| Finding::unknown(NAME, why))
     }
 }
 
@@ -77,7 +92,7 @@ impl TxnBank {
              reads are part of this workload"
                 .to_owned()
         });
-        Ok(tally.conclude("txn-bank", unknown, stats))
+        Ok(tally.conclude(NAME, unknown, stats))
     }
 }
 

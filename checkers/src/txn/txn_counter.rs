@@ -7,12 +7,15 @@ mod totals;
 use serde_json::json;
 
 use self::totals::Totals;
+use super::TransactionChecker;
 use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions};
 use super::windows;
 use crate::{Budget, Checker, Finding, History};
+
+const NAME: &str = "txn-counter";
 
 /// Judges transactions of `["inc", key, n]` with whole numbers from 1, and `["r", key, null]`
 /// (answered with `["r", key, total]`). Every key begins with 0.
@@ -33,26 +36,31 @@ pub struct TxnCounter {
 
 impl Checker for TxnCounter {
     fn name(&self) -> &str {
-        "txn-counter"
+        NAME
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
         match Transactions::from_history(history, "inc") {
             Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(self.name(), why),
+            Err(why) => Finding::unknown(NAME, why),
+        }
+    }
+}
+
+impl TransactionChecker for TxnCounter {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+        match Totals::new(txns) {
+            Ok(totals) => self.judge(&totals, budget),
+            Err(why) => Finding::unknown(NAME, why),
         }
     }
 }
 
 impl TxnCounter {
-    /// Judges transactions in compact form.
-    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
-        match Totals::new(txns) {
-            Ok(totals) => self.judge(&totals, budget),
-            Err(why) => Finding::unknown("txn-counter", why),
-        }
-    }
-
     fn judge(&self, totals: &Totals<'_>, budget: &Budget) -> Finding {
         let txns = totals.txns;
         let mut flaws = Flaws::default();
@@ -81,7 +89,7 @@ impl TxnCounter {
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        explain::conclude("txn-counter", self.model, flaws, cancelled, reads == 0, stats)
+        explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats)
     }
 }
 

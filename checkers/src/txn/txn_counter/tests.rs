@@ -116,9 +116,9 @@ fn run(state: &mut Map, micro: &Value) -> Value {
 
 /// Transactions of a store that now and then reads an older state.
 fn tiny(random: &mut Random) -> TinyHistory {
-    let broken = [0, 15, 40][random.below(3) as usize];
+    let broken = [0, 30, 80][random.below(3) as usize];
     let mut states = vec![Map::new()];
-    let outputs = (0..2 + random.below(4)).map(|_| {
+    let outputs = (0..3 + random.below(3)).map(|_| {
         let committed = !random.chance(15);
         let mut state = states.last().cloned().unwrap_or_default();
         let mut snapshot = state.clone();
@@ -155,7 +155,7 @@ fn verdicts_agree_with_all_orders() {
     for (model, strict) in [("serializable", false), ("strict-serializable", true)] {
         let checker = TxnCounter { model: model.parse().expect("a model") };
         let [valid, invalid, missed] = compare(50_000, strict, &checker, tiny, run);
-        assert!(valid > 10_000 && invalid > 2_000, "{model}: {valid} {invalid} {missed}");
+        assert!(valid > 10_000 && invalid > 500, "{model}: {valid} {invalid} {missed}");
         assert!(missed < invalid, "{model}: {valid} {invalid} {missed}");
     }
 }
