@@ -1,5 +1,7 @@
 //! Findings: what a checker says, and the anomalies that explain it.
 
+mod dot;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -16,11 +16,13 @@ pub mod test_jepsen;
 pub mod violin;
 mod wellformed;
 
+pub(crate) use detect::format as format_of;
 pub use detect::{read_any, read_with_hints};
 pub use event::{Event, Kind, Name, Process};
 pub use hints::{Format, Hints, Reading};
 pub use names::Names;
 pub use pair::{Operation, Outcome};
+pub(crate) use place::line_and_column;
 pub use recovery::{ReadError, Recovery};
 pub use wellformed::{Flaw, HistoryError};
 

@@ -1,20 +1,21 @@
 //! Workloads by name: which checkers judge a history that somebody brings.
 
 mod settings;
+mod transactions;
 
 use serde_json::Value;
 
 pub use self::settings::Settings;
+pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
 use crate::counter::Counter;
 use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
-use crate::txn::rw_register::Inference;
-use crate::txn::{ConsistencyModel, ListAppend, RwRegister};
+use crate::txn::{TransactionChecker, Transactions};
 use crate::unique_ids::UniqueIds;
-use crate::{Checker, Event, History, Kind};
+use crate::{Budget, Checker, Event, Finding, History, Kind};
 
 /// A kind of history, by name.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("log", "append v answered with its offset, read at an offset", &[]),
     of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
     of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
+    of("key-value", "the same, with sessions and without an order of versions", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
@@ -55,7 +57,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
 
-const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys"];
+const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
 const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
 
@@ -116,11 +118,35 @@ pub fn checkers_for_workload(
         return Err(format!("there is no workload `{workload}`; known are {}", known.join(", ")));
     };
     options.settings.only(workload, known.settings)?;
+    if let Some(of) = checkers_of_transactions(workload, options)? {
+        let write = of.write;
+        let adapted = |checker| -> Box<dyn Checker> { Box::new(Adapted { checker, write }) };
+        return Ok(of.checkers.into_iter().map(adapted).collect());
+    }
     let checker = match object(workload, options, history)? {
         Some(object) => object.checker,
         None => whole(workload, options)?,
     };
     Ok(vec![checker])
+}
+
+/// A checker of transactions that takes events.
+struct Adapted {
+    checker: Box<dyn TransactionChecker>,
+    write: &'static str,
+}
+
+impl Checker for Adapted {
+    fn name(&self) -> &str {
+        self.checker.name()
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        match Transactions::from_history(history, self.write) {
+            Ok(txns) => self.checker.check_transactions(&txns, budget),
+            Err(why) => Finding::unknown(self.name(), why),
+        }
+    }
 }
 
 /// What judges a workload one event after another; `beginning` shows what its values look like.
@@ -278,8 +304,6 @@ pub const OF_REGISTERS: &[&str] = &[
 /// The checker of a workload that judges a history as a whole.
 fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
     Ok(match workload {
-        "list-append" => Box::new(ListAppend { model: level(options)? }),
-        "rw-register" => Box::new(rw_register(options)?),
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
@@ -291,20 +315,6 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         "unique-ids" => Box::new(UniqueIds),
         _ => Box::new(Set),
     })
-}
-
-/// The order of versions follows from what is set, or from what the level implies.
-fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
-    let mut checker = RwRegister::new(level(options)?);
-    let Inference { wfr_keys, sequential_keys, linearizable_keys } = &mut checker.inference;
-    for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
-        *flag = options.settings.flag_if_given(name)?.unwrap_or(*flag);
-    }
-    Ok(checker)
-}
-
-fn level(options: &CheckOptions) -> Result<ConsistencyModel, String> {
-    options.consistency_model.as_deref().map_or(Ok(ConsistencyModel::default()), str::parse)
 }
 
 fn only(workload: &str, options: &CheckOptions, models: &[&str]) -> Result<(), String> {

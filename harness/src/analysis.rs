@@ -12,6 +12,7 @@ use crate::run::record::RunRecord;
 use crate::store::{RunDir, StoreError};
 use crate::{Registry, Workload, report};
 use perjury_checkers::history::{Recovery, jsonl};
+use perjury_checkers::txn::{TransactionChecker, Transactions};
 use perjury_checkers::{Budget, Checker, Finding, History};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -154,17 +155,44 @@ pub fn check_all(
     history: &History,
     limit: Duration,
 ) -> Vec<Finding> {
+    let jobs = checkers.into_iter().map(|checker| {
+        let name = checker.name().to_owned();
+        let check = move |budget: &Budget| checker.check(history, budget);
+        Job { name, check: Box::new(check) }
+    });
+    run_all(jobs.collect(), limit)
+}
+
+/// Lets each checker judge transactions, at the same time, for as long as `limit`.
+pub fn check_transactions(
+    checkers: Vec<Box<dyn TransactionChecker>>,
+    transactions: &Transactions,
+    limit: Duration,
+) -> Vec<Finding> {
+    let jobs = checkers.into_iter().map(|checker| {
+        let name = checker.name().to_owned();
+        let check = move |budget: &Budget| checker.check_transactions(transactions, budget);
+        Job { name, check: Box::new(check) }
+    });
+    run_all(jobs.collect(), limit)
+}
+
+/// What one checker has to do.
+struct Job<'h> {
+    name: String,
+    check: Box<dyn FnOnce(&Budget) -> Finding + Send + 'h>,
+}
+
+fn run_all(jobs: Vec<Job<'_>>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::default();
-    let count = checkers.len();
-    let mut findings: Vec<Option<Finding>> = (0..count).map(|_| None).collect();
-    let names: Vec<String> = checkers.iter().map(|checker| checker.name().to_owned()).collect();
+    let mut findings: Vec<Option<Finding>> = jobs.iter().map(|_| None).collect();
+    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::channel();
-        for (position, checker) in checkers.into_iter().enumerate() {
+        for (position, job) in jobs.into_iter().enumerate() {
             let (send, budget) = (send.clone(), budget.clone());
             scope.spawn(move || {
-                let finding = checked(&*checker, history, &budget);
-                let _ = send.send((position, finding));
+                let _ = send.send((position, checked(job, &budget)));
             });
         }
         collect(&receive, &mut findings, &budget, limit);
@@ -178,13 +206,12 @@ pub fn check_all(
         .collect()
 }
 
-fn checked(checker: &dyn Checker, history: &History, budget: &Budget) -> Finding {
-    let check = std::panic::AssertUnwindSafe(|| checker.check(history, budget));
+fn checked(job: Job<'_>, budget: &Budget) -> Finding {
+    let Job { name, check } = job;
+    let check = std::panic::AssertUnwindSafe(|| check(budget));
     std::panic::catch_unwind(check).unwrap_or_else(|_| {
-        Finding::unknown(
-            checker.name(),
-            "the checker failed, which is a bug in Perjury: please report it",
-        )
+        let why = "the checker failed, which is a bug in Perjury: please report it";
+        Finding::unknown(&name, why)
     })
 }
 

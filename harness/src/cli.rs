@@ -11,6 +11,7 @@ mod plan;
 mod stored;
 mod stream;
 mod test;
+mod transactions;
 
 use crate::exit::{self, Stop};
 use crate::registry::InternalCommand;

@@ -129,3 +129,14 @@ impl Store {
         Ok(runs)
     }
 }
+
+/// Writes files into a folder, which is made if it is missing.
+pub fn write_files(folder: &Path, files: &[(String, String)]) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| StoreError::io("create the folder", folder, source))?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|source| StoreError::io("write", &path, source))?;
+    }
+    Ok(())
+}

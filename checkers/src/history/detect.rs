@@ -26,7 +26,8 @@ pub fn read_with_hints(bytes: &[u8], name: &str) -> Result<Reading, ReadError> {
     }
 }
 
-fn format(text: &[u8], name: &str) -> Result<Format, ReadError> {
+/// The format of a text, whose mark of byte order is taken off.
+pub(crate) fn format(text: &[u8], name: &str) -> Result<Format, ReadError> {
     if test_jepsen::is_test_jepsen(text) {
         return Ok(Format::TestJepsen);
     }

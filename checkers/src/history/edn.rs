@@ -55,6 +55,11 @@ pub(super) fn value_of(text: &str) -> Result<Value, Fault> {
     }
 }
 
+/// The one value that a text is; `None` if it is none, or more than one.
+pub(crate) fn single_value(text: &str) -> Option<Value> {
+    value_of(text).ok()
+}
+
 struct Reader<'a> {
     parser: Parser<'a>,
     names: Names,

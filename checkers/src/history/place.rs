@@ -36,7 +36,7 @@ impl Fault {
 
 /// Line and column of a byte, both from 1; columns count bytes. Linear in the offset, so this
 /// is for errors only.
-pub(super) fn line_and_column(bytes: &[u8], offset: usize) -> (u64, u64) {
+pub(crate) fn line_and_column(bytes: &[u8], offset: usize) -> (u64, u64) {
     let before = &bytes[..offset.min(bytes.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before.len() - before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1) + 1;

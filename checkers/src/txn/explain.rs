@@ -1,5 +1,7 @@
 //! Explanation: cycles and other findings about transactions in words.
 
+mod names;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -12,7 +14,9 @@ use crate::words::{seconds, shortened};
 use crate::{Anomaly, Edge, Finding, Step};
 
 /// Anomalies of each kind kept in full.
-const MAX_KEPT: usize = 8;
+const MAX_KEPT: usize = 5;
+/// Cycles of each kind told; they are sorted by length.
+const MAX_CYCLES_TOLD: usize = 3;
 
 /// Anomalies by kind: all counted, the first few kept.
 #[derive(Debug, Default)]
@@ -44,8 +48,19 @@ impl Flaws {
     }
 
     /// The kept anomalies of kinds that pass, the worst first: those that rule out most.
+    ///
+    /// A cycle with session or real-time order in it says nothing new beside one of the same kind
+    /// without; it is only counted.
     fn worst_first(self, pass: impl Fn(&str) -> bool) -> Vec<Anomaly> {
-        let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind));
+        let counts = self.counts;
+        let new = |kind: &str| {
+            let has = |kind: &str| counts.contains_key(kind);
+            let of_session = kind.strip_suffix("-process");
+            let of_time = kind.strip_suffix("-realtime");
+            !of_session.is_some_and(has)
+                && !of_time.is_some_and(|base| has(base) || has(&format!("{base}-process")))
+        };
+        let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind) && new(kind));
         let mut anomalies: Vec<Anomaly> = kinds.flat_map(|(_, kept)| kept).collect();
         anomalies.sort_by_key(|anomaly| {
             let cycle = !anomaly.edges.is_empty();
@@ -131,7 +146,7 @@ pub(super) fn add(
     why: impl Fn(&Link, &str, &str) -> String,
 ) {
     for (kind, examples) in &cycles.examples {
-        for example in examples {
+        for example in examples.iter().take(MAX_CYCLES_TOLD) {
             flaws.keep(kind, || cycle(txns, write, example, &why));
         }
     }
@@ -181,8 +196,8 @@ fn cycle(
     let key = cycle.links.iter().find(|link| (link.key as usize) < txns.key_count());
     Anomaly {
         kind: cycle.kind.to_owned(),
-        title: title(cycle),
-        explanation: explanation(cycle.kind),
+        title: names::title(cycle),
+        explanation: names::explanation(cycle),
         steps,
         operations,
         edges,
@@ -270,50 +285,4 @@ fn real_time(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
         seconds(returned),
         seconds(called)
     )
-}
-
-fn title(cycle: &Cycle) -> String {
-    let base = cycle.kind.trim_end_matches("-realtime").trim_end_matches("-process");
-    let what = match base {
-        "G0" => "Write cycle",
-        "disputed-G0" => "Write cycle, if the longest read is true,",
-        "G1c" => "Circular information flow",
-        "G-single" => "Read skew",
-        "G-nonadjacent" => "Nonadjacent anti-dependency cycle",
-        _ => "Anti-dependency cycle",
-    };
-    let several = cycle.links.len();
-    format!("{what} of {several} transactions ({})", cycle.kind)
-}
-
-fn explanation(kind: &str) -> String {
-    let base = kind.trim_end_matches("-realtime").trim_end_matches("-process");
-    let what = match base {
-        "G0" => "The writes of these transactions are interleaved: each overwrote the other.",
-        "disputed-G0" => {
-            "Reads contradict each other about the order of writes; if the longest is true, each \
-             of these transactions overwrote the other."
-        }
-        "G1c" => "Each of these transactions saw, or overwrote, what the next one did.",
-        "G-single" => {
-            "One of these transactions missed a write of another whose effects it otherwise \
-             depends on: it saw the database in two states at once."
-        }
-        "G-nonadjacent" => {
-            "Several of these transactions missed writes of others, in a way that no set of \
-             snapshots explains."
-        }
-        _ => {
-            "Each of these transactions missed a write of the next: they ran as if the others \
-             had not happened (write skew)."
-        }
-    };
-    let order = if kind.ends_with("-realtime") {
-        " Part of the order is that one was complete before another began."
-    } else if kind.ends_with("-process") {
-        " Part of the order is that one process ran them one after the other."
-    } else {
-        ""
-    };
-    format!("{what}{order} No serial order of them gives what they saw.")
 }

@@ -205,6 +205,17 @@ pub(crate) fn ruled_out(kind: &str) -> Vec<String> {
     forbidding.map(|(_, name)| (*name).to_owned()).collect()
 }
 
+/// Those of some levels, given by their names, that include none of the others; all names if one
+/// of them is no level.
+pub fn weakest<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let levels: Result<Vec<Model>, String> = names.iter().map(|name| name.parse()).collect();
+    let Ok(levels) = levels else { return names.to_vec() };
+    let is_weakest =
+        |level: &Model| !levels.iter().any(|other| other != level && level.includes(*other));
+    let kept = names.iter().zip(&levels).filter(|(_, level)| is_weakest(level));
+    kept.map(|(name, _)| *name).collect()
+}
+
 /// The weakest of all levels that these anomalies rule out: what Elle calls `:not`.
 pub(super) fn weakest_ruled_out<'k>(kinds: impl Iterator<Item = &'k str> + Clone) -> Vec<Model> {
     let refuted = |model: Model| kinds.clone().any(|kind| model.forbids(kind));

@@ -8,12 +8,15 @@ mod reasons;
 use serde_json::json;
 
 use self::orders::{MAX_RIVALS, Orders};
+use super::TransactionChecker;
 use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
 use super::windows;
 use crate::{Budget, Checker, Finding, History};
+
+const NAME: &str = "list-append";
 
 /// Judges transactions of `["append", key, element]` and `["r", key, null]` (answered with
 /// `["r", key, [elements…]]`) by the anomalies that Adya defined, as Elle does it (Kingsbury &
@@ -34,27 +37,32 @@ pub struct ListAppend {
 
 impl Checker for ListAppend {
     fn name(&self) -> &str {
-        "list-append"
+        NAME
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
         match Transactions::from_history(history, "append") {
             Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(self.name(), why),
+            Err(why) => Finding::unknown(NAME, why),
         }
     }
 }
 
-impl ListAppend {
-    /// Judges transactions in compact form.
-    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+impl TransactionChecker for ListAppend {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let judged = Writes::new(txns).map_err(|twice| twice.explain(txns)).and_then(|writes| {
             let orders = Orders::new(txns, &writes, 0)?;
             Ok(self.judge(&orders, budget))
         });
-        judged.unwrap_or_else(|why| Finding::unknown("list-append", why))
+        judged.unwrap_or_else(|why| Finding::unknown(NAME, why))
     }
+}
 
+impl ListAppend {
     fn judge(&self, orders: &Orders<'_>, budget: &Budget) -> Finding {
         let txns = orders.txns;
         let mut flaws = Flaws::default();
@@ -81,7 +89,7 @@ impl ListAppend {
             "models": explain::models(&flaws),
         });
         let no_reads = orders.read_count() == 0;
-        explain::conclude("list-append", self.model, flaws, cancelled, no_reads, stats)
+        explain::conclude(NAME, self.model, flaws, cancelled, no_reads, stats)
     }
 }
 

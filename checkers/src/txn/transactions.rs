@@ -10,6 +10,8 @@ mod writes;
 
 use serde_json::Value;
 
+use crate::{Operation, Outcome};
+
 pub use self::atoms::{Atom, Atoms};
 pub use self::builder::{Builder, NewTxn};
 pub use self::writes::{Duplicate, Writes};
@@ -155,6 +157,31 @@ impl Transactions {
             Value::Array(vec![f.into(), self.key(micro.key), value])
         });
         Value::Array(micros.collect())
+    }
+
+    /// A transaction as an operation, to be shown.
+    pub fn operation(&self, number: u32, write: &str) -> Operation {
+        let (txn, text) = (self.txn(number), self.text(number, write));
+        Operation {
+            index: txn.index,
+            process: txn.process,
+            f: "txn".into(),
+            input: text.clone(),
+            outcome: match txn.status {
+                Status::Committed => Outcome::Ok(text),
+                Status::Aborted => Outcome::Failed,
+                Status::Unknown => Outcome::Unknown,
+            },
+            called: txn.called,
+            returned: Some(txn.returned).filter(|returned| *returned != u64::MAX),
+            completion: None,
+            node: None,
+        }
+    }
+
+    /// The transaction of an invocation event.
+    pub fn by_index(&self, index: u64) -> Option<u32> {
+        self.txns.binary_search_by_key(&index, |txn| txn.index).ok().map(|at| at as u32)
     }
 
     /// Whether positions are of real time. Some formats know only sessions; then no transaction

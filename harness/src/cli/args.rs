@@ -204,7 +204,8 @@ pub struct AnalyzeArgs {
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// History: our JSON lines, Jepsen's history.edn, history.txt or test.jepsen, elle-cli's
-    /// JSON, Porcupine's or Violin's logs; each also as .zst
+    /// JSON, Porcupine's or Violin's logs, transactions as AWDIT, Plume, PolySI, dbcop or Cobra
+    /// write them; each also as .zst
     pub file: PathBuf,
     /// What the history is of, such as cas-register or list-append: see docs/checkers.md, or
     /// give a wrong one to see them all; found out for Porcupine's and Violin's logs
@@ -235,6 +236,9 @@ pub struct CheckArgs {
     /// and workloads whose objects are judged by themselves
     #[arg(long, requires = "workload")]
     pub stream: bool,
+    /// Draw each anomaly into this folder, as SVG, and cycles also as DOT
+    #[arg(long, value_name = "FOLDER", conflicts_with = "stream")]
+    pub pictures: Option<PathBuf>,
     /// How long the check may take before the verdict is unknown
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     pub check_limit: Span,

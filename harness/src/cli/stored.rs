@@ -6,12 +6,17 @@ use crate::Registry;
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop, Usage};
 use crate::registry::unknown;
-use crate::store::{RunDir, Store, StoreError};
+use crate::report;
+use crate::store::{self, RunDir, Store, StoreError};
 use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Reading, Recovery, read_with_hints};
-use perjury_checkers::workload::{CheckOptions, Settings, WORKLOADS, checkers_for_workload};
-use perjury_checkers::{Finding, Verdict};
+use perjury_checkers::txn::read::is_of_sessions;
+use perjury_checkers::txn::weakest;
+use perjury_checkers::workload::{
+    CheckOptions, Settings, WORKLOADS, checkers_for_workload, checkers_of_transactions,
+};
+use perjury_checkers::{Anomaly, Finding, Operation, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -61,20 +66,63 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
             return super::stream::check(args, name);
         }
     }
-    let Reading { history, recovery, hints } = read(&args.file)?;
-    let workload = args.workload.as_deref().or(hints.workload).ok_or_else(|| {
+    let (bytes, name) = read(&args.file)?;
+    let workload = match args.workload.as_deref() {
+        // Without real time, and with a promise about sessions, there is no order of versions.
+        None | Some("rw-register") if is_of_sessions(&bytes, &name) => Some("key-value"),
+        workload => workload,
+    };
+    if let Some(workload) = workload {
+        let of = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
+        if let Some(of) = of {
+            return super::transactions::check(args, &bytes, &name, of);
+        }
+    }
+    let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(&args.file, &error))?;
+    drop(bytes);
+    let Reading { history, recovery, hints } = reading;
+    let workload = workload.or(hints.workload).ok_or_else(|| {
         Usage(format!(
             "{} does not tell what it is a history of: name it with --workload, one of {}",
             hints.format,
             names().collect::<Vec<_>>().join(", ")
         ))
     })?;
-    let checkers = checkers_for_workload(workload, &options(args).with_hints(&hints), &history)
-        .map_err(|error| Usage(format!("--workload: {error}")))?;
-    let findings = analysis::check_all(checkers, &history, args.check_limit.0);
+    let checkers = checkers_for_workload(workload, &options(args).with_hints(&hints), &history);
+    let findings = analysis::check_all(checkers.map_err(refused)?, &history, args.check_limit.0);
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
+    if let Some(folder) = &args.pictures {
+        pictures(folder, &findings, |_| history.operations())?;
+    }
     show(args, &findings, history.events().len() as u64, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
+}
+
+fn refused(why: String) -> Usage {
+    Usage(format!("--workload: {why}"))
+}
+
+pub fn wrong(file: &Path, error: &dyn std::fmt::Display) -> Usage {
+    Usage(format!("{}: {error}", file.display()))
+}
+
+/// Draws each anomaly into a folder, and cycles as DOT, too. `operations` gives those that an
+/// anomaly speaks of.
+pub fn pictures(
+    folder: &Path,
+    findings: &[Finding],
+    operations: impl Fn(&Anomaly) -> Vec<Operation>,
+) -> Result<(), Stop> {
+    let mut files = Vec::new();
+    for (number, anomaly) in findings.iter().flat_map(|finding| &finding.anomalies).enumerate() {
+        let name = format!("{:02}-{}", number + 1, anomaly.kind);
+        let drawn = report::picture_of(anomaly, &operations(anomaly));
+        files.push((format!("{name}.svg"), drawn));
+        files.push((format!("{name}.dot"), anomaly.dot().unwrap_or_default()));
+    }
+    files.retain(|(_, content)| !content.is_empty());
+    store::write_files(folder, &files)
+        .map_err(|error| HarnessFailure::new("drawing anomalies", error).into())
 }
 
 /// Prints what was found, and what had to be mended in so many events.
@@ -117,20 +165,20 @@ fn known_workload(name: &str) -> Result<(), Stop> {
     }
 }
 
-fn read(file: &Path) -> Result<Reading, Usage> {
-    let wrong = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", file.display()));
-    let opened = std::fs::File::open(file).map_err(|error| wrong(&error))?;
+/// The bytes of a file, unpacked, and its name without `.zst`.
+fn read(file: &Path) -> Result<(Vec<u8>, String), Usage> {
+    let wrong = |error: std::io::Error| wrong(file, &error);
+    let opened = std::fs::File::open(file).map_err(wrong)?;
     let mut bytes = Vec::new();
     let compressed = file.extension().is_some_and(|ending| ending == "zst");
-    let read = if compressed {
-        let decoder = zstd::Decoder::new(opened).map_err(|error| wrong(&error))?;
-        decoder.take(FILE_LIMIT).read_to_end(&mut bytes)
+    if compressed {
+        let decoder = zstd::Decoder::new(opened).map_err(wrong)?;
+        decoder.take(FILE_LIMIT).read_to_end(&mut bytes).map_err(wrong)?;
     } else {
-        opened.take(FILE_LIMIT).read_to_end(&mut bytes)
-    };
-    read.map_err(|error| wrong(&error))?;
+        opened.take(FILE_LIMIT).read_to_end(&mut bytes).map_err(wrong)?;
+    }
     let name = file.file_stem().filter(|_| compressed).or(file.file_name()).unwrap_or_default();
-    read_with_hints(&bytes, &name.to_string_lossy()).map_err(|error| wrong(&error))
+    Ok((bytes, name.to_string_lossy().into_owned()))
 }
 
 /// How far everything can be explained, and why nothing can be next.
@@ -147,6 +195,14 @@ fn dead_end_text(dead_end: &DeadEnd) -> String {
         let _ = write!(text, "\n      next operation {}? {}", candidate.operation, candidate.why);
     }
     text
+}
+
+/// The weakest levels that an anomaly rules out.
+fn ruled_out(anomaly: &Anomaly) -> String {
+    let all: Vec<&str> = anomaly.rules_out.iter().map(String::as_str).collect();
+    let weakest = weakest(&all);
+    let more = if weakest.len() < all.len() { ", and all that is stronger" } else { "" };
+    format!("{}{more}", weakest.join(", "))
 }
 
 /// A finding in words: the verdict, then each anomaly with its proof.
@@ -170,7 +226,7 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         if let Some(dead_end) = &anomaly.dead_end {
             text.push_str(&dead_end_text(dead_end));
         }
-        let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+        let _ = write!(text, "\n    rules out: {}", ruled_out(anomaly));
     }
     if let Some(engines) = finding.stats.get("engines").and_then(|engines| engines.as_object()) {
         let told: Vec<String> =

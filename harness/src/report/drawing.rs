@@ -65,8 +65,16 @@ pub(super) fn draw(anomaly: &Anomaly, scene: &Scene<'_>) -> Option<Markup> {
 /// The drawing of an anomaly as an SVG file of its own, readable on light and dark ground.
 /// Empty when the anomaly names no operation of this history.
 pub fn picture(anomaly: &Anomaly, history: &History, faults: &[FaultRecord]) -> String {
-    let operations = history.operations();
-    let scene = Scene::new(&operations, faults);
+    drawn(anomaly, &history.operations(), faults)
+}
+
+/// The same, of no run: only the operations that the anomaly speaks of have to be there.
+pub fn picture_of(anomaly: &Anomaly, operations: &[Operation]) -> String {
+    drawn(anomaly, operations, &[])
+}
+
+fn drawn(anomaly: &Anomaly, operations: &[Operation], faults: &[FaultRecord]) -> String {
+    let scene = Scene::new(operations, faults);
     let Some(drawing) = draw(anomaly, &scene) else { return String::new() };
     let drawing = drawing.into_string();
     // The style goes inside the one `svg` element, after its opening tag.

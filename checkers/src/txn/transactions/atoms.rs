@@ -18,6 +18,11 @@ impl Atom {
         (number < u64::from(OTHER)).then_some(Self(number as u32))
     }
 
+    /// Where its value is in [`Atoms::others`]; `None` for a small number and for null.
+    pub fn other(self) -> Option<usize> {
+        (self.0 >= OTHER && self != Self::NIL).then_some((self.0 & !OTHER) as usize)
+    }
+
     /// The number that this atom stands for, unless it is another value.
     pub fn as_small(self) -> Option<u32> {
         (self.0 < OTHER).then_some(self.0)

@@ -23,6 +23,14 @@ impl Builder {
         Self { done, ..Self::default() }
     }
 
+    /// Makes room for so many more transactions, steps, and elements of lists with their
+    /// lengths, so that growing does not take twice the memory.
+    pub fn reserve(&mut self, txns: usize, micros: usize, lists: usize) {
+        self.done.txns.reserve(txns);
+        self.done.micros.reserve(micros);
+        self.done.lists.reserve(lists);
+    }
+
     /// Begins the next transaction.
     pub fn begin(&mut self, txn: NewTxn) {
         let first = self.done.micros.len() as u32;

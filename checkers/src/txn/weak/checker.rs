@@ -7,6 +7,7 @@ use super::super::transactions::{Action, Transactions, Writes};
 use super::explain::Teller;
 use super::flaws::Flaws;
 use super::{WeakLevel, WeakVerdict};
+use crate::txn::TransactionChecker;
 use crate::{Anomaly, Budget, Finding};
 
 /// Judges registers, or lists that are only appended to, whose values are written once each.
@@ -15,15 +16,13 @@ pub struct WeakIsolation {
     pub level: WeakLevel,
 }
 
-impl WeakIsolation {
-    /// A stable name.
-    pub fn name(&self) -> &'static str {
+impl TransactionChecker for WeakIsolation {
+    fn name(&self) -> &str {
         self.level.name()
     }
 
-    /// Decides the level. Out of budget, and values that are written twice, are
-    /// [`Verdict::Unknown`](crate::Verdict::Unknown).
-    pub fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
+    /// Values that are written twice are [`Verdict::Unknown`](crate::Verdict::Unknown), too.
+    fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let writes = match Writes::new(txns) {
             Ok(writes) => writes,
             Err(duplicate) => return Finding::unknown(self.name(), duplicate.explain(txns)),
@@ -36,7 +35,9 @@ impl WeakIsolation {
         };
         self.check(txns, &writes, &kv, lists, budget)
     }
+}
 
+impl WeakIsolation {
     fn check(
         &self,
         txns: &Transactions,

@@ -1,6 +1,7 @@
 //! Verdicts against those that AWDIT and VeriStrong publish or give.
 
 use crate::testing::{golden, golden_index};
+use crate::txn::TransactionChecker;
 use crate::txn::transactions::{Action, Atom, Builder, Status, Transactions};
 use crate::txn::weak::{WeakIsolation, WeakLevel};
 use crate::{Budget, Finding, Verdict};

@@ -1,5 +1,6 @@
 //! Anomalies by name, one small history each, and how they are told.
 
+use crate::txn::TransactionChecker;
 use serde_json::json;
 
 use super::Op::{self, Read as R, Write as W};

@@ -1,0 +1,3 @@
+//! Synthetic histories of transactions, of any length, for tests and benchmarks.
+
+pub mod atomic;

@@ -1,0 +1,52 @@
+//! `perjury check` for histories of transactions, which are read straight into compact form.
+
+use super::args::CheckArgs;
+use super::stored::{pictures, show, wrong};
+use crate::analysis;
+use crate::exit::{self, Stop};
+use indicatif::ProgressBar;
+use perjury_checkers::finding::worst;
+use perjury_checkers::txn::Transactions;
+use perjury_checkers::txn::read::{TransactionsRead, read_transactions};
+use perjury_checkers::workload::OfTransactions;
+use perjury_checkers::{Anomaly, Operation};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Reads transactions and lets each checker judge them.
+pub fn check(
+    args: &CheckArgs,
+    bytes: &[u8],
+    name: &str,
+    of: OfTransactions,
+) -> Result<ExitCode, Stop> {
+    let OfTransactions { write, checkers } = of;
+    let bar = spinner(args);
+    bar.set_message("reading");
+    let read = read_transactions(bytes, name, write).map_err(|error| wrong(&args.file, &error))?;
+    let TransactionsRead { transactions, recovery, events, .. } = read;
+    bar.set_message(format!("judging {} transactions", transactions.len()));
+    let findings = analysis::check_transactions(checkers, &transactions, args.check_limit.0);
+    bar.finish_and_clear();
+    if let Some(folder) = &args.pictures {
+        pictures(folder, &findings, |anomaly| involved(anomaly, &transactions, write))?;
+    }
+    let verdict = worst(findings.iter().map(|finding| finding.verdict));
+    show(args, &findings, events, &recovery);
+    Ok(ExitCode::from(exit::of_verdict(verdict)))
+}
+
+/// The transactions that an anomaly speaks of.
+fn involved(anomaly: &Anomaly, transactions: &Transactions, write: &str) -> Vec<Operation> {
+    let numbers = anomaly.operations.iter().filter_map(|index| transactions.by_index(*index));
+    numbers.map(|number| transactions.operation(number, write)).collect()
+}
+
+fn spinner(args: &CheckArgs) -> ProgressBar {
+    if args.json {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
