@@ -6,6 +6,8 @@ mod graph;
 mod isolation;
 pub mod key_value;
 pub mod list_append;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod oracle;
 mod ranks;
 pub mod read;
 pub mod rw_register;
