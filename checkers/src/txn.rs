@@ -2,10 +2,14 @@
 
 mod cycles;
 mod explain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod graph;
 mod isolation;
 pub mod key_value;
 pub mod list_append;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod oracle;
 pub mod predicate;
 mod ranks;
 pub mod read;
