@@ -68,7 +68,7 @@ fn tiny(random: &mut Random) -> TinyHistory {
 fn verdicts_agree_with_all_orders() {
     for (model, strict) in [("serializable", false), ("strict-serializable", true)] {
         let checker = SetAdd { model: model.parse().expect("a model") };
-        let [valid, invalid, missed] = compare(100_000, strict, &checker, tiny, run);
+        let [valid, invalid, missed] = compare(50_000, strict, &checker, tiny, run);
         assert!(valid > 10_000 && invalid > 10_000, "{model}: {valid} {invalid} {missed}");
         assert_eq!(missed, 0, "{model}: {valid} {invalid}");
     }
