@@ -4,6 +4,8 @@ mod cycles;
 mod explain;
 mod graph;
 mod isolation;
+#[cfg(test)]
+mod judge;
 pub mod key_value;
 pub mod list_append;
 #[cfg(any(test, feature = "fuzzing"))]
