@@ -6,6 +6,8 @@ mod explain;
 pub(crate) mod fuzzing;
 mod graph;
 mod isolation;
+#[cfg(test)]
+mod judge;
 pub mod key_value;
 pub mod list_append;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -152,5 +152,14 @@ pub fn refuted_in_sessions(txns: &Transactions, datatype: Datatype) -> BTreeSet<
     refuted.map(|(name, _)| name).collect()
 }
 
+/// Whether it speaks of a level, for lists and registers.
+pub fn is_judged(level: &str) -> bool {
+    let defined = BY_PHENOMENA.iter().map(|m| m.0).chain(BY_AXIOMS.iter().map(|m| m.0));
+    let run = SERIAL.iter().chain(&SNAPSHOT).map(|m| m.0);
+    defined.chain(run).any(|name| name == level)
+}
+
+#[cfg(test)]
+mod agreement_tests;
 #[cfg(test)]
 mod tests;
