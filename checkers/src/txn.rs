@@ -9,6 +9,7 @@ pub mod list_append;
 mod ranks;
 pub mod read;
 pub mod rw_register;
+pub mod strong;
 pub mod synthetic;
 pub mod transactions;
 mod windows;
