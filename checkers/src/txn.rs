@@ -18,6 +18,7 @@ pub mod read;
 pub mod rw_register;
 pub mod set_add;
 mod spread;
+pub mod strong;
 pub mod synthetic;
 pub mod transactions;
 pub mod txn_bank;
