@@ -31,6 +31,7 @@ pub use list_append::ListAppend;
 pub use predicate::PredicateRegister;
 pub use rw_register::RwRegister;
 pub use set_add::SetAdd;
+pub use strong::StrongIsolation;
 pub use transactions::Transactions;
 pub use txn_bank::TxnBank;
 pub use txn_counter::TxnCounter;

@@ -46,8 +46,12 @@ pub const WORKLOADS: &[Workload] = &[
     of("linearizable-counter", "add n, increment, decrement, read, add-and-get", &[]),
     of("linearizable-ids", "generate; each once, linearizable", &["monotonic"]),
     of("log", "append v answered with its offset, read at an offset", &[]),
-    of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
-    of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
+    of(
+        "list-append",
+        "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model",
+        &["exact"],
+    ),
+    of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", REGISTERS),
     of("key-value", "the same, with sessions and without an order of versions", &[]),
     of(
         "predicate-register",
@@ -64,6 +68,9 @@ pub const WORKLOADS: &[Workload] = &[
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
+
+const REGISTERS: &[&str] =
+    &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known", "exact"];
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 

@@ -157,7 +157,7 @@ pub(super) fn add(
 
 /// A cycle in words. `write` is the history's word for a write; `why` says why a data
 /// dependency holds, calling its ends by the names given.
-fn cycle(
+pub(super) fn cycle(
     txns: &Transactions,
     write: &str,
     cycle: &Cycle,
@@ -249,7 +249,7 @@ pub(super) fn capital_introduction(txns: &Transactions, txn: u32, write: &str) -
 }
 
 /// "process 3's transaction [...], from 1.2 s to 1.3 s"
-fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
+pub(super) fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
     let txn = txns.txn(number);
     let text = shortened(&txns.text(number, write));
     let who = format!("process {}'s transaction {text}", txn.process);
@@ -273,12 +273,12 @@ fn word(relation: Relation) -> &'static str {
     }
 }
 
-fn process_order(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
+pub(super) fn process_order(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
     let process = txns.txn(link.from).process;
     format!("process {process} ran {from} and then {to}")
 }
 
-fn real_time(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
+pub(super) fn real_time(txns: &Transactions, link: &Link, from: &str, to: &str) -> String {
     let (returned, called) = (txns.txn(link.from).returned, txns.txn(link.to).called);
     format!(
         "{from} was complete at {}, and {to} began after that, at {}",

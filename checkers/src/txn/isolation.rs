@@ -194,15 +194,27 @@ pub(super) fn first_forbidden(kind: &str) -> &'static [Model] {
         "G-single-process"
         | "G-nonadjacent-process"
         | "G-single-predicate-process"
-        | "G-nonadjacent-predicate-process" => &[Model::StrongSessionSnapshotIsolation],
-        "G2-item-process" | "G2-process" => &[Model::StrongSessionSerializable],
+        | "G-nonadjacent-predicate-process"
+        | "not-snapshot-isolated-process"
+        | "not-prefix-consistent-process" => &[Model::StrongSessionSnapshotIsolation],
+        "G2-item-process" | "G2-process" | "nonserializable-process" => {
+            &[Model::StrongSessionSerializable]
+        }
         "G-single-realtime"
         | "G-nonadjacent-realtime"
         | "G-single-predicate-realtime"
         | "G-nonadjacent-predicate-realtime"
         | "lost-append"
-        | "stale-read" => &[Model::StrongSnapshotIsolation],
-        "G2-item-realtime" | "G2-realtime" => &[Model::StrictSerializable],
+        | "stale-read"
+        | "not-snapshot-isolated-realtime"
+        | "not-prefix-consistent-realtime" => &[Model::StrongSnapshotIsolation],
+        "G2-item-realtime" | "G2-realtime" | "nonserializable-realtime" => {
+            &[Model::StrictSerializable]
+        }
+        // No order of versions will do; see the strong levels.
+        "nonserializable" => &[Model::Serializable, Model::RepeatableRead],
+        "not-snapshot-isolated" => &[Model::SnapshotIsolation, Model::RepeatableRead],
+        "not-prefix-consistent" => &[Model::Prefix],
         _ => &[],
     }
 }

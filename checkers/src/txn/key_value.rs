@@ -165,6 +165,27 @@ impl KeyValue {
         self.write_starts.push(next[1]);
     }
 
+    /// These transactions, whose reads and writes are still to be told, one by one.
+    pub(super) fn empty(txns: &Transactions, numbers: Vec<u32>) -> Self {
+        let mut all = Self {
+            numbers,
+            key_count: txns.key_count() as u32,
+            read_starts: vec![0],
+            write_starts: vec![0],
+            ..Self::default()
+        };
+        all.number_sessions(txns);
+        all
+    }
+
+    /// Tells what the next transaction read from others, and the keys that it wrote, each once.
+    pub(super) fn push(&mut self, reads: &[Read], writes: &[u32]) {
+        self.reads.extend_from_slice(reads);
+        self.writes.extend_from_slice(writes);
+        self.read_starts.push(self.reads.len() as u32);
+        self.write_starts.push(self.writes.len() as u32);
+    }
+
     fn number_sessions(&mut self, txns: &Transactions) {
         let mut known: FxHashMap<u32, u32> = FxHashMap::default();
         let mut last: Vec<u32> = Vec::new();

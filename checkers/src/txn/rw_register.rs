@@ -89,6 +89,18 @@ impl TransactionChecker for RwRegister {
     }
 }
 
+/// What single reads show, without any order of versions.
+pub(super) fn single_reads(
+    txns: &Transactions,
+    writes: &Writes,
+    all_writes_known: bool,
+) -> Result<Flaws, String> {
+    let steps = Steps::new(txns, writes)?;
+    let mut flaws = Flaws::default();
+    flaws::find(&Registers { txns, writes, steps: &steps }, all_writes_known, &mut flaws);
+    Ok(flaws)
+}
+
 impl RwRegister {
     /// Judges transactions and what they selected by predicates.
     pub(super) fn judge(

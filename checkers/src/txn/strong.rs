@@ -9,9 +9,11 @@
 //! Valid comes with an order of commits that is replayed, invalid with cycles for every case.
 
 mod adjacency;
+mod checker;
 mod dynamic;
 mod explain;
 mod level;
+mod lists;
 mod network;
 mod polygraph;
 mod proof;
@@ -29,7 +31,7 @@ use self::search::Searched;
 use crate::Budget;
 use crate::txn::transactions::NEVER;
 
-pub use self::explain::StrongIsolation;
+pub use self::checker::StrongIsolation;
 pub use self::level::{Isolation, Level, Order};
 pub use self::polygraph::Polygraph;
 pub use self::proof::{Cycle, Lemma, Link, Older, Proof, Relation};

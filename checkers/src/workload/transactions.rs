@@ -3,8 +3,8 @@
 use super::{CheckOptions, VERSIONS, WORKLOADS};
 use crate::txn::rw_register::Inference;
 use crate::txn::{
-    ConsistencyModel, ListAppend, RwRegister, SetAdd, TransactionChecker, TxnBank, TxnCounter,
-    WeakIsolation, WeakLevel,
+    ConsistencyModel, ListAppend, RwRegister, SetAdd, StrongIsolation, TransactionChecker, TxnBank,
+    TxnCounter, WeakIsolation, WeakLevel,
 };
 
 /// How transactions of a workload are read and judged.
@@ -27,9 +27,15 @@ pub fn checkers_of_transactions(
     let (write, checker): (_, Box<dyn TransactionChecker>) = match (workload, weak) {
         ("list-append", Some(level)) => ("append", Box::new(WeakIsolation { level })),
         ("rw-register" | "key-value", Some(level)) => ("w", Box::new(WeakIsolation { level })),
-        ("list-append", None) => ("append", Box::new(list_append(options)?)),
-        ("rw-register", None) => ("w", Box::new(rw_register(options)?)),
-        ("key-value", None) => ("w", key_value(options)?),
+        ("list-append", None) => match exact(options)? {
+            Some(exact) => ("append", Box::new(exact)),
+            None => ("append", Box::new(list_append(options)?)),
+        },
+        ("rw-register", None) => match exact(options)? {
+            Some(exact) => ("w", Box::new(exact)),
+            None => ("w", Box::new(rw_register(options)?)),
+        },
+        ("key-value", None) => ("w", Box::new(key_value(options)?)),
         ("set-add", _) => ("add", Box::new(SetAdd { model: level(options)? })),
         ("txn-counter", _) => ("inc", Box::new(TxnCounter { model: level(options)? })),
         ("txn-bank", _) => ("w", Box::new(TxnBank::default())),
@@ -46,14 +52,52 @@ fn weak_level(workload: &str, options: &CheckOptions) -> Option<WeakLevel> {
     (workload == "key-value" || name.parse::<ConsistencyModel>().is_err()).then_some(level)
 }
 
-fn key_value(options: &CheckOptions) -> Result<Box<dyn TransactionChecker>, String> {
-    match options.consistency_model.as_deref() {
-        None => Ok(Box::new(WeakIsolation { level: WeakLevel::Causal })),
-        Some(other) => {
-            let levels: Vec<&str> = WeakLevel::ALL.iter().map(|level| level.name()).collect();
-            Err(format!("key-value is not judged as {other}; known are {}", levels.join(", ")))
-        }
+/// Sessions count in this workload, so they do in every level.
+fn key_value(options: &CheckOptions) -> Result<StrongIsolation, String> {
+    use ConsistencyModel as Model;
+    let model = match options.consistency_model.as_deref() {
+        None => Model::StrongSessionSerializable,
+        Some(name) => match name.parse::<Model>() {
+            Ok(Model::Serializable) => Model::StrongSessionSerializable,
+            Ok(Model::SnapshotIsolation) => Model::StrongSessionSnapshotIsolation,
+            Ok(model) if STRONG.contains(&model) => model,
+            _ => return Err(not_of_key_value(name)),
+        },
+    };
+    Ok(StrongIsolation::new(model))
+}
+
+/// Levels that are decided without an order of versions.
+const STRONG: [ConsistencyModel; 7] = [
+    ConsistencyModel::Prefix,
+    ConsistencyModel::SnapshotIsolation,
+    ConsistencyModel::Serializable,
+    ConsistencyModel::StrongSessionSnapshotIsolation,
+    ConsistencyModel::StrongSessionSerializable,
+    ConsistencyModel::StrongSnapshotIsolation,
+    ConsistencyModel::StrictSerializable,
+];
+
+fn not_of_key_value(name: &str) -> String {
+    let weak = WeakLevel::ALL.iter().map(|level| level.name());
+    let known: Vec<&str> = weak.chain(STRONG.iter().map(|model| model.name())).collect();
+    format!("key-value is not judged as {name}; known are {}", known.join(", "))
+}
+
+/// Whether a strong level is to be decided exactly, whatever the order of versions.
+fn exact(options: &CheckOptions) -> Result<Option<StrongIsolation>, String> {
+    if !options.settings.flag("exact")? {
+        return Ok(None);
     }
+    let model = level(options)?;
+    if !STRONG.contains(&model) {
+        let known: Vec<&str> = STRONG.iter().map(|model| model.name()).collect();
+        return Err(format!("exact: {model} is none of {}", known.join(", ")));
+    }
+    let mut checker = StrongIsolation::new(model);
+    let known = options.settings.flag_if_given("all-writes-known")?;
+    checker.all_writes_known = known.unwrap_or(checker.all_writes_known);
+    Ok(Some(checker))
 }
 
 fn list_append(options: &CheckOptions) -> Result<ListAppend, String> {

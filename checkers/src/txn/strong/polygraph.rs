@@ -195,11 +195,6 @@ impl Polygraph {
             && first < second
             && (!self.timed || self.ends[a] < self.begins[b])
     }
-
-    /// Whether the first was over before the second began.
-    pub(super) fn in_real_time_order(&self, first: u32, second: u32) -> bool {
-        self.timed && self.ends[first as usize] < self.begins[second as usize]
-    }
 }
 
 /// Per version the one that must follow at once, because its writer read the former, and per

@@ -38,7 +38,6 @@ pub(super) fn search(network: &Network<'_>, order: &[u32], budget: &Budget) -> S
     let forward = Adjacency::forward(network.point_count, &network.edges);
     let backward = Adjacency::backward(network.point_count, &network.edges);
     let mut acyclic = Acyclic {
-        network,
         order: Dynamic::new(&forward, &backward, order),
         choices: Vec::new(),
         causes: Vec::new(),
@@ -106,7 +105,6 @@ struct Choice {
 
 /// The theory: chosen edges close no cycle with the network's.
 struct Acyclic<'n> {
-    network: &'n Network<'n>,
     order: Dynamic<'n>,
     /// Per variable.
     choices: Vec<Choice>,

@@ -2,6 +2,7 @@
 //! anomalies, and on histories with published verdicts.
 
 mod brute;
+mod named;
 mod proofs;
 mod stores;
 
@@ -54,22 +55,16 @@ fn tiny_histories_are_judged_by_the_definition() {
     assert!(counts.values().all(|count| *count > 10_000), "{counts:?}");
 }
 
-const SMALL: Asked = Asked {
-    txns: 300,
-    sessions: 6,
-    keys: 20,
-    steps: 4,
-    reads: 50,
-    timed: true,
-    snapshots: false,
-};
+const SMALL: Asked =
+    Asked { txns: 300, sessions: 6, keys: 20, steps: 4, reads: 50, timed: true, snapshots: false };
 
 #[test]
 fn stores_keep_their_levels() {
     let mut random = Random(7);
     for round in 0..60 {
         let snapshots = round % 2 == 1;
-        let asked = Asked { reads: 20 + 10 * (round % 7), timed: round % 3 > 0, snapshots, ..SMALL };
+        let asked =
+            Asked { reads: 20 + 10 * (round % 7), timed: round % 3 > 0, snapshots, ..SMALL };
         let txns = transactions(stores::run(&mut random, asked), asked.timed);
         let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
         for level in Level::all() {
@@ -77,5 +72,60 @@ fn stores_keep_their_levels() {
             let kept = !snapshots || level.isolation != Isolation::Serializable;
             assert!(is_valid(&decision) || !kept, "{round} {level:?} {effort:?} {decision:?}");
         }
+    }
+}
+
+#[test]
+fn contradictions_that_only_the_search_finds() {
+    let mut random = Random(3);
+    let mut counts: BTreeMap<(Isolation, bool), u32> = BTreeMap::new();
+    for round in 0..6_000 {
+        let asked = Asked {
+            txns: 12 + random.below(30) as usize,
+            sessions: 12,
+            keys: 3 + random.below(6),
+            steps: 3,
+            reads: 40,
+            timed: false,
+            snapshots: true,
+        };
+        let mut done = stores::run(&mut random, asked);
+        done.iter_mut().zip(0..).for_each(|(txn, session)| txn.session = session);
+        let txns = transactions(done, false);
+        let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
+        for isolation in [Isolation::Snapshot, Isolation::Serializable] {
+            let (decision, effort) = decide(&polygraph, Level::new(isolation, Order::None));
+            assert!(is_valid(&decision) || isolation == Isolation::Serializable, "{round}");
+            if effort.searched {
+                *counts.entry((isolation, is_valid(&decision))).or_default() += 1;
+            }
+        }
+    }
+    assert!(counts[&(Isolation::Serializable, false)] > 20, "{counts:?}");
+    assert!(counts[&(Isolation::Serializable, true)] > 20, "{counts:?}");
+}
+
+#[test]
+fn a_small_stack_will_do() {
+    let asked = Asked { txns: 8_000, sessions: 20, keys: 500, snapshots: true, ..SMALL };
+    let txns = transactions(stores::run(&mut Random(9), asked), true);
+    let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
+    let judge = move || {
+        Level::all().map(|level| check(&polygraph, level, &Budget::default())).collect::<Vec<_>>()
+    };
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(judge);
+    let decisions = thread.expect("a thread").join().expect("no overflow");
+    let valid: Vec<bool> = decisions.iter().map(is_valid).collect();
+    assert_eq!(valid, [true, true, false, true, true, false, true, true, false]);
+}
+
+#[test]
+fn out_of_time_is_unknown() {
+    let txns = transactions(stores::run(&mut Random(9), SMALL), true);
+    let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
+    let budget = Budget::default();
+    budget.cancel();
+    for level in Level::all() {
+        assert!(matches!(check(&polygraph, level, &budget), Decision::Unknown(_)));
     }
 }
