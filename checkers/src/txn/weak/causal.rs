@@ -12,12 +12,12 @@ use super::inferred::Inferred;
 use super::{Stopped, in_parallel};
 use crate::Budget;
 
-/// Chains whose clocks are made together: a row is a line of the processor's cache.
-const COLUMNS: usize = 16;
+/// Chains whose clocks are made together: a row is two lines of the processor's cache.
+const COLUMNS: usize = 32;
 /// Per chain of a block, how many of its first transactions are in the past.
 type Row = [u32; COLUMNS];
 /// Writers of a key in a block up to which all are looked at.
-const FEW: usize = 24;
+const FEW: usize = 64;
 /// Edges that are remembered, so as not to make them again at once.
 const RECENT: usize = 1 << 14;
 
@@ -29,6 +29,9 @@ pub(super) fn infer(
     order: &[u32],
     budget: &Budget,
 ) -> Result<Vec<Inferred>, Stopped> {
+    if chains.longest() >= PLACES {
+        return Err(Stopped::States);
+    }
     let blocks = chains.len().div_ceil(COLUMNS);
     let of_block = |block: usize, rows: &mut Vec<Row>| {
         Block::new(kv, chains, (block * COLUMNS) as u32).infer(order, rows, budget)
@@ -36,11 +39,17 @@ pub(super) fn infer(
     Ok(in_parallel(kv, blocks, || vec![Row::default(); kv.len()], of_block)?.concat())
 }
 
-/// A writer of a key.
-#[derive(Clone, Copy, Default)]
-struct Writer {
-    column: u32,
-    place: u32,
+/// A writer of a key: its place in its chain, and above that the column.
+type Writer = u32;
+/// The first place that is too large for that.
+const PLACES: u32 = 1 << 27;
+
+fn column(writer: Writer) -> usize {
+    (writer / PLACES) as usize
+}
+
+fn place(writer: Writer) -> u32 {
+    writer % PLACES
 }
 
 struct Block<'b> {
@@ -48,7 +57,7 @@ struct Block<'b> {
     chains: &'b Chains,
     /// The first chain.
     first: u32,
-    /// Per key where its writers begin, ascending by column and place; one more at the end.
+    /// Per key where its writers begin, ascending; one more at the end.
     starts: Vec<u32>,
     writers: Vec<Writer>,
     recent: Vec<(u32, u32)>,
@@ -67,12 +76,12 @@ impl<'b> Block<'b> {
             starts[at] += starts[at - 1];
         }
         let count = starts.last().map_or(0, |count| *count as usize);
-        let mut writers = vec![Writer::default(); count];
+        let mut writers = vec![0; count];
         for column in 0..columns {
             for (place, txn) in (0..).zip(members(column)) {
                 for key in kv.writes(*txn) {
                     let free = &mut starts[*key as usize + 1];
-                    writers[*free as usize] = Writer { column, place };
+                    writers[*free as usize] = column * PLACES + place;
                     *free += 1;
                 }
             }
@@ -139,36 +148,48 @@ impl<'b> Block<'b> {
             INITIAL => Row::default(),
             from => self.through(from, rows),
         };
+        // Per column how many of its transactions are in the one past and not in the other.
+        let mut news = *row;
+        news.iter_mut().zip(known).for_each(|(limit, known)| *limit -= known);
         if end - first <= FEW {
+            let writers = &self.writers[first..end];
+            let is_new = |w: Writer| {
+                let (column, place) = (column(w) % COLUMNS, place(w));
+                place.wrapping_sub(known[column]) < news[column]
+            };
+            // Seldom is any; so all are looked at without a branch.
+            if !writers.iter().fold(false, |any, w| any | is_new(*w)) {
+                return;
+            }
             for at in first..end {
-                let Writer { column, place } = self.writers[at];
-                let limit = row[column as usize];
-                let last = self.writers[at + 1..end].first();
-                let last = last.is_none_or(|next| next.column != column || next.place >= limit);
-                if last && place < limit && place >= known[column as usize] {
-                    self.add(column, place, number, read.from);
+                let writer = self.writers[at];
+                let next = self.writers[at + 1..end].first();
+                let last = !next.is_some_and(|n| column(*n) == column(writer) && is_new(*n));
+                if last && is_new(writer) {
+                    self.add(writer, number, read.from);
                 }
             }
             return;
         }
         let mut from = first;
-        for column in 0..COLUMNS as u32 {
-            let [low, limit] = [known, *row].map(|row| row[column as usize]);
-            if low >= limit {
+        for column in 0..COLUMNS {
+            if news[column] == 0 {
                 continue;
             }
+            let start = column as u32 * PLACES;
+            let [low, limit] = [known, *row].map(|row| start + row[column]);
             let rest = &self.writers[from..end];
-            let past = rest.partition_point(|w| (w.column, w.place) < (column, limit));
+            let past = rest.partition_point(|writer| *writer < limit);
             from += past;
-            if let Some(last) = rest[..past].last().filter(|w| w.column == column && w.place >= low)
-            {
-                self.add(column, last.place, number, read.from);
+            if let Some(last) = rest[..past].last().copied().filter(|writer| *writer >= low) {
+                self.add(last, number, read.from);
             }
         }
     }
 
-    fn add(&mut self, column: u32, place: u32, read: usize, after: u32) {
-        let before = self.chains.members(self.first + column)[place as usize];
+    fn add(&mut self, writer: Writer, read: usize, after: u32) {
+        let chain = self.first + column(writer) as u32;
+        let before = self.chains.members(chain)[place(writer) as usize];
         let slot = (before.wrapping_mul(0x9E37_79B1) ^ after.wrapping_mul(0x85EB_CA77)) >> 18;
         let recent = &mut self.recent[slot as usize];
         if *recent != (before, after) || after == INITIAL {

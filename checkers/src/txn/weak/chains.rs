@@ -53,6 +53,11 @@ impl Chains {
         self.starts.len() - 1
     }
 
+    /// How many transactions the longest has.
+    pub(super) fn longest(&self) -> u32 {
+        self.place.iter().max().map_or(0, |place| place + 1)
+    }
+
     /// The transactions of a chain, in order.
     pub(super) fn members(&self, chain: u32) -> &[u32] {
         let at = chain as usize;
@@ -61,7 +66,7 @@ impl Chains {
 
     /// All transactions, those at the first place of their chain first.
     pub(super) fn abreast(&self) -> Vec<u32> {
-        let longest = self.place.iter().max().map_or(0, |place| *place as usize + 1);
+        let longest = self.longest() as usize;
         let mut starts = vec![0u32; longest + 1];
         for place in &self.place {
             starts[*place as usize + 1] += 1;
