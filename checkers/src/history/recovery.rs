@@ -104,7 +104,8 @@ pub enum ReadError {
     #[error(
         "the content of {name} is none that is known; give a history as JSON lines (history.jsonl), \
          EDN (history.edn, Porcupine's key-value logs), a JSON array of operations (elle-cli), a \
-         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs), a test.jepsen or a Violin log"
+         Jepsen log (history.txt, jepsen.log, Porcupine's etcd logs), a test.jepsen, a Violin log, or \
+         transactions of Plume, PolySI, AWDIT, dbcop or Cobra"
     )]
     UnknownFormat { name: String },
     #[error("{name} is empty; there is nothing to check")]

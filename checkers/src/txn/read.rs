@@ -12,6 +12,7 @@ mod cursor;
 mod dbcop;
 mod edn;
 #[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
 pub mod fuzzing;
 mod json;
 mod merge;

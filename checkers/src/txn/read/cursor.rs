@@ -1,5 +1,9 @@
 //! A place in bytes, and what EDN and JSON have in common there.
 
+use rayon::prelude::*;
+
+use super::PART;
+
 /// A place in bytes. Behind the end stands a 0, which is no part of any history.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
@@ -83,8 +87,22 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// What each part of a text is, parts being of about this length; `None` if one is nothing.
+pub(super) fn each_part<'a, T: Send>(
+    bytes: &'a [u8],
+    length: usize,
+    parse: impl Fn(&'a [u8]) -> Option<T> + Sync,
+) -> Option<Vec<T>> {
+    let parts = parts(bytes, length);
+    match bytes.len() <= PART {
+        // Waking other threads would take longer.
+        true => parts.into_iter().map(parse).collect(),
+        false => parts.into_par_iter().map(&parse).collect(),
+    }
+}
+
 /// The bytes in parts that end behind line ends, of about this length.
-pub(super) fn parts(bytes: &[u8], length: usize) -> Vec<&[u8]> {
+fn parts(bytes: &[u8], length: usize) -> Vec<&[u8]> {
     let mut parts = Vec::with_capacity(bytes.len() / length + 1);
     let mut rest = bytes;
     while rest.len() > length {

@@ -7,11 +7,10 @@
 //! operations each make one history together, since nothing of EDN's goes on over a line end
 //! that stands outside of all brackets and texts.
 
-use rayon::prelude::*;
 use serde_json::Value;
 
 use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
-use super::cursor::{Cursor, parts};
+use super::cursor::{Cursor, each_part};
 use crate::Kind;
 use crate::history::edn;
 use crate::txn::transactions::Atom;
@@ -32,8 +31,7 @@ pub(super) fn chunks<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<Ve
         },
         _ => bytes,
     };
-    let parts = parts(inner, part);
-    parts.par_iter().map(|part| Operations::new(part, write)?.all()).collect()
+    each_part(inner, part, |part| Operations::new(part, write)?.all())
 }
 
 /// What is inside of a vector or list of operations up to the end of the text.

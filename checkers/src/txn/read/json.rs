@@ -3,11 +3,10 @@
 //! Understands events as they usually are. Whatever is unusual is `None`, and so is every
 //! error: then the careful readers of [`crate::history`] have to look.
 
-use rayon::prelude::*;
 use serde_json::Value;
 
 use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
-use super::cursor::{Cursor, parts};
+use super::cursor::{Cursor, each_part};
 use crate::Kind;
 use crate::history::jsonl::MAX_LINE_BYTES;
 use crate::txn::transactions::Atom;
@@ -17,8 +16,7 @@ const DEPTH: usize = 100;
 
 /// The chunks of a history of ours; `None` if the careful reader has to look.
 pub(super) fn of_lines<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<Vec<Chunk<'a>>> {
-    let parts = parts(bytes, part);
-    parts.par_iter().map(|part| Events::new(part, write, true)?.lines()).collect()
+    each_part(bytes, part, |part| Events::new(part, write, true)?.lines())
 }
 
 /// The chunks of elle-cli's array; `None` if the careful reader has to look.
@@ -26,12 +24,10 @@ pub(super) fn of_array<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<
     let start = bytes.iter().position(|byte| !is_blank(*byte))?;
     let end = bytes.iter().rposition(|byte| !is_blank(*byte))?;
     let inner = bytes[start..=end].strip_prefix(b"[")?.strip_suffix(b"]")?;
-    let parts = parts(inner, part);
-    let chunks: Option<Vec<Chunk<'a>>> =
-        parts.par_iter().map(|part| Events::new(part, write, false)?.elements()).collect();
+    let chunks = each_part(inner, part, |part| Events::new(part, write, false)?.elements())?;
     // Exactly one comma stands between two events, before or after the line end.
     let mut comma = None;
-    for chunk in chunks.iter().flatten() {
+    for chunk in &chunks {
         let (before, after) = chunk.commas;
         if chunk.events.is_empty() {
             // Blanks, or a comma alone, which no writer makes.
@@ -41,8 +37,7 @@ pub(super) fn of_array<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<
         (comma.is_none_or(|comma| comma != before) && (comma.is_some() || !before)).then_some(())?;
         comma = Some(after);
     }
-    (comma != Some(true)).then_some(())?;
-    chunks
+    (comma != Some(true)).then_some(chunks)
 }
 
 fn is_blank(byte: u8) -> bool {
