@@ -37,7 +37,15 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("txn_dbcop", crate::txn::read::fuzzing::dbcop),
     #[cfg(any(test, feature = "fuzzing"))]
     ("txn_cobra", crate::txn::read::fuzzing::cobra),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_checkers", txn_checkers),
 ];
+
+/// Small histories of transactions: nothing is ruled out that the definitions allow.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn txn_checkers(bytes: &[u8]) {
+    crate::txn::fuzzing::checkers(bytes);
+}
 
 /// What a reader gives.
 type Found = Result<(History, Recovery), ReadError>;

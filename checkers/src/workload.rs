@@ -13,7 +13,7 @@ use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
-use crate::txn::{TransactionChecker, Transactions};
+use crate::txn::{PredicateRegister, TransactionChecker, Transactions};
 use crate::unique_ids::UniqueIds;
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
@@ -49,6 +49,14 @@ pub const WORKLOADS: &[Workload] = &[
     of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
     of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
     of("key-value", "the same, with sessions and without an order of versions", &[]),
+    of(
+        "predicate-register",
+        "rw-register with [\"rp\", predicate, {k: v}]; a consistency model",
+        VERSIONS,
+    ),
+    of("set-add", "txn of [\"add\", k, v] and [\"r\", k, list]; a consistency model", &[]),
+    of("txn-counter", "txn of [\"inc\", k, n] and [\"r\", k, total]; a consistency model", &[]),
+    of("txn-bank", "txn of [\"r\", account, n] and [\"w\", account, n]; the total stays", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
@@ -237,6 +245,10 @@ impl Judge<'_> {
             self.workload,
             "list-append"
                 | "rw-register"
+                | "predicate-register"
+                | "set-add"
+                | "txn-counter"
+                | "txn-bank"
                 | "set"
                 | "set-full"
                 | "counter"
@@ -304,6 +316,9 @@ pub const OF_REGISTERS: &[&str] = &[
 /// The checker of a workload that judges a history as a whole.
 fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
     Ok(match workload {
+        "predicate-register" => {
+            Box::new(PredicateRegister { register: transactions::rw_register(options)? })
+        }
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");

@@ -267,7 +267,7 @@ fn word(relation: Relation) -> &'static str {
     match relation {
         Relation::Ww => "ww",
         Relation::Wr => "wr",
-        Relation::Rw => "rw",
+        Relation::Rw | Relation::PredicateRw | Relation::RwWr => "rw",
         Relation::Process => "process",
         Relation::Realtime | Relation::Onward => "realtime",
     }

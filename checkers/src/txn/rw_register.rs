@@ -4,7 +4,7 @@ mod components;
 mod dependencies;
 mod flaws;
 mod inference;
-mod orders;
+pub(super) mod orders;
 mod reasons;
 mod steps;
 mod versions;
@@ -18,8 +18,9 @@ use self::steps::Steps;
 use super::TransactionChecker;
 use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
-use super::graph::Arc;
+use super::graph::{Arc, Relation};
 use super::isolation::ConsistencyModel;
+use super::predicate::Predicates;
 use super::transactions::{Action, Status, Transactions, Writes};
 use super::windows::{self, Dependencies};
 use crate::{Budget, Checker, Finding, History};
@@ -83,28 +84,42 @@ impl TransactionChecker for RwRegister {
     }
 
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
-        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
+        let none = Predicates::default();
+        self.judge(txns, &none, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
     }
 }
 
 impl RwRegister {
-    fn judge(&self, txns: &Transactions, budget: &Budget) -> Result<Finding, String> {
+    /// Judges transactions and what they selected by predicates.
+    pub(super) fn judge(
+        &self,
+        txns: &Transactions,
+        predicates: &Predicates,
+        budget: &Budget,
+    ) -> Result<Finding, String> {
         let writes = Writes::new(txns).map_err(|twice| twice.explain(txns))?;
         let steps = Steps::new(txns, &writes)?;
         let registers = Registers { txns, writes: &writes, steps: &steps };
         let mut flaws = Flaws::default();
         flaws::find(&registers, self.all_writes_known, &mut flaws);
+        predicates.find_flaws(txns, &mut flaws);
         let orders = registers.orders(self.inference, budget);
         // What single reads show stands, whether or not there was time for more.
-        let out_of_time = orders.is_none();
-        let orders = orders.unwrap_or_default();
+        let mut out_of_time = orders.is_none();
+        let mut orders = orders.unwrap_or_default();
         for cyclic in &orders.cyclic {
             flaws.add("cyclic-versions", || flaws::cyclic_versions(&registers, cyclic));
+        }
+        if !out_of_time {
+            out_of_time = !predicates.add_dependencies(&registers, &mut orders, budget);
         }
         let (used, count) = (orders.used, orders.arcs.len());
         let cycles = self.cycles(&registers, orders, budget);
         let cancelled = out_of_time || cycles.cancelled;
         explain::add(txns, "w", &mut flaws, cycles, |link, from, to| {
+            if link.relation == Relation::PredicateRw {
+                return predicates.why(txns, &writes, link, from, to);
+            }
             let arc = Arc { from: link.from, to: link.to, relation: link.relation, key: link.key };
             registers
                 .why(used, &arc, from, to)
@@ -120,13 +135,15 @@ impl RwRegister {
             "keys": txns.key_count(),
             "writes": writes.len(),
             "reads": reads,
+            "predicate-reads": predicates.len(),
             "dependencies": count,
             "assumed": used.names(),
             "model": self.model.name(),
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        Ok(explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats))
+        let no_reads = reads + predicates.len() == 0;
+        Ok(explain::conclude(NAME, self.model, flaws, cancelled, no_reads, stats))
     }
 
     fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {

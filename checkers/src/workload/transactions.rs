@@ -3,7 +3,8 @@
 use super::{CheckOptions, VERSIONS, WORKLOADS};
 use crate::txn::rw_register::Inference;
 use crate::txn::{
-    ConsistencyModel, ListAppend, RwRegister, TransactionChecker, WeakIsolation, WeakLevel,
+    ConsistencyModel, ListAppend, RwRegister, SetAdd, TransactionChecker, TxnBank, TxnCounter,
+    WeakIsolation, WeakLevel,
 };
 
 /// How transactions of a workload are read and judged.
@@ -29,6 +30,9 @@ pub fn checkers_of_transactions(
         ("list-append", None) => ("append", Box::new(list_append(options)?)),
         ("rw-register", None) => ("w", Box::new(rw_register(options)?)),
         ("key-value", None) => ("w", key_value(options)?),
+        ("set-add", _) => ("add", Box::new(SetAdd { model: level(options)? })),
+        ("txn-counter", _) => ("inc", Box::new(TxnCounter { model: level(options)? })),
+        ("txn-bank", _) => ("w", Box::new(TxnBank::default())),
         _ => return Ok(None),
     };
     Ok(Some(OfTransactions { write, checkers: vec![checker] }))
@@ -57,7 +61,7 @@ fn list_append(options: &CheckOptions) -> Result<ListAppend, String> {
 }
 
 /// The order of versions follows from what is set, or from what the level implies.
-fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
+pub(super) fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> {
     let mut checker = RwRegister::new(level(options)?);
     let Inference { wfr_keys, sequential_keys, linearizable_keys } = &mut checker.inference;
     for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
