@@ -58,44 +58,71 @@ impl Index {
         index
     }
 
-    /// The entries of a key in the first `limit` places of a chain.
-    fn prefix(&self, key: u32, chain: u32, limit: u32) -> &[(u32, u32, u32)] {
+    fn of_key(&self, key: u32) -> &[(u32, u32, u32)] {
         let [first, end] = [0, 1].map(|at| self.starts[key as usize + at] as usize);
-        let entries = &self.entries[first..end];
-        let first = entries.partition_point(|entry| entry.0 < chain);
-        let end = entries.partition_point(|entry| (entry.0, entry.1) < (chain, limit));
-        &entries[first..end]
+        &self.entries[first..end]
     }
 }
 
 /// How much of each chain is visible.
-#[derive(Default)]
 struct Seen {
-    limits: Vec<(u32, u32)>,
-    numbers: FxHashMap<u32, usize>,
+    /// Per chain how many of its first transactions.
+    limits: Vec<u32>,
+    /// The chains of which something may be, each once.
+    chains: Vec<u32>,
+    known: Vec<bool>,
 }
 
 impl Seen {
+    fn new(chains: usize) -> Self {
+        Self { limits: vec![0; chains], chains: Vec::new(), known: vec![false; chains] }
+    }
+
     fn clear(&mut self) {
-        self.limits.clear();
-        self.numbers.clear();
+        for chain in self.chains.drain(..) {
+            self.limits[chain as usize] = 0;
+            self.known[chain as usize] = false;
+        }
     }
 
     /// Makes a prefix of a chain visible, and what its session did before that chain.
     fn raise(&mut self, kv: &KeyValue, chains: &Chains, mut txn: u32, mut itself: bool) {
         while txn != NEVER {
             let chain = chains.chain[txn as usize];
-            let limit = chains.place[txn as usize] + u32::from(itself);
-            let next = self.limits.len();
-            let number = *self.numbers.entry(chain).or_insert(next);
-            if number != next {
-                let old = &mut self.limits[number].1;
-                *old = limit.max(*old);
+            let limit = &mut self.limits[chain as usize];
+            *limit = (*limit).max(chains.place[txn as usize] + u32::from(itself));
+            if std::mem::replace(&mut self.known[chain as usize], true) {
                 return;
             }
-            self.limits.push((chain, limit));
+            self.chains.push(chain);
             txn = kv.before[chains.members(chain)[0] as usize];
             itself = true;
+        }
+    }
+
+    /// Tells the visible entries of a key; of each chain only the last, unless all are wanted.
+    fn visible(
+        &self,
+        entries: &[(u32, u32, u32)],
+        all: bool,
+        mut tell: impl FnMut(&(u32, u32, u32)),
+    ) {
+        let is_visible = |entry: &(u32, u32, u32)| entry.1 < self.limits[entry.0 as usize];
+        if entries.len() <= 8 * self.chains.len() {
+            for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| is_visible(entry)) {
+                let next = entries.get(at + 1);
+                if all || next.is_none_or(|next| next.0 != entry.0 || !is_visible(next)) {
+                    tell(entry);
+                }
+            }
+            return;
+        }
+        for chain in &self.chains {
+            let limit = self.limits[*chain as usize];
+            let first = entries.partition_point(|entry| entry.0 < *chain);
+            let end = entries.partition_point(|entry| (entry.0, entry.1) < (*chain, limit));
+            let first = if all { first } else { first.max(end.saturating_sub(1)) };
+            entries[first..end].iter().for_each(&mut tell);
         }
     }
 }
@@ -112,8 +139,10 @@ pub(super) fn infer(
         return monotonic_reads(kv, chains.members(chain), budget);
     }
     let mut edges: Vec<Inferred> = Vec::new();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(chains.len());
     let lasting = level == WeakLevel::Pram;
+    // Of writers in session order, the last says it all; of those seen by others, none does.
+    let all = level == WeakLevel::WritesFollowReads;
     for (turn, txn) in chains.members(chain).iter().enumerate() {
         if turn % 256 == 0 && budget.is_cancelled() {
             return Err(Stopped::Cancelled);
@@ -125,19 +154,11 @@ pub(super) fn infer(
         }
         for number in kv.read_range(*txn) {
             let read = kv.all_reads()[number];
-            for (chain, limit) in &seen.limits {
-                let visible = index.prefix(read.key, *chain, *limit);
-                let needed = match level {
-                    // Of writers in session order, the last says it all.
-                    WeakLevel::WritesFollowReads => visible,
-                    _ => &visible[visible.len().saturating_sub(1)..],
-                };
-                for (_, _, before) in needed {
-                    if *before != read.from && before != txn {
-                        edges.push(Inferred { before: *before, read: number as u32 });
-                    }
+            seen.visible(index.of_key(read.key), all, |(_, _, before)| {
+                if *before != read.from && before != txn {
+                    edges.push(Inferred { before: *before, read: number as u32 });
                 }
-            }
+            });
             if edges.len() > budget.max_states {
                 return Err(Stopped::States);
             }

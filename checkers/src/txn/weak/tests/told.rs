@@ -1,10 +1,10 @@
 //! Anomalies by name, one small history each, and how they are told.
 
-use crate::txn::TransactionChecker;
 use serde_json::json;
 
 use super::Op::{self, Read as R, Write as W};
 use super::sessions;
+use crate::txn::TransactionChecker;
 use crate::txn::transactions::{Action, Atom, Builder, Status, Transactions};
 use crate::txn::weak::{WeakIsolation, WeakLevel};
 use crate::{Budget, Finding, Verdict};
