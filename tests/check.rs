@@ -15,7 +15,7 @@ fn published() -> PathBuf {
 }
 
 /// Folder and file, flags, exit code.
-const VERDICTS: [(&str, &[&str], i32); 14] = [
+const VERDICTS: [(&str, &[&str], i32); 21] = [
     (
         "knossos/memstress3-0.edn",
         &["-w", "cas-register", "--initial", "0", "--null-read-is-any"],
@@ -30,6 +30,21 @@ const VERDICTS: [(&str, &[&str], i32); 14] = [
     ("violin/generated/my-sync-stack.0.log", &[], 0),
     ("violin/generated/small/ScalObject-bkq/ScalObject-bkq.20.log", &["-w", "fifo-queue"], 1),
     ("elle-cli/paper-example.edn", &["-w", "list-append"], 1),
+    ("elle-cli/paper-example.json", &["-w", "list-append"], 1),
+    (
+        "elle/si-without-g-single.edn",
+        &["-w", "list-append", "--consistency-model", "snapshot-isolation"],
+        0,
+    ),
+    (
+        "elle/si-without-g-single.edn",
+        &["-w", "list-append", "--consistency-model", "serializable"],
+        1,
+    ),
+    ("awdit/causal/long-fork.txt", &["-m", "causal"], 0),
+    ("awdit/read-committed/non-repeatable-read.txt", &["-m", "read-committed"], 0),
+    ("awdit/read-committed/non-repeatable-read.txt", &["-m", "read-atomic"], 1),
+    ("awdit/none/hb-cycle.txt", &["-w", "rw-register", "-m", "read-committed"], 1),
     ("elle-cli/bank.json", &["-w", "bank"], 0),
     ("elle-cli/set.edn", &["-w", "set"], 0),
     ("elle-cli/set_full.json", &["-w", "set-full"], 1),
@@ -58,6 +73,30 @@ fn a_violation_is_told_with_what_stands_in_the_way() {
     for part in ["can be put in order", "next operation", "decided by", "rules out: linearizable"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
+}
+
+#[test]
+fn anomalies_are_drawn_into_a_folder() {
+    let bench = Bench::beside_others();
+    let path = published().join("elle-cli/paper-example.edn").display().to_string();
+    let folder = bench.dir.path().join("drawn");
+    let drawn = folder.display().to_string();
+    let ran = bench.run(&["check", &path, "-w", "list-append", "--pictures", &drawn]);
+    ran.expect_code(1);
+    let files: Vec<_> = std::fs::read_dir(&folder).expect("a folder").flatten().collect();
+    let ending = |file: &std::fs::DirEntry, ending: &str| {
+        file.path().extension().is_some_and(|found| found == ending)
+    };
+    for file in &files {
+        let content = std::fs::read_to_string(file.path()).expect("a text");
+        if ending(file, "svg") {
+            assert!(content.starts_with("<svg") && content.contains("<style>"), "{content}");
+        } else {
+            assert!(content.starts_with("digraph anomaly {"), "{content}");
+        }
+    }
+    assert!(files.iter().any(|file| ending(file, "svg")), "{files:?}");
+    assert!(files.iter().any(|file| ending(file, "dot")), "{files:?}");
 }
 
 #[test]

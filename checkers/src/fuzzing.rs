@@ -25,7 +25,27 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("test_jepsen", test_jepsen),
     #[cfg(any(test, feature = "fuzzing"))]
     ("engines", engines),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_edn", crate::txn::read::fuzzing::edn),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_json", crate::txn::read::fuzzing::json),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_texts", crate::txn::read::fuzzing::texts),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_plume", crate::txn::read::fuzzing::plume),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_dbcop", crate::txn::read::fuzzing::dbcop),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_cobra", crate::txn::read::fuzzing::cobra),
+    #[cfg(any(test, feature = "fuzzing"))]
+    ("txn_checkers", txn_checkers),
 ];
+
+/// Small histories of transactions: nothing is ruled out that the definitions allow.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn txn_checkers(bytes: &[u8]) {
+    crate::txn::fuzzing::checkers(bytes);
+}
 
 /// What a reader gives.
 type Found = Result<(History, Recovery), ReadError>;

@@ -2,6 +2,8 @@
 
 mod cycles;
 mod explain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod graph;
 mod isolation;
 #[cfg(test)]
@@ -10,17 +12,29 @@ pub mod key_value;
 pub mod list_append;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod oracle;
+pub mod predicate;
 mod ranks;
 pub mod read;
 pub mod rw_register;
+pub mod set_add;
+mod spread;
+pub mod strong;
 pub mod synthetic;
 pub mod transactions;
+pub mod txn_bank;
+pub mod txn_counter;
+pub mod weak;
 mod windows;
 
-pub use isolation::ConsistencyModel;
+pub use isolation::{ConsistencyModel, weakest};
 pub use list_append::ListAppend;
+pub use predicate::PredicateRegister;
 pub use rw_register::RwRegister;
+pub use set_add::SetAdd;
 pub use transactions::Transactions;
+pub use txn_bank::TxnBank;
+pub use txn_counter::TxnCounter;
+pub use weak::{WeakIsolation, WeakLevel};
 
 use crate::{Budget, Finding};
 
@@ -29,9 +43,11 @@ pub trait TransactionChecker: Send + Sync {
     /// A short stable name, as it appears in `results.json`.
     fn name(&self) -> &str;
 
-    /// The history's word for a write: `append`, `w`.
-    fn write_word(&self) -> &'static str;
-
     /// Decides. Never panics; out of budget is [`Verdict::Unknown`](crate::Verdict::Unknown).
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding;
 }
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod orders_tests;

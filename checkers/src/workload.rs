@@ -6,15 +6,16 @@ mod transactions;
 use serde_json::Value;
 
 pub use self::settings::Settings;
-pub use self::transactions::checkers_of_transactions;
+pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
 use crate::counter::Counter;
 use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
+use crate::txn::{PredicateRegister, TransactionChecker, Transactions};
 use crate::unique_ids::UniqueIds;
-use crate::{Checker, Event, History, Kind};
+use crate::{Budget, Checker, Event, Finding, History, Kind};
 
 /// A kind of history, by name.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,15 @@ pub const WORKLOADS: &[Workload] = &[
     of("log", "append v answered with its offset, read at an offset", &[]),
     of("list-append", "txn of [\"append\", k, v] and [\"r\", k, list]; a consistency model", &[]),
     of("rw-register", "txn of [\"w\", k, v] and [\"r\", k, v]; a consistency model", VERSIONS),
+    of("key-value", "the same, with sessions and without an order of versions", &[]),
+    of(
+        "predicate-register",
+        "rw-register with [\"rp\", predicate, {k: v}]; a consistency model",
+        VERSIONS,
+    ),
+    of("set-add", "txn of [\"add\", k, v] and [\"r\", k, list]; a consistency model", &[]),
+    of("txn-counter", "txn of [\"inc\", k, n] and [\"r\", k, total]; a consistency model", &[]),
+    of("txn-bank", "txn of [\"r\", account, n] and [\"w\", account, n]; the total stays", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
@@ -55,7 +65,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
 
-const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys"];
+const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
 const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
 
@@ -116,11 +126,35 @@ pub fn checkers_for_workload(
         return Err(format!("there is no workload `{workload}`; known are {}", known.join(", ")));
     };
     options.settings.only(workload, known.settings)?;
+    if let Some(of) = checkers_of_transactions(workload, options)? {
+        let write = of.write;
+        let adapted = |checker| -> Box<dyn Checker> { Box::new(Adapted { checker, write }) };
+        return Ok(of.checkers.into_iter().map(adapted).collect());
+    }
     let checker = match object(workload, options, history)? {
         Some(object) => object.checker,
         None => whole(workload, options)?,
     };
     Ok(vec![checker])
+}
+
+/// A checker of transactions that takes events.
+struct Adapted {
+    checker: Box<dyn TransactionChecker>,
+    write: &'static str,
+}
+
+impl Checker for Adapted {
+    fn name(&self) -> &str {
+        self.checker.name()
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        match Transactions::from_history(history, self.write) {
+            Ok(txns) => self.checker.check_transactions(&txns, budget),
+            Err(why) => Finding::unknown(self.name(), why),
+        }
+    }
 }
 
 /// What judges a workload one event after another; `beginning` shows what its values look like.
@@ -211,6 +245,10 @@ impl Judge<'_> {
             self.workload,
             "list-append"
                 | "rw-register"
+                | "predicate-register"
+                | "set-add"
+                | "txn-counter"
+                | "txn-bank"
                 | "set"
                 | "set-full"
                 | "counter"
@@ -278,8 +316,9 @@ pub const OF_REGISTERS: &[&str] = &[
 /// The checker of a workload that judges a history as a whole.
 fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, String> {
     Ok(match workload {
-        "list-append" => Box::new(transactions::list_append(options)?),
-        "rw-register" => Box::new(transactions::rw_register(options)?),
+        "predicate-register" => {
+            Box::new(PredicateRegister { register: transactions::rw_register(options)? })
+        }
         "set-full" => {
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");

@@ -8,7 +8,7 @@
 //! | G-nonadjacent | several rw, no two in a row |
 //! | G2-item | two rw in a row |
 //!
-//! each without, with session (`-process`) and with real-time order (`-realtime`). Whether a
+//! with `-predicate` if an rw is by a predicate; G2 for G2-item then. Each comes without, with session (`-process`) and with real-time order (`-realtime`). Whether a
 //! component holds a cycle that a level forbids is decided exactly, by components of views of the
 //! graph (Kingsbury & Alvaro, *Elle*, VLDB 2020, section 6.1) and by reachability; the work is
 //! bounded by the size of the component. Which further kinds it holds besides is searched for
@@ -85,8 +85,20 @@ impl Cycles {
 
 /// Finds cycles of every kind.
 pub(super) fn find(components: &[Component], budget: &Budget) -> Cycles {
-    let found: Vec<(Vec<Cycle>, bool)> =
-        components.par_iter().map(|component| of_component(component, budget)).collect();
+    let found: Vec<(Vec<Cycle>, bool)> = components
+        .par_iter()
+        .map(|component| {
+            let (mut found, mut cancelled) = of_component(component, Mask::MAX, budget);
+            // Levels that allow phantoms forbid other cycles, which must not hide behind them.
+            if component.graph.has(Relation::PredicateRw) {
+                let items = !(Relation::PredicateRw as Mask);
+                let (others, late) = of_component(component, items, budget);
+                found.extend(others);
+                cancelled |= late;
+            }
+            (found, cancelled)
+        })
+        .collect();
     let mut cycles = Cycles::default();
     for (found, cancelled) in found {
         cycles.cancelled |= cancelled;
@@ -108,20 +120,21 @@ pub(super) fn find(components: &[Component], budget: &Budget) -> Cycles {
 
 const ORDERS: [Option<Relation>; 3] = [None, Some(Relation::Process), Some(Relation::Realtime)];
 
-/// Everything found in a component, and whether time was up before all was looked at.
-fn of_component(component: &Component, budget: &Budget) -> (Vec<Cycle>, bool) {
+/// Everything found in a component with some relations, and whether time was up before all was
+/// looked at.
+fn of_component(component: &Component, allowed: Mask, budget: &Budget) -> (Vec<Cycle>, bool) {
     let mut found: Vec<Cycle> = Vec::new();
     for order in ORDERS {
-        let view = view(&component.graph, Pattern::AntiPair, order);
+        let view = view(&component.graph, Pattern::AntiPair, order, allowed);
         let groups = view.components();
         for members in cyclic(&groups) {
             if budget.is_cancelled() {
                 return (found, true);
             }
             let within = Group { groups: &groups, members: &members };
-            if order.is_none_or(|order| within.edges(&view, order).next().is_some()) {
+            if order.is_none_or(|order| within.edges(&view, order as Mask).next().is_some()) {
                 let part = component.part(&members);
-                let mut finder = Finder::new(&part, order, budget);
+                let mut finder = Finder::new(&part, order, allowed, budget);
                 finder.search();
                 if finder.cancelled {
                     return (found, true);
@@ -134,9 +147,9 @@ fn of_component(component: &Component, budget: &Budget) -> (Vec<Cycle>, bool) {
 }
 
 /// What a cycle of this pattern and order may use.
-fn view(graph: &Graph, pattern: Pattern, order: Option<Relation>) -> View<'_> {
+fn view(graph: &Graph, pattern: Pattern, order: Option<Relation>, allowed: Mask) -> View<'_> {
     let mask = pattern.mask() | order.map_or(0, |order| order as Mask) | Relation::Onward as Mask;
-    View { graph, mask, doubled: pattern == Pattern::Nonadjacent }
+    View { graph, mask: mask & allowed, doubled: pattern == Pattern::Nonadjacent }
 }
 
 /// Looks for each kind in a part of which all is strongly connected by data dependencies and
@@ -144,6 +157,8 @@ fn view(graph: &Graph, pattern: Pattern, order: Option<Relation>) -> View<'_> {
 struct Finder<'c> {
     component: &'c Component,
     order: Option<Relation>,
+    /// Relations that count.
+    allowed: Mask,
     budget: &'c Budget,
     walker: Walker<'c>,
     found: Vec<Cycle>,
@@ -151,26 +166,32 @@ struct Finder<'c> {
 }
 
 impl<'c> Finder<'c> {
-    fn new(component: &'c Component, order: Option<Relation>, budget: &'c Budget) -> Self {
+    fn new(
+        component: &'c Component,
+        order: Option<Relation>,
+        allowed: Mask,
+        budget: &'c Budget,
+    ) -> Self {
         let walker = Walker::new(&component.graph);
-        Self { component, order, budget, walker, found: Vec::new(), cancelled: false }
+        Self { component, order, allowed, budget, walker, found: Vec::new(), cancelled: false }
     }
 
     fn view(&self, pattern: Pattern) -> View<'c> {
-        view(&self.component.graph, pattern, self.order)
+        view(&self.component.graph, pattern, self.order, self.allowed)
     }
 
     fn search(&mut self) {
         for pattern in [Pattern::Writes, Pattern::Information, Pattern::Nonadjacent] {
-            let new = pattern.new_relation();
-            let start = if new == Relation::Rw { new } else { self.order.unwrap_or(new) };
+            let new = pattern.new_relations();
+            let order = self.order.map(|order| order as Mask).filter(|_| new != Relation::ANTI);
+            let start = order.unwrap_or(new);
             self.parts(pattern, start);
         }
         let nodes = self.component.graph.nodes();
         let (members, groups): (Vec<u32>, Vec<u32>) = (0..nodes).map(|node| (node, 0)).unzip();
         let whole = Group { groups: &groups, members: &members };
         let all = self.view(Pattern::AntiPair);
-        let anti: Vec<(u32, u32)> = whole.edges(&all, Relation::Rw).collect();
+        let anti: Vec<(u32, u32)> = whole.edges(&all, Relation::ANTI).collect();
         let view = self.view(Pattern::Single);
         match reach::closed(&view, &anti, 4 * MAX_STARTS, self.budget) {
             Some(starts) => self.shortest(Pattern::Single, &groups, &starts),
@@ -181,7 +202,7 @@ impl<'c> Finder<'c> {
     }
 
     /// Finds a cycle in each component of a pattern's view.
-    fn parts(&mut self, pattern: Pattern, start: Relation) {
+    fn parts(&mut self, pattern: Pattern, start: Mask) {
         let view = self.view(pattern);
         let parts = view.components();
         for members in cyclic(&parts) {
@@ -239,15 +260,15 @@ struct Group<'g> {
 }
 
 impl Group<'_> {
-    /// Edges of a relation inside, as (node of the view, edge).
+    /// Edges of some relations inside, as (node of the view, edge).
     fn edges<'e>(
         &'e self,
         view: &'e View<'e>,
-        relation: Relation,
+        relations: Mask,
     ) -> impl Iterator<Item = (u32, u32)> + 'e {
         self.members.iter().flat_map(move |node| {
             let inside = move |edge: &u32| {
-                view.graph.relation(*edge) == relation
+                view.graph.relation(*edge) as Mask & relations != 0
                     && view.follow(*node, *edge).is_some_and(|next| {
                         self.groups[next as usize] == self.groups[*node as usize]
                     })
@@ -260,9 +281,11 @@ impl Group<'_> {
 /// The name of a cycle with these links.
 fn kind(links: &[Link]) -> &'static str {
     let has = |relation| links.iter().any(|link| link.relation == relation);
-    let anti: Vec<bool> = links.iter().map(|link| link.relation == Relation::Rw).collect();
-    let count = anti.iter().filter(|rw| **rw).count();
-    let adjacent = (0..anti.len()).any(|at| anti[at] && anti[(at + 1) % anti.len()]);
+    let count = links.iter().filter(|link| link.relation.begins_anti()).count();
+    let relation = |at: usize| links[at % links.len()].relation;
+    let adjacent =
+        (0..links.len()).any(|at| relation(at).ends_anti() && relation(at + 1).begins_anti());
+    let predicate = has(Relation::PredicateRw);
     let order = match (has(Relation::Realtime), has(Relation::Process)) {
         (true, _) => 2,
         (false, true) => 1,
@@ -271,8 +294,17 @@ fn kind(links: &[Link]) -> &'static str {
     let names = match count {
         0 if has(Relation::Wr) => ["G1c", "G1c-process", "G1c-realtime"],
         0 => ["G0", "G0-process", "G0-realtime"],
+        1 if predicate => {
+            ["G-single-predicate", "G-single-predicate-process", "G-single-predicate-realtime"]
+        }
         1 => ["G-single", "G-single-process", "G-single-realtime"],
+        _ if adjacent && predicate => ["G2", "G2-process", "G2-realtime"],
         _ if adjacent => ["G2-item", "G2-item-process", "G2-item-realtime"],
+        _ if predicate => [
+            "G-nonadjacent-predicate",
+            "G-nonadjacent-predicate-process",
+            "G-nonadjacent-predicate-realtime",
+        ],
         _ => ["G-nonadjacent", "G-nonadjacent-process", "G-nonadjacent-realtime"],
     };
     names[order]

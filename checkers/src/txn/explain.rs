@@ -14,7 +14,9 @@ use crate::words::{seconds, shortened};
 use crate::{Anomaly, Edge, Finding, Step};
 
 /// Anomalies of each kind kept in full.
-const MAX_KEPT: usize = 8;
+const MAX_KEPT: usize = 5;
+/// Cycles of each kind told; they are sorted by length.
+const MAX_CYCLES_TOLD: usize = 3;
 
 /// Anomalies by kind: all counted, the first few kept.
 #[derive(Debug, Default)]
@@ -46,8 +48,19 @@ impl Flaws {
     }
 
     /// The kept anomalies of kinds that pass, the worst first: those that rule out most.
+    ///
+    /// A cycle with session or real-time order in it says nothing new beside one of the same kind
+    /// without; it is only counted.
     fn worst_first(self, pass: impl Fn(&str) -> bool) -> Vec<Anomaly> {
-        let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind));
+        let counts = self.counts;
+        let new = |kind: &str| {
+            let has = |kind: &str| counts.contains_key(kind);
+            let of_session = kind.strip_suffix("-process");
+            let of_time = kind.strip_suffix("-realtime");
+            !of_session.is_some_and(has)
+                && !of_time.is_some_and(|base| has(base) || has(&format!("{base}-process")))
+        };
+        let kinds = self.kept.into_iter().filter(|(kind, _)| pass(kind) && new(kind));
         let mut anomalies: Vec<Anomaly> = kinds.flat_map(|(_, kept)| kept).collect();
         anomalies.sort_by_key(|anomaly| {
             let cycle = !anomaly.edges.is_empty();
@@ -133,7 +146,7 @@ pub(super) fn add(
     why: impl Fn(&Link, &str, &str) -> String,
 ) {
     for (kind, examples) in &cycles.examples {
-        for example in examples {
+        for example in examples.iter().take(MAX_CYCLES_TOLD) {
             flaws.keep(kind, || cycle(txns, write, example, &why));
         }
     }
@@ -254,7 +267,7 @@ fn word(relation: Relation) -> &'static str {
     match relation {
         Relation::Ww => "ww",
         Relation::Wr => "wr",
-        Relation::Rw => "rw",
+        Relation::Rw | Relation::PredicateRw | Relation::RwWr => "rw",
         Relation::Process => "process",
         Relation::Realtime | Relation::Onward => "realtime",
     }

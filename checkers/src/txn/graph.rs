@@ -18,6 +18,27 @@ pub(super) enum Relation {
     Realtime = 16,
     /// Goes on with whatever led to a helper node.
     Onward = 32,
+    /// An anti-dependency by a predicate: the target made an item match that did not when the
+    /// source looked.
+    PredicateRw = 64,
+    /// An anti-dependency and then a write-read dependency, by way of a transaction that is not
+    /// known.
+    RwWr = 128,
+}
+
+impl Relation {
+    /// Relations that begin with an anti-dependency.
+    pub(super) const ANTI: Mask = Self::Rw as Mask | Self::PredicateRw as Mask | Self::RwWr as Mask;
+
+    /// Whether it is, or begins with, an anti-dependency.
+    pub(super) fn begins_anti(self) -> bool {
+        self as Mask & Self::ANTI != 0
+    }
+
+    /// Whether it is an anti-dependency to its end.
+    pub(super) fn ends_anti(self) -> bool {
+        matches!(self, Self::Rw | Self::PredicateRw)
+    }
 }
 
 /// A set of relations.
@@ -89,6 +110,11 @@ impl Graph {
         Self::new(transactions, chosen.len() as u32, &arcs)
     }
 
+    /// Whether any edge is of this relation.
+    pub(super) fn has(&self, relation: Relation) -> bool {
+        self.relations.contains(&relation)
+    }
+
     pub(super) fn nodes(&self) -> u32 {
         self.starts.len() as u32 - 1
     }
@@ -149,9 +175,8 @@ impl View<'_> {
         }
         match (relation, node & 1) {
             (Relation::Onward, bit) => Some(2 * target + bit),
-            (Relation::Rw, 0) => Some(2 * target + 1),
-            (Relation::Rw, _) => None,
-            _ => Some(2 * target),
+            (_, 1) if relation.begins_anti() => None,
+            _ => Some(2 * target + u32::from(relation.ends_anti())),
         }
     }
 

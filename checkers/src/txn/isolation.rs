@@ -175,9 +175,9 @@ pub(super) fn first_forbidden(kind: &str) -> &'static [Model] {
         "G0-realtime" => &[Model::StrongReadUncommitted],
         // Reads of uncommitted data may show any order.
         "G1a" | "G1b" | "G1c" | "incompatible-order" | "phantom-read" | "future-read"
-        | "dirty-update" | "disputed-G0" => &[Model::ReadCommitted],
+        | "predicate-mismatch" | "dirty-update" | "disputed-G0" => &[Model::ReadCommitted],
         "G1c-process" | "disputed-G0-process" => &[Model::StrongSessionReadCommitted],
-        "G1c-realtime" | "disputed-G0-realtime" => &[Model::StrongReadCommitted],
+        "G1c-realtime" | "disputed-G0-realtime" | "early-read" => &[Model::StrongReadCommitted],
         "lost-update" => &[Model::CursorStability, Model::UpdateAtomic],
         "internal" => &[Model::ReadAtomic],
         // Parallel snapshot isolation: Cerone, Bernardi & Gotsman, theorem 3 of the journal
@@ -187,13 +187,21 @@ pub(super) fn first_forbidden(kind: &str) -> &'static [Model] {
         }
         "G-nonadjacent" => &[Model::SnapshotIsolation, Model::RepeatableRead],
         "G2-item" => &[Model::RepeatableRead],
-        // A predicate that missed an item.
+        // Predicates that missed an item, which repeatable read does not forbid.
+        "G-single-predicate" => &[Model::ConsistentView, Model::ParallelSnapshotIsolation],
+        "G-nonadjacent-predicate" => &[Model::SnapshotIsolation],
         "G2" => &[Model::Serializable],
-        "G-single-process" | "G-nonadjacent-process" => &[Model::StrongSessionSnapshotIsolation],
+        "G-single-process"
+        | "G-nonadjacent-process"
+        | "G-single-predicate-process"
+        | "G-nonadjacent-predicate-process" => &[Model::StrongSessionSnapshotIsolation],
         "G2-item-process" | "G2-process" => &[Model::StrongSessionSerializable],
-        "G-single-realtime" | "G-nonadjacent-realtime" | "lost-append" => {
-            &[Model::StrongSnapshotIsolation]
-        }
+        "G-single-realtime"
+        | "G-nonadjacent-realtime"
+        | "G-single-predicate-realtime"
+        | "G-nonadjacent-predicate-realtime"
+        | "lost-append"
+        | "stale-read" => &[Model::StrongSnapshotIsolation],
         "G2-item-realtime" | "G2-realtime" => &[Model::StrictSerializable],
         _ => &[],
     }
@@ -203,6 +211,17 @@ pub(super) fn first_forbidden(kind: &str) -> &'static [Model] {
 pub(crate) fn ruled_out(kind: &str) -> Vec<String> {
     let forbidding = NAMES.iter().filter(|(model, _)| model.forbids(kind));
     forbidding.map(|(_, name)| (*name).to_owned()).collect()
+}
+
+/// Those of some levels, given by their names, that include none of the others; all names if one
+/// of them is no level.
+pub fn weakest<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let levels: Result<Vec<Model>, String> = names.iter().map(|name| name.parse()).collect();
+    let Ok(levels) = levels else { return names.to_vec() };
+    let is_weakest =
+        |level: &Model| !levels.iter().any(|other| other != level && level.includes(*other));
+    let kept = names.iter().zip(&levels).filter(|(_, level)| is_weakest(level));
+    kept.map(|(name, _)| *name).collect()
 }
 
 /// The weakest of all levels that these anomalies rule out: what Elle calls `:not`.

@@ -53,10 +53,6 @@ impl TransactionChecker for ListAppend {
         NAME
     }
 
-    fn write_word(&self) -> &'static str {
-        "append"
-    }
-
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let judged = Writes::new(txns).map_err(|twice| twice.explain(txns)).and_then(|writes| {
             let orders = Orders::new(txns, &writes, 0)?;

@@ -11,6 +11,8 @@ mod cobra;
 mod cursor;
 mod dbcop;
 mod edn;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod json;
 mod merge;
 mod plume;
@@ -18,7 +20,6 @@ mod sessions;
 
 use std::fmt;
 
-use self::chunk::Chunk;
 use self::merge::Rules;
 use super::transactions::Transactions;
 use crate::history::{self, Reading, Recovery, line_and_column, read_with_hints};
@@ -96,13 +97,7 @@ pub fn read_transactions(
         return read;
     }
     let format = history::format_of(text, name)?;
-    let fast = match format {
-        history::Format::Edn => merged(edn::chunks(text, write), Rules::Lenient),
-        history::Format::JsonArray => merged(json::of_array(text, write), Rules::Lenient),
-        history::Format::JsonLines => merged(json::of_lines(text, write), Rules::Strict),
-        _ => None,
-    };
-    match fast {
+    match fast(text, format, write, PART) {
         Some((transactions, recovery, events)) => {
             Ok(TransactionsRead { transactions, format: Format::History(format), recovery, events })
         }
@@ -110,8 +105,22 @@ pub fn read_transactions(
     }
 }
 
-fn merged(chunks: Option<Vec<Chunk<'_>>>, rules: Rules) -> Option<(Transactions, Recovery, u64)> {
-    merge::merge(chunks?, rules)
+/// Transactions, what had to be mended, and how many events there are.
+type Merged = (Transactions, Recovery, u64);
+
+/// Reads a history of events in parts of about so many bytes; `None` if the careful reader has
+/// to look.
+fn fast(text: &[u8], format: history::Format, write: &str, part: usize) -> Option<Merged> {
+    match format {
+        history::Format::Edn => merge::merge(edn::chunks(text, write, part)?, Rules::Lenient),
+        history::Format::JsonArray => {
+            merge::merge(json::of_array(text, write, part)?, Rules::Lenient)
+        }
+        history::Format::JsonLines => {
+            merge::merge(json::of_lines(text, write, part)?, Rules::Strict)
+        }
+        _ => None,
+    }
 }
 
 /// Reads a history of events and makes transactions of it.

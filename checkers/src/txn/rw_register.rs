@@ -4,11 +4,11 @@ mod components;
 mod dependencies;
 mod flaws;
 mod inference;
-mod orders;
+pub(super) mod orders;
 mod reasons;
 mod steps;
 mod versions;
-mod windows;
+mod zones;
 
 use serde_json::json;
 
@@ -18,10 +18,11 @@ use self::steps::Steps;
 use super::TransactionChecker;
 use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
-use super::graph::Arc;
+use super::graph::{Arc, Relation};
 use super::isolation::ConsistencyModel;
+use super::predicate::Predicates;
 use super::transactions::{Action, Status, Transactions, Writes};
-use super::windows::{self as parts, Dependencies};
+use super::windows::{self, Dependencies};
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "rw-register";
@@ -50,7 +51,9 @@ impl RwRegister {
     /// Assumes what is true of the level: from snapshot isolation and repeatable read on, a
     /// transaction's write comes after the version of the same key that it read.
     pub fn new(model: ConsistencyModel) -> Self {
-        let wfr_keys = model >= ConsistencyModel::SnapshotIsolation;
+        let wfr_keys = [ConsistencyModel::SnapshotIsolation, ConsistencyModel::RepeatableRead]
+            .iter()
+            .any(|implying| model.includes(*implying));
         let inference = Inference { wfr_keys, ..Inference::default() };
         Self { model, inference, all_writes_known: true }
     }
@@ -80,32 +83,43 @@ impl TransactionChecker for RwRegister {
         NAME
     }
 
-    fn write_word(&self) -> &'static str {
-        "w"
-    }
-
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
-        self.judge(txns, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
+        let none = Predicates::default();
+        self.judge(txns, &none, budget).unwrap_or_else(|why| Finding::unknown(NAME, why))
     }
 }
 
 impl RwRegister {
-    fn judge(&self, txns: &Transactions, budget: &Budget) -> Result<Finding, String> {
+    /// Judges transactions and what they selected by predicates.
+    pub(super) fn judge(
+        &self,
+        txns: &Transactions,
+        predicates: &Predicates,
+        budget: &Budget,
+    ) -> Result<Finding, String> {
         let writes = Writes::new(txns).map_err(|twice| twice.explain(txns))?;
         let steps = Steps::new(txns, &writes)?;
         let registers = Registers { txns, writes: &writes, steps: &steps };
         let mut flaws = Flaws::default();
         flaws::find(&registers, self.all_writes_known, &mut flaws);
-        let Some(orders) = registers.orders(self.inference, budget) else {
-            return Err("time was up before versions were in order; give it more".to_owned());
-        };
+        predicates.find_flaws(txns, &mut flaws);
+        let orders = registers.orders(self.inference, budget);
+        // What single reads show stands, whether or not there was time for more.
+        let mut out_of_time = orders.is_none();
+        let mut orders = orders.unwrap_or_default();
         for cyclic in &orders.cyclic {
             flaws.add("cyclic-versions", || flaws::cyclic_versions(&registers, cyclic));
         }
+        if !out_of_time {
+            out_of_time = !predicates.add_dependencies(&registers, &mut orders, budget);
+        }
         let (used, count) = (orders.used, orders.arcs.len());
         let cycles = self.cycles(&registers, orders, budget);
-        let cancelled = cycles.cancelled;
+        let cancelled = out_of_time || cycles.cancelled;
         explain::add(txns, "w", &mut flaws, cycles, |link, from, to| {
+            if link.relation == Relation::PredicateRw {
+                return predicates.why(txns, &writes, link, from, to);
+            }
             let arc = Arc { from: link.from, to: link.to, relation: link.relation, key: link.key };
             registers
                 .why(used, &arc, from, to)
@@ -121,22 +135,27 @@ impl RwRegister {
             "keys": txns.key_count(),
             "writes": writes.len(),
             "reads": reads,
+            "predicate-reads": predicates.len(),
             "dependencies": count,
             "assumed": used.names(),
             "model": self.model.name(),
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
-        Ok(explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats))
+        let no_reads = reads + predicates.len() == 0;
+        Ok(explain::conclude(NAME, self.model, flaws, cancelled, no_reads, stats))
     }
 
     fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {
         let Orders { arcs, nodes, .. } = orders;
+        if nodes == 0 {
+            return Cycles::default();
+        }
         if (arcs.len() + nodes as usize) / 4 > budget.max_states {
             return Cycles { cancelled: true, ..Cycles::default() };
         }
         let live = registers.steps.live.clone();
-        let components = parts::components(registers.txns, &Dependencies { arcs, nodes, live });
+        let components = windows::components(registers.txns, &Dependencies { arcs, nodes, live });
         cycles::find(&components, budget)
     }
 }

@@ -8,6 +8,7 @@ mod builder;
 mod from_history;
 mod writes;
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::{Operation, Outcome};
@@ -84,6 +85,8 @@ pub struct Transactions {
     lists: Vec<u32>,
     keys: Vec<Atom>,
     atoms: Atoms,
+    /// Transactions that had other steps in the history.
+    texts: FxHashMap<u32, Value>,
     timed: bool,
 }
 
@@ -147,6 +150,9 @@ impl Transactions {
 
     /// The steps of a transaction as they are written in the history.
     pub fn text(&self, number: u32, write: &str) -> Value {
+        if let Some(text) = self.texts.get(&number) {
+            return text.clone();
+        }
         let micros = self.micros(number).iter().map(|micro| {
             let (f, value) = match micro.action {
                 Action::Write => (write, self.value(micro.value)),
@@ -157,6 +163,11 @@ impl Transactions {
             Value::Array(vec![f.into(), self.key(micro.key), value])
         });
         Value::Array(micros.collect())
+    }
+
+    /// Says how a transaction is written in the history, where its steps do not tell.
+    pub fn set_text(&mut self, number: u32, text: Value) {
+        self.texts.insert(number, text);
     }
 
     /// A transaction as an operation, to be shown.

@@ -2,25 +2,61 @@
 
 use super::{CheckOptions, VERSIONS, WORKLOADS};
 use crate::txn::rw_register::Inference;
-use crate::txn::{ConsistencyModel, ListAppend, RwRegister, TransactionChecker};
+use crate::txn::{
+    ConsistencyModel, ListAppend, RwRegister, SetAdd, TransactionChecker, TxnBank, TxnCounter,
+    WeakIsolation, WeakLevel,
+};
+
+/// How transactions of a workload are read and judged.
+pub struct OfTransactions {
+    /// The history's word for a write: `append`, `w`.
+    pub write: &'static str,
+    pub checkers: Vec<Box<dyn TransactionChecker>>,
+}
 
 /// The checkers of a workload of transactions; `None` for any other workload. The error says
 /// which option does not fit.
 pub fn checkers_of_transactions(
     workload: &str,
     options: &CheckOptions,
-) -> Result<Option<Vec<Box<dyn TransactionChecker>>>, String> {
+) -> Result<Option<OfTransactions>, String> {
     if let Some(known) = WORKLOADS.iter().find(|known| known.name == workload) {
         options.settings.only(workload, known.settings)?;
     }
-    Ok(Some(match workload {
-        "list-append" => vec![Box::new(list_append(options)?)],
-        "rw-register" => vec![Box::new(rw_register(options)?)],
+    let weak = weak_level(workload, options);
+    let (write, checker): (_, Box<dyn TransactionChecker>) = match (workload, weak) {
+        ("list-append", Some(level)) => ("append", Box::new(WeakIsolation { level })),
+        ("rw-register" | "key-value", Some(level)) => ("w", Box::new(WeakIsolation { level })),
+        ("list-append", None) => ("append", Box::new(list_append(options)?)),
+        ("rw-register", None) => ("w", Box::new(rw_register(options)?)),
+        ("key-value", None) => ("w", key_value(options)?),
+        ("set-add", _) => ("add", Box::new(SetAdd { model: level(options)? })),
+        ("txn-counter", _) => ("inc", Box::new(TxnCounter { model: level(options)? })),
+        ("txn-bank", _) => ("w", Box::new(TxnBank::default())),
         _ => return Ok(None),
-    }))
+    };
+    Ok(Some(OfTransactions { write, checkers: vec![checker] }))
 }
 
-pub(super) fn list_append(options: &CheckOptions) -> Result<ListAppend, String> {
+/// A weak level, if that is asked for. Workloads with an order of versions have levels of their
+/// own, some with the same names.
+fn weak_level(workload: &str, options: &CheckOptions) -> Option<WeakLevel> {
+    let name = options.consistency_model.as_deref()?;
+    let level = name.parse::<WeakLevel>().ok()?;
+    (workload == "key-value" || name.parse::<ConsistencyModel>().is_err()).then_some(level)
+}
+
+fn key_value(options: &CheckOptions) -> Result<Box<dyn TransactionChecker>, String> {
+    match options.consistency_model.as_deref() {
+        None => Ok(Box::new(WeakIsolation { level: WeakLevel::Causal })),
+        Some(other) => {
+            let levels: Vec<&str> = WeakLevel::ALL.iter().map(|level| level.name()).collect();
+            Err(format!("key-value is not judged as {other}; known are {}", levels.join(", ")))
+        }
+    }
+}
+
+fn list_append(options: &CheckOptions) -> Result<ListAppend, String> {
     Ok(ListAppend { model: level(options)? })
 }
 
@@ -31,6 +67,8 @@ pub(super) fn rw_register(options: &CheckOptions) -> Result<RwRegister, String> 
     for (name, flag) in VERSIONS.iter().zip([wfr_keys, sequential_keys, linearizable_keys]) {
         *flag = options.settings.flag_if_given(name)?.unwrap_or(*flag);
     }
+    let known = options.settings.flag_if_given("all-writes-known")?;
+    checker.all_writes_known = known.unwrap_or(checker.all_writes_known);
     Ok(checker)
 }
 

@@ -12,6 +12,7 @@ use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
 use perjury_checkers::history::{Reading, Recovery, read_with_hints};
 use perjury_checkers::txn::read::is_of_sessions;
+use perjury_checkers::txn::weakest;
 use perjury_checkers::workload::{
     CheckOptions, Settings, WORKLOADS, checkers_for_workload, checkers_of_transactions,
 };
@@ -66,14 +67,15 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
         }
     }
     let (bytes, name) = read(&args.file)?;
-    let workload = match &args.workload {
-        Some(workload) => Some(workload.as_str()),
-        None => is_of_sessions(&bytes, &name).then_some(OF_SESSIONS),
+    let workload = match args.workload.as_deref() {
+        // Without real time, and with a promise about sessions, there is no order of versions.
+        None | Some("rw-register") if is_of_sessions(&bytes, &name) => Some("key-value"),
+        workload => workload,
     };
     if let Some(workload) = workload {
-        let checkers = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
-        if let Some(checkers) = checkers {
-            return super::transactions::check(args, &bytes, &name, checkers);
+        let of = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
+        if let Some(of) = of {
+            return super::transactions::check(args, &bytes, &name, of);
         }
     }
     let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(&args.file, &error))?;
@@ -95,9 +97,6 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     show(args, &findings, history.events().len() as u64, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
-
-/// The workload of formats that know only sessions of transactions.
-const OF_SESSIONS: &str = "key-value";
 
 fn refused(why: String) -> Usage {
     Usage(format!("--workload: {why}"))
@@ -198,6 +197,14 @@ fn dead_end_text(dead_end: &DeadEnd) -> String {
     text
 }
 
+/// The weakest levels that an anomaly rules out.
+fn ruled_out(anomaly: &Anomaly) -> String {
+    let all: Vec<&str> = anomaly.rules_out.iter().map(String::as_str).collect();
+    let weakest = weakest(&all);
+    let more = if weakest.len() < all.len() { ", and all that is stronger" } else { "" };
+    format!("{}{more}", weakest.join(", "))
+}
+
 /// A finding in words: the verdict, then each anomaly with its proof.
 fn finding_text(finding: &Finding, colour: bool) -> String {
     let (word, code) = match finding.verdict {
@@ -219,7 +226,7 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         if let Some(dead_end) = &anomaly.dead_end {
             text.push_str(&dead_end_text(dead_end));
         }
-        let _ = write!(text, "\n    rules out: {}", anomaly.rules_out.join(", "));
+        let _ = write!(text, "\n    rules out: {}", ruled_out(anomaly));
     }
     if let Some(engines) = finding.stats.get("engines").and_then(|engines| engines.as_object()) {
         let told: Vec<String> =

@@ -6,21 +6,21 @@ use crate::analysis;
 use crate::exit::{self, Stop};
 use indicatif::ProgressBar;
 use perjury_checkers::finding::worst;
+use perjury_checkers::txn::Transactions;
 use perjury_checkers::txn::read::{TransactionsRead, read_transactions};
-use perjury_checkers::txn::{TransactionChecker, Transactions};
+use perjury_checkers::workload::OfTransactions;
 use perjury_checkers::{Anomaly, Operation};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Reads transactions and lets each checker judge them. All checkers have the same word for a
-/// write.
+/// Reads transactions and lets each checker judge them.
 pub fn check(
     args: &CheckArgs,
     bytes: &[u8],
     name: &str,
-    checkers: Vec<Box<dyn TransactionChecker>>,
+    of: OfTransactions,
 ) -> Result<ExitCode, Stop> {
-    let write = checkers.first().map_or("w", |checker| checker.write_word());
+    let OfTransactions { write, checkers } = of;
     let bar = spinner(args);
     bar.set_message("reading");
     let read = read_transactions(bytes, name, write).map_err(|error| wrong(&args.file, &error))?;

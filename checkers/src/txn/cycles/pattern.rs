@@ -34,7 +34,7 @@ const TWO: State = 4;
 
 const WW: Mask = Relation::Ww as Mask;
 const WR: Mask = Relation::Wr as Mask;
-const RW: Mask = Relation::Rw as Mask;
+const ANTI: Mask = Relation::ANTI;
 
 impl Pattern {
     /// Which data dependencies it may use.
@@ -42,16 +42,16 @@ impl Pattern {
         match self {
             Self::Writes => WW,
             Self::Information | Self::Single => WW | WR,
-            Self::Nonadjacent | Self::AntiPair => WW | WR | RW,
+            Self::Nonadjacent | Self::AntiPair => WW | WR | ANTI,
         }
     }
 
-    /// A relation that every cycle of it has.
-    pub(super) fn new_relation(self) -> Relation {
+    /// Relations of which every cycle of it has one.
+    pub(super) fn new_relations(self) -> Mask {
         match self {
-            Self::Writes => Relation::Ww,
-            Self::Information => Relation::Wr,
-            Self::Single | Self::Nonadjacent | Self::AntiPair => Relation::Rw,
+            Self::Writes => WW,
+            Self::Information => WR,
+            Self::Single | Self::Nonadjacent | Self::AntiPair => ANTI,
         }
     }
 
@@ -60,7 +60,7 @@ impl Pattern {
         match relation {
             Relation::Process | Relation::Realtime => ORDER,
             Relation::Wr if self == Self::Information => READ,
-            Relation::Rw => LAST,
+            Relation::Rw | Relation::PredicateRw => LAST,
             _ => 0,
         }
     }
@@ -71,16 +71,25 @@ impl Pattern {
             if matches!(relation, Relation::Process | Relation::Realtime) { ORDER } else { 0 };
         match (self, relation) {
             (_, Relation::Onward) => Some(state),
-            (Self::Writes | Self::Information | Self::Single, Relation::Rw)
-            | (Self::Writes, Relation::Wr) => None,
+            (Self::Writes, Relation::Wr) => None,
+            (_, relation) if relation.begins_anti() => self.step_anti(state, relation),
             (Self::Information, Relation::Wr) => Some(state | READ),
             (Self::Writes | Self::Information, _) => Some(state | ordered),
-            (Self::Nonadjacent, Relation::Rw) if state & LAST != 0 => None,
-            (Self::Nonadjacent, Relation::Rw) => Some(state | LAST | TWO),
-            (Self::AntiPair, Relation::Rw) if state & LAST != 0 => Some(state | TWO),
-            (Self::AntiPair, Relation::Rw) => Some(state | LAST),
             (Self::Single | Self::Nonadjacent | Self::AntiPair, _) => Some(state & !LAST | ordered),
         }
+    }
+
+    /// The same for anti-dependencies.
+    fn step_anti(self, state: State, relation: Relation) -> Option<State> {
+        let adjacent = state & LAST != 0;
+        let two = match self {
+            Self::Writes | Self::Information | Self::Single => return None,
+            Self::Nonadjacent if adjacent => return None,
+            Self::Nonadjacent => TWO,
+            Self::AntiPair => TWO * State::from(adjacent),
+        };
+        let last = if relation.ends_anti() { LAST } else { 0 };
+        Some(state & !LAST | last | two)
     }
 
     /// Whether a walk that has come back to its start is of this kind.

@@ -17,11 +17,12 @@ enum Shape {
     Other,
 }
 
-use Relation::{Process, Realtime, Rw, Wr, Ww};
+use Relation::{PredicateRw, Process, Realtime, Rw, RwWr, Wr, Ww};
 
 fn shape(links: &[Link]) -> Shape {
     let mut relations: Vec<Relation> = links.iter().map(|link| link.relation).collect();
-    if relations == [Rw, Wr, Rw, Wr] || relations == [Wr, Rw, Wr, Rw] {
+    // Of totals, the transactions in between are not known.
+    if relations == [Rw, Wr, Rw, Wr] || relations == [Wr, Rw, Wr, Rw] || relations == [RwWr; 2] {
         return Shape::LongFork;
     }
     let same_key = links.iter().all(|link| link.key == links[0].key);
@@ -30,7 +31,7 @@ fn shape(links: &[Link]) -> Shape {
         [Rw, Rw] => Shape::WriteSkew,
         [Wr, Rw] => Shape::FracturedRead,
         [Ww, Rw] if same_key => Shape::LostUpdate,
-        [Rw, Realtime] => Shape::StaleRead,
+        [Rw, Realtime] | [Realtime, PredicateRw] => Shape::StaleRead,
         [Rw, Process] => Shape::ForgottenSession,
         [Wr, Process | Realtime] => Shape::ReadBeforeItsWrite,
         [Ww, Process | Realtime] => Shape::ReversedWrites,
@@ -42,7 +43,7 @@ fn base(kind: &str) -> &str {
     kind.trim_end_matches("-realtime").trim_end_matches("-process")
 }
 
-/// A heading: "Write skew of 2 transactions (G2-item)".
+/// A heading: "Write skew of 2 transactions".
 pub(super) fn title(cycle: &Cycle) -> String {
     let what = match (shape(&cycle.links), base(cycle.kind)) {
         (Shape::WriteSkew, _) => "Write skew",
@@ -54,14 +55,17 @@ pub(super) fn title(cycle: &Cycle) -> String {
         (Shape::ReadBeforeItsWrite, _) => "Read of a later write",
         (Shape::ReversedWrites, _) => "Writes in reversed order",
         (Shape::Other, "G0") => "Write cycle",
-        (Shape::Other, "disputed-G0") => "Write cycle, if the longest read is true,",
+        (Shape::Other, "disputed-G0") => "Write cycle, if the longest reads are true,",
         (Shape::Other, "G1c") => "Circular information flow",
         (Shape::Other, "G-single") => "Read skew",
-        (Shape::Other, "G-nonadjacent") => "Nonadjacent anti-dependency cycle",
+        (Shape::Other, "G-single-predicate") => "Phantom",
+        (Shape::Other, "G-nonadjacent" | "G-nonadjacent-predicate") => {
+            "Nonadjacent anti-dependency cycle"
+        }
         (Shape::Other, "G2") => "Phantom: anti-dependency cycle over a predicate",
         (Shape::Other, _) => "Anti-dependency cycle",
     };
-    format!("{what} of {} transactions ({})", cycle.links.len(), cycle.kind)
+    format!("{what} of {} transactions", cycle.links.len())
 }
 
 /// What is wrong, in two or three sentences.
@@ -127,7 +131,12 @@ fn of_kind(base: &str) -> &'static str {
             "One of these transactions missed a write of another whose effects it otherwise \
              depends on: it saw the database in two states at once."
         }
-        "G-nonadjacent" => {
+        "G-single-predicate" => {
+            "One of these transactions selected by a predicate and missed an item that another \
+             added or changed, although it depends on the effects of that one otherwise: it saw \
+             the database in two states at once."
+        }
+        "G-nonadjacent" | "G-nonadjacent-predicate" => {
             "Several of these transactions missed writes of others, in a way that no set of \
              snapshots explains."
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{Random, Script, atomic_history};
+use crate::txn::transactions::{Action, Atom, Builder, NewTxn};
 use crate::{Anomaly, Event, Kind, Verdict};
 
 fn check(script: &Script, model: &str) -> Finding {
@@ -416,4 +417,39 @@ fn verdicts_agree_with_brute_force() {
         if expected { yes += 1 } else { no += 1 }
     }
     assert!(yes > 200 && no > 200, "{yes} {no}");
+}
+
+/// A million transactions, each of which appends to a key of its own and reads that of the one
+/// before; `closed` says whether the first reads that of the last.
+fn million(closed: bool) -> Transactions {
+    const MANY: u32 = 1_000_000;
+    let mut builder = Builder::new(true);
+    for number in 0..MANY {
+        let end = if closed { 2 * MANY + number } else { 2 * number + 1 };
+        let begin = if closed { number } else { 2 * number };
+        let (index, process) = (u64::from(number), number);
+        let (called, returned) = (u64::from(begin), u64::from(end));
+        let status = Status::Committed;
+        builder.begin(NewTxn { index, called, returned, process, begin, end, status });
+        builder.micro(Action::Write, Atom(number), Atom(1));
+        if closed || number > 0 {
+            builder.read_list(Atom((number + MANY - 1) % MANY), [Atom(1)].into_iter());
+        }
+    }
+    builder.finish()
+}
+
+#[test]
+fn a_chain_and_a_component_of_a_million_transactions_on_a_small_stack() {
+    let check =
+        |closed| ListAppend::default().check_transactions(&million(closed), &Budget::default());
+    let run = move || {
+        assert_eq!(check(false).verdict, Verdict::Valid);
+        let ring = check(true);
+        assert_eq!(ring.anomalies[0].kind, "G1c");
+        assert_eq!(ring.anomalies[0].operations.len(), 1_000_000);
+        assert!(ring.anomalies[0].steps.len() < 200, "the middle is left out");
+    };
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    small.spawn(run).expect("a thread").join().expect("no overflow");
 }

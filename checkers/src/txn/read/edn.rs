@@ -10,7 +10,6 @@
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::PART;
 use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
 use super::cursor::{Cursor, parts};
 use crate::Kind;
@@ -20,8 +19,8 @@ use crate::txn::transactions::Atom;
 /// How deep a value may nest; the careful reader knows what deeper ones are.
 const DEPTH: usize = 100;
 
-/// The chunks of a history; `None` if the careful reader has to look.
-pub(super) fn chunks<'a>(bytes: &'a [u8], write: &str) -> Option<Vec<Chunk<'a>>> {
+/// The chunks of a history, of about so many bytes; `None` if the careful reader has to look.
+pub(super) fn chunks<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<Vec<Chunk<'a>>> {
     let mut start = Cursor::new(bytes);
     blanks_and_comments(&mut start);
     let inner = match start.peek() {
@@ -33,7 +32,7 @@ pub(super) fn chunks<'a>(bytes: &'a [u8], write: &str) -> Option<Vec<Chunk<'a>>>
         },
         _ => bytes,
     };
-    let parts = parts(inner, PART);
+    let parts = parts(inner, part);
     parts.par_iter().map(|part| Operations::new(part, write)?.all()).collect()
 }
 

@@ -6,7 +6,6 @@
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::PART;
 use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
 use super::cursor::{Cursor, parts};
 use crate::Kind;
@@ -17,17 +16,17 @@ use crate::txn::transactions::Atom;
 const DEPTH: usize = 100;
 
 /// The chunks of a history of ours; `None` if the careful reader has to look.
-pub(super) fn of_lines<'a>(bytes: &'a [u8], write: &str) -> Option<Vec<Chunk<'a>>> {
-    let parts = parts(bytes, PART);
+pub(super) fn of_lines<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<Vec<Chunk<'a>>> {
+    let parts = parts(bytes, part);
     parts.par_iter().map(|part| Events::new(part, write, true)?.lines()).collect()
 }
 
 /// The chunks of elle-cli's array; `None` if the careful reader has to look.
-pub(super) fn of_array<'a>(bytes: &'a [u8], write: &str) -> Option<Vec<Chunk<'a>>> {
+pub(super) fn of_array<'a>(bytes: &'a [u8], write: &str, part: usize) -> Option<Vec<Chunk<'a>>> {
     let start = bytes.iter().position(|byte| !is_blank(*byte))?;
     let end = bytes.iter().rposition(|byte| !is_blank(*byte))?;
     let inner = bytes[start..=end].strip_prefix(b"[")?.strip_suffix(b"]")?;
-    let parts = parts(inner, PART);
+    let parts = parts(inner, part);
     let chunks: Option<Vec<Chunk<'a>>> =
         parts.par_iter().map(|part| Events::new(part, write, false)?.elements()).collect();
     // Exactly one comma stands between two events, before or after the line end.

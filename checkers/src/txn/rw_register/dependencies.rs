@@ -76,7 +76,7 @@ impl Dependencies {
                 self.crowd();
             }
         }
-        if versions.windows.inner() > 0 {
+        if versions.zones.inner() > 0 {
             self.wide(versions);
         }
     }
@@ -216,29 +216,29 @@ impl Dependencies {
 
     /// Versions with so many successors in real time that a tree leads to them.
     fn wide(&mut self, versions: &Versions) {
-        let windows = &versions.windows;
+        let zones = &versions.zones;
         let first = self.nodes;
-        self.nodes += windows.inner();
+        self.nodes += zones.inner();
         // Versions that were not written are left out: real time leads past them by itself.
         let place = |node: u32| {
-            let node = windows.node(node, versions.count);
+            let node = zones.node(node, versions.count);
             match node.checked_sub(versions.count) {
                 Some(inner) => first + inner,
                 None => versions.writers[node as usize],
             }
         };
-        for inner in 1..windows.inner() {
+        for inner in 1..zones.inner() {
             for child in [2 * inner, 2 * inner + 1].map(place).into_iter().filter(|to| *to != NEVER)
             {
                 self.arc(first + inner, child, Relation::Onward);
             }
         }
-        for (version, low, high) in &windows.wide {
+        for (version, low, high) in &zones.wide {
             self.find_earlier(versions, *version);
-            let but = windows.position(*version).unwrap_or(NONE);
+            let but = zones.position(*version).unwrap_or(NONE);
             for Earlier { from, wrote, relation } in std::mem::take(&mut self.earlier) {
-                let own = windows.position(wrote).unwrap_or(NONE);
-                windows.cover(*low, *high, [but, own], |node| {
+                let own = zones.position(wrote).unwrap_or(NONE);
+                zones.cover(*low, *high, [but, own], |node| {
                     let to = place(node);
                     if to != NEVER {
                         self.arc(from, to, relation);

@@ -2,9 +2,8 @@
 
 use super::orders::{Cyclic, Registers};
 use super::steps::{Access, NONE};
-use crate::txn::explain::{Flaws, plain};
+use crate::txn::explain::{Flaws, capital_introduction, plain};
 use crate::txn::transactions::{Action, Atom, Micro, Status};
-use crate::words::{seconds, shortened};
 use crate::{Anomaly, Step};
 
 /// Finds every anomaly that is not a cycle of transactions.
@@ -182,13 +181,8 @@ impl About<'_> {
     }
 
     fn did(&self, number: u32, what: &str) -> Step {
-        let txn = self.registers.txns.txn(number);
-        let span = match txn.returned {
-            u64::MAX => format!("begun at {}, without an answer", seconds(txn.called)),
-            returned => format!("from {} to {}", seconds(txn.called), seconds(returned)),
-        };
-        let steps = shortened(&self.registers.txns.text(number, "w"));
-        let text = format!("Process {}'s transaction {steps}, {span} {what}.", txn.process);
-        Step { text, operations: vec![txn.index] }
+        let txns = self.registers.txns;
+        let text = format!("{} {what}.", capital_introduction(txns, number, "w"));
+        Step { text, operations: vec![txns.txn(number).index] }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::inference::Inference;
 use super::steps::{Access, INITIAL, NONE, Steps};
-use super::windows::Windows;
+use super::zones::Zones;
 use crate::txn::transactions::{NEVER, Transactions, Writes};
 
 /// What is known of the order of a key's versions, and who met them.
@@ -24,9 +24,9 @@ pub(super) struct Versions {
     explicit: Vec<u64>,
     sessions: Vec<(u32, u32)>,
     /// The order by real time.
-    pub(super) windows: Windows,
+    pub(super) zones: Zones,
     out_starts: Vec<u32>,
-    /// Targets below `count` are versions, others nodes of the tree of [`Windows`].
+    /// Targets below `count` are versions, others nodes of the tree of [`Zones`].
     out: Vec<u32>,
 }
 
@@ -58,9 +58,9 @@ impl Versions {
         }
         self.explicit.sort_unstable();
         self.explicit.dedup();
-        self.windows.clear();
+        self.zones.clear();
         if inference.linearizable_keys && txns.is_timed() {
-            self.windows.load(txns, &self.accesses, &self.writers);
+            self.zones.load(txns, &self.accesses, &self.writers);
         }
         self.connect();
     }
@@ -141,7 +141,7 @@ impl Versions {
         self.out_starts.clear();
         self.out.clear();
         let mut explicit = 0;
-        let ordered = self.windows.is_loaded();
+        let ordered = self.zones.is_loaded();
         for version in 0..self.count {
             self.out_starts.push(self.out.len() as u32);
             let first = self.out.len();
@@ -155,7 +155,7 @@ impl Versions {
                 explicit += 1;
             }
             if ordered {
-                self.windows.successors(version, self.count, &mut self.out);
+                self.zones.successors(version, self.count, &mut self.out);
                 self.out[first..].sort_unstable();
                 let mut kept = first;
                 for at in first..self.out.len() {
@@ -167,7 +167,7 @@ impl Versions {
                 self.out.truncate(kept);
             }
         }
-        self.windows.tree(self.count, &mut self.out_starts, &mut self.out);
+        self.zones.tree(self.count, &mut self.out_starts, &mut self.out);
         self.out_starts.push(self.out.len() as u32);
     }
 

@@ -22,7 +22,7 @@ struct Moments {
 
 /// The order of versions by real time. `v` is before `w` if `end(v) < begin(w)`.
 #[derive(Debug, Default)]
-pub(super) struct Windows {
+pub(super) struct Zones {
     moments: Vec<Moments>,
     /// Versions that were met, by their last begin.
     order: Vec<u32>,
@@ -33,7 +33,7 @@ pub(super) struct Windows {
     pub(super) wide: Vec<(u32, u32, u32)>,
 }
 
-impl Windows {
+impl Zones {
     pub(super) fn clear(&mut self) {
         self.order.clear();
         self.wide.clear();

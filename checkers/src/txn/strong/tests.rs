@@ -1,0 +1,81 @@
+//! Tests of the strong levels: against their definitions, on simulated stores, with planted
+//! anomalies, and on histories with published verdicts.
+
+mod brute;
+mod proofs;
+mod stores;
+
+use std::collections::BTreeMap;
+
+use self::stores::{Asked, simple, tiny, transactions};
+use super::*;
+use crate::testing::Random;
+
+fn decide(polygraph: &Polygraph, level: Level) -> (Decision, Effort) {
+    let mut effort = Effort::default();
+    let decision = check_with_effort(polygraph, level, &Budget::default(), &mut effort);
+    match &decision {
+        Decision::Valid(order) => assert!(is_witness(polygraph, level, order)),
+        Decision::Invalid(proof) => {
+            let judged = proofs::convinces(polygraph, level, proof);
+            assert!(judged.is_ok(), "{level:?}: {judged:?} of {proof:#?}");
+        }
+        Decision::Unknown(why) => panic!("{level:?}: {why}"),
+    }
+    (decision, effort)
+}
+
+fn is_valid(decision: &Decision) -> bool {
+    matches!(decision, Decision::Valid(_))
+}
+
+#[test]
+fn tiny_histories_are_judged_by_the_definition() {
+    let mut random = Random(5);
+    let mut counts: BTreeMap<(Level, bool), u32> = BTreeMap::new();
+    for number in 0..100_000 {
+        let txns = tiny(&mut random, 4);
+        let simple = simple(&txns);
+        let mut known = Vec::new();
+        if number % 5 == 0 && simple.len() > 1 {
+            let (a, b) = (0, 1);
+            let both = simple.writes(a).iter().find(|key| simple.writes(b).contains(key));
+            known.extend(both.map(|key| (*key, b, a)));
+        }
+        let polygraph = Polygraph::new(&txns, &simple, &known);
+        for level in Level::all() {
+            let (decision, _) = decide(&polygraph, level);
+            let holds = brute::holds(&txns, &simple, &known, level);
+            assert_eq!(is_valid(&decision), holds, "{number} {level:?} {decision:?} {txns:?}");
+            *counts.entry((level, holds)).or_default() += 1;
+        }
+    }
+    assert_eq!(counts.len(), 18);
+    assert!(counts.values().all(|count| *count > 10_000), "{counts:?}");
+}
+
+const SMALL: Asked = Asked {
+    txns: 300,
+    sessions: 6,
+    keys: 20,
+    steps: 4,
+    reads: 50,
+    timed: true,
+    snapshots: false,
+};
+
+#[test]
+fn stores_keep_their_levels() {
+    let mut random = Random(7);
+    for round in 0..60 {
+        let snapshots = round % 2 == 1;
+        let asked = Asked { reads: 20 + 10 * (round % 7), timed: round % 3 > 0, snapshots, ..SMALL };
+        let txns = transactions(stores::run(&mut random, asked), asked.timed);
+        let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
+        for level in Level::all() {
+            let (decision, effort) = decide(&polygraph, level);
+            let kept = !snapshots || level.isolation != Isolation::Serializable;
+            assert!(is_valid(&decision) || !kept, "{round} {level:?} {effort:?} {decision:?}");
+        }
+    }
+}

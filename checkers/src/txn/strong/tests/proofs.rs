@@ -1,0 +1,180 @@
+//! An independent checker of proofs.
+
+use std::collections::BTreeSet;
+
+use crate::txn::key_value::INITIAL;
+use crate::txn::strong::{Cycle, Isolation, Level, Older, Polygraph, Proof, Relation};
+
+/// Whether a proof shows that the level does not hold.
+pub(super) fn convinces(polygraph: &Polygraph, level: Level, proof: &Proof) -> Result<(), String> {
+    let mut judge = Judge { polygraph, level, shown: BTreeSet::new() };
+    for lemma in &proof.lemmas {
+        judge.opposites(lemma.older, lemma.otherwise)?;
+        let used = judge.cycle(&lemma.cycle, &[lemma.otherwise])?;
+        drop(used);
+        judge.shown.insert(lemma.older);
+    }
+    for [one, other] in &proof.cases {
+        judge.opposites(*one, *other)?;
+    }
+    let assumed: Vec<Older> = proof.cases.iter().flatten().copied().collect();
+    let mut clauses = Vec::new();
+    for cycle in &proof.cycles {
+        clauses.push(judge.cycle(cycle, &assumed)?);
+    }
+    let mut chosen = vec![None; proof.cases.len()];
+    if escapes(&clauses, &mut chosen) { Err("a choice is left".to_owned()) } else { Ok(()) }
+}
+
+/// Whether the cases can be decided so that no cycle has all its assumptions. Assumptions are
+/// numbered: two per case.
+fn escapes(clauses: &[BTreeSet<usize>], chosen: &mut Vec<Option<bool>>) -> bool {
+    let mut shortest: Option<Vec<usize>> = None;
+    for clause in clauses {
+        let state = |at: &usize| chosen[at / 2].map(|second| second == (at % 2 == 1));
+        if clause.iter().any(|at| state(at) == Some(false)) {
+            continue;
+        }
+        let open: Vec<usize> = clause.iter().copied().filter(|at| state(at).is_none()).collect();
+        if open.is_empty() {
+            return false;
+        }
+        if shortest.as_ref().is_none_or(|shortest| open.len() < shortest.len()) {
+            shortest = Some(open);
+        }
+    }
+    let Some(open) = shortest else { return true };
+    // One of them must be false: the first, or, if that is true, another.
+    let at = open[0];
+    for second in [at % 2 == 0, at % 2 == 1] {
+        chosen[at / 2] = Some(second);
+        if escapes(clauses, chosen) {
+            return true;
+        }
+    }
+    chosen[at / 2] = None;
+    false
+}
+
+struct Judge<'p> {
+    polygraph: &'p Polygraph,
+    level: Level,
+    shown: BTreeSet<Older>,
+}
+
+impl Judge<'_> {
+    /// Checks a cycle, and says which of the assumptions it used.
+    fn cycle(&self, cycle: &Cycle, assumed: &[Older]) -> Result<BTreeSet<usize>, String> {
+        let polygraph = self.polygraph;
+        let mut used = BTreeSet::new();
+        if cycle.is_empty() {
+            return Err("an empty cycle".to_owned());
+        }
+        for (at, link) in cycle.iter().enumerate() {
+            let next = &cycle[(at + 1) % cycle.len()];
+            let (from, to) = (link.from, link.to);
+            let reads = |txn: u32, version: u32| polygraph.read(txn).contains(&version);
+            let fine = match link.relation {
+                Relation::Session => in_session_order(polygraph, from, to),
+                Relation::RealTime => {
+                    polygraph.timed
+                        && polygraph.ends[from as usize] < polygraph.begins[to as usize]
+                }
+                Relation::Wr(version) => polygraph.writer(version) == from && reads(to, version),
+                Relation::Ww(older) => {
+                    polygraph.writer(older.first) == from && polygraph.writer(older.second) == to
+                }
+                Relation::Rw(older) => {
+                    reads(from, older.first) && polygraph.writer(older.second) == to
+                }
+            };
+            if !fine || next.from != to || from == to {
+                return Err(format!("{link:?} in {cycle:?}"));
+            }
+            if let Relation::Ww(older) | Relation::Rw(older) = link.relation {
+                if let Some(at) = assumed.iter().position(|assumed| *assumed == older) {
+                    used.insert(at);
+                } else if !self.shown.contains(&older) && !self.is_known(older) {
+                    return Err(format!("{older:?} is not known"));
+                }
+            }
+            // Whoever comes after something only when it commits may have begun before.
+            let prefix = self.level.isolation == Isolation::Prefix;
+            let at_commit = match link.relation {
+                Relation::Rw(_) => true,
+                Relation::Ww(_) => prefix,
+                _ => false,
+            };
+            let from_begin = matches!(next.relation, Relation::Rw(_));
+            if self.level.isolation != Isolation::Serializable && at_commit && from_begin {
+                return Err(format!("no contradiction at {to} in {cycle:?}"));
+            }
+        }
+        Ok(used)
+    }
+
+    fn is_known(&self, older: Older) -> bool {
+        let polygraph = self.polygraph;
+        let key = polygraph.key_of(older.first);
+        let initial = polygraph.versions(key).start;
+        if self.is_block(initial, older.first) && !self.is_block(initial, older.second) {
+            return true;
+        }
+        let lifted = |x: u32, y: u32| {
+            (x == older.first && y == older.second)
+                || self.is_block(x, older.first)
+                    && self.is_block(older.second, y)
+                    && !self.is_block(x, older.second)
+                    && !self.is_block(x, y)
+        };
+        let read_before = |y: u32| {
+            let writer = polygraph.writer(y);
+            writer != INITIAL
+                && polygraph
+                    .read(writer)
+                    .iter()
+                    .any(|x| *x != y && polygraph.key_of(*x) == key && lifted(*x, y))
+        };
+        polygraph.versions(key).any(read_before)
+            || polygraph.known.iter().any(|(x, y)| polygraph.key_of(*x) == key && lifted(*x, *y))
+    }
+
+    /// One of two blocks of versions comes before the other.
+    fn opposites(&self, one: Older, other: Older) -> Result<(), String> {
+        let blocks = self.is_block(other.second, one.first)
+            && self.is_block(one.second, other.first)
+            && !self.is_block(other.second, one.second)
+            && !self.is_block(one.second, other.second);
+        if blocks { Ok(()) } else { Err(format!("{one:?} and {other:?} are no opposites")) }
+    }
+
+    /// Whether a version is the first, or each one after it was written by who read the one
+    /// before, with nothing in between.
+    fn is_block(&self, first: u32, last: u32) -> bool {
+        if first == last || self.level.isolation == Isolation::Prefix {
+            return first == last;
+        }
+        let key = self.polygraph.key_of(first);
+        let mut reached = BTreeSet::from([last]);
+        let mut open = vec![last];
+        while let Some(version) = open.pop() {
+            let writer = self.polygraph.writer(version);
+            if writer == INITIAL {
+                continue;
+            }
+            for former in self.polygraph.read(writer) {
+                if self.polygraph.key_of(*former) == key && reached.insert(*former) {
+                    open.push(*former);
+                }
+            }
+        }
+        reached.contains(&first)
+    }
+}
+
+fn in_session_order(polygraph: &Polygraph, first: u32, second: u32) -> bool {
+    let [a, b] = [first as usize, second as usize];
+    polygraph.sessions[a] == polygraph.sessions[b]
+        && first < second
+        && (!polygraph.timed || polygraph.ends[a] < polygraph.begins[b])
+}

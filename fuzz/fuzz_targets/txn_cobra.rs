@@ -1,0 +1,7 @@
+//! Any bytes as Cobra's logs.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| perjury_checkers::txn::read::fuzzing::cobra(bytes));
