@@ -189,11 +189,7 @@ impl<'n> Run<'n> {
 }
 
 /// Orders all points of a network without cycles. `n log n`.
-pub(super) fn schedule(
-    network: &Network<'_>,
-    forward: &Adjacency,
-    wishes: &[u32],
-) -> Vec<u32> {
+pub(super) fn schedule(network: &Network<'_>, forward: &Adjacency, wishes: &[u32]) -> Vec<u32> {
     let mut run = Run::new(network, wishes);
     let mut waiting = vec![0u32; network.point_count as usize];
     for edge in &network.edges {
@@ -246,7 +242,8 @@ pub(super) fn overlaps(network: &Network<'_>, positions: &[u32]) -> Vec<(u32, u3
             open.push(*later);
             if open.len() > MAX_PARTNERS {
                 let ends = |chain: &u32| network.chains[*chain as usize].leave.map(at);
-                let first = (0..open.len()).min_by_key(|place| ends(&open[*place]).into_iter().flatten().max());
+                let first = (0..open.len())
+                    .min_by_key(|place| ends(&open[*place]).into_iter().flatten().max());
                 open.remove(first.unwrap_or(0));
             }
         }

@@ -73,9 +73,8 @@ fn core(cycles: &[Vec<Part>], given: &[usize]) -> Option<Vec<usize>> {
         let mut clause = vec![!switch];
         for (first, second) in assumptions(&cycles[*at]) {
             let pair = (first.min(second), first.max(second));
-            let variable = *variables
-                .entry(pair)
-                .or_insert_with(|| Lit::new(solver.new_var_default(), true));
+            let variable =
+                *variables.entry(pair).or_insert_with(|| Lit::new(solver.new_var_default(), true));
             clause.push(if first < second { !variable } else { variable });
         }
         solver.add_clause_reuse(&mut clause);
@@ -86,6 +85,7 @@ fn core(cycles: &[Vec<Part>], given: &[usize]) -> Option<Vec<usize>> {
     }
     let mut core: Vec<Lit> = solver.unsat_core().to_vec();
     core.sort_unstable();
-    let used = |switch: Lit| core.binary_search(&!switch).is_ok() || core.binary_search(&switch).is_ok();
+    let used =
+        |switch: Lit| core.binary_search(&!switch).is_ok() || core.binary_search(&switch).is_ok();
     Some(switches.into_iter().filter(|(switch, _)| used(*switch)).map(|(_, at)| at).collect())
 }

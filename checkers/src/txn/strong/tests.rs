@@ -54,22 +54,16 @@ fn tiny_histories_are_judged_by_the_definition() {
     assert!(counts.values().all(|count| *count > 10_000), "{counts:?}");
 }
 
-const SMALL: Asked = Asked {
-    txns: 300,
-    sessions: 6,
-    keys: 20,
-    steps: 4,
-    reads: 50,
-    timed: true,
-    snapshots: false,
-};
+const SMALL: Asked =
+    Asked { txns: 300, sessions: 6, keys: 20, steps: 4, reads: 50, timed: true, snapshots: false };
 
 #[test]
 fn stores_keep_their_levels() {
     let mut random = Random(7);
     for round in 0..60 {
         let snapshots = round % 2 == 1;
-        let asked = Asked { reads: 20 + 10 * (round % 7), timed: round % 3 > 0, snapshots, ..SMALL };
+        let asked =
+            Asked { reads: 20 + 10 * (round % 7), timed: round % 3 > 0, snapshots, ..SMALL };
         let txns = transactions(stores::run(&mut random, asked), asked.timed);
         let polygraph = Polygraph::new(&txns, &simple(&txns), &[]);
         for level in Level::all() {

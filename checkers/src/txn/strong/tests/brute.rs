@@ -108,9 +108,10 @@ impl Store<'_> {
         let begun = self.begun[txn as usize].unwrap_or(0);
         let writes = self.simple.writes(txn);
         let unchanged = writes.iter().all(|key| self.changed[*key as usize] <= begun);
-        let known = self.known.iter().all(|(_, earlier, later)| {
-            *later != txn || self.committed[*earlier as usize]
-        });
+        let known = self
+            .known
+            .iter()
+            .all(|(_, earlier, later)| *later != txn || self.committed[*earlier as usize]);
         known && (unchanged || self.level.isolation == Isolation::Prefix)
     }
 

@@ -77,8 +77,7 @@ impl Judge<'_> {
             let fine = match link.relation {
                 Relation::Session => in_session_order(polygraph, from, to),
                 Relation::RealTime => {
-                    polygraph.timed
-                        && polygraph.ends[from as usize] < polygraph.begins[to as usize]
+                    polygraph.timed && polygraph.ends[from as usize] < polygraph.begins[to as usize]
                 }
                 Relation::Wr(version) => polygraph.writer(version) == from && reads(to, version),
                 Relation::Ww(older) => {
