@@ -48,7 +48,7 @@ pub enum Datatype {
     ListAppend,
     /// Registers that are overwritten.
     RwRegister,
-    /// Sets that are added to. Phenomena are not defined, nor are levels that need them.
+    /// Sets that are added to, which is never a conflict. Phenomena are not defined, nor are levels that need them.
     Set,
     /// Numbers that are added to; the same.
     Counter,
@@ -161,5 +161,7 @@ pub fn is_judged(level: &str) -> bool {
 
 #[cfg(test)]
 mod agreement_tests;
+#[cfg(test)]
+mod engine_tests;
 #[cfg(test)]
 mod tests;

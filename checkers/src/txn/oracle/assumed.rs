@@ -48,9 +48,8 @@ impl Tiny {
             match step {
                 Step::Write { key, .. } if *key == wanted => written = Some(Some(at)),
                 Step::Read { key, seen } if *key == wanted && known => {
-                    if read.is_none() && written.is_none() {
-                        read = Some(self.installed(wanted, seen));
-                    }
+                    let is_first = read.is_none() && written.is_none();
+                    read = if is_first { Some(self.installed(wanted, seen)) } else { read };
                 }
                 _ => {}
             }

@@ -84,8 +84,8 @@ impl Search<'_> {
     }
 
     fn permits(&self, next: usize, seen: Set, done: Set) -> bool {
-        let writes = self.tiny.txns[next].writes;
-        let conflict = |other: usize| self.tiny.txns[other].writes & writes != 0;
+        let writes = self.tiny.txns[next].conflicts;
+        let conflict = |other: usize| self.tiny.txns[other].conflicts & writes != 0;
         if self.axiom.conflicts_are_seen() && members(done & !seen).any(conflict) {
             return false;
         }

@@ -90,16 +90,17 @@ impl Committing<'_> {
         let tiny = self.tiny;
         let (seen, snapshot) = &past[start];
         let first = members(done & !seen)
-            .all(|other| tiny.txns[other].writes & tiny.txns[next].writes == 0);
+            .all(|other| tiny.txns[other].conflicts & tiny.txns[next].conflicts == 0);
         let in_time = self.order.of(tiny, next) & self.outcome & !seen == 0;
         let in_order = tiny.versions[next] & self.outcome & !done == 0;
         let mut own = snapshot.clone();
         if !(first && in_time && in_order && tiny.replay(next, &mut own)) {
             return None;
         }
+        // What others wrote meanwhile stays, if that is no conflict.
         let mut after = now.clone();
         for key in members(tiny.txns[next].writes) {
-            after[key].clone_from(&own[key]);
+            after[key].extend(&own[key][snapshot[key].len()..]);
         }
         Some(after)
     }

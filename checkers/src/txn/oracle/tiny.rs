@@ -29,6 +29,9 @@ pub(super) struct One {
     pub(super) status: Status,
     /// Keys that it writes.
     pub(super) writes: Set,
+    /// Keys that nobody else may write meanwhile, where such conflicts are noticed. Additions
+    /// commute, so they need not be.
+    pub(super) conflicts: Set,
 }
 
 /// What was written to each key, in order.
@@ -65,6 +68,7 @@ impl Tiny {
             steps: txns.micros(number).iter().filter_map(|micro| step(txns, micro)).collect(),
             status: txns.txn(number).status,
             writes: 0,
+            conflicts: 0,
         };
         let mut all: Vec<One> = (0..txns.len() as u32).map(one).collect();
         for one in &mut all {
@@ -73,6 +77,7 @@ impl Tiny {
                 Step::Read { .. } => None,
             });
             one.writes = keys.fold(0, |set, key| set | 1 << key);
+            one.conflicts = if datatype.commutes() { 0 } else { one.writes };
         }
         let with = |status| {
             let has = |at: &usize| all[*at].status == status;
@@ -154,6 +159,11 @@ impl Tiny {
 }
 
 impl Datatype {
+    /// Whether the order of writes does not matter.
+    pub(super) fn commutes(self) -> bool {
+        matches!(self, Self::Set | Self::Counter)
+    }
+
     /// Whether what was written looks like this to a reader.
     fn shows(self, written: &[u32], seen: &[u32]) -> bool {
         match self {

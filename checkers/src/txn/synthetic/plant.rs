@@ -33,7 +33,7 @@ pub fn anomalies(kind: Kind) -> impl Iterator<Item = &'static str> {
 /// `None` if there is no such anomaly, or if it needs real time and there is none.
 pub fn plant(base: &Transactions, kind: Kind, name: &str, seed: u64) -> Option<Planted> {
     let scene = SCENES.iter().find(|scene| scene.name == name && scene.plays(kind))?;
-    if !base.is_timed() && name.ends_with("-realtime") {
+    if !base.is_timed() && scene.needs_times() {
         return None;
     }
     let mut random = Random(seed);

@@ -151,6 +151,11 @@ impl Scene {
         }
     }
 
+    /// Whether there is nothing wrong with it if nobody knows when transactions ran.
+    pub(super) fn needs_times(&self) -> bool {
+        self.text.contains("@2")
+    }
+
     /// The transactions, in the order in which they begin.
     pub(super) fn actors(&self) -> impl Iterator<Item = Actor> {
         let timed = self.text.split(';').filter(|line| line.contains('@'));
