@@ -2,6 +2,7 @@
 
 use perjury_checkers::Budget;
 use perjury_checkers::linear::synthetic::Random;
+use perjury_checkers::txn::TransactionChecker;
 use perjury_checkers::txn::transactions::{Action, Atom, Builder, Status};
 use perjury_checkers::txn::{Transactions, WeakIsolation, WeakLevel};
 

@@ -9,6 +9,7 @@
 //! Valid comes with an order of commits that is replayed, invalid with cycles for every case.
 
 mod adjacency;
+mod audit;
 mod checker;
 mod dynamic;
 mod explain;
@@ -31,6 +32,7 @@ use self::search::Searched;
 use crate::Budget;
 use crate::txn::transactions::NEVER;
 
+pub use self::audit::convinces;
 pub use self::checker::StrongIsolation;
 pub use self::level::{Isolation, Level, Order};
 pub use self::polygraph::Polygraph;
@@ -67,6 +69,8 @@ const CANCELLED: &str =
 const TOO_HARD: &str = "more contradictions were met than memory allows to remember before an \
                         order of the transactions was found or refuted; give the analysis more";
 
+const NOT_PROVED: &str = "the level seems not to hold, but no proof of that was found";
+
 /// Decides whether a level holds.
 ///
 /// Cost: `n log n` where completion order, or the order in sessions, nearly is the order of
@@ -76,13 +80,23 @@ pub fn check(polygraph: &Polygraph, level: Level, budget: &Budget) -> Decision {
     check_with_effort(polygraph, level, budget, &mut Effort::default())
 }
 
-/// The same, and says how much work it was.
+/// The same, and says how much work it was. A proof that does not convince is none.
 pub fn check_with_effort(
     polygraph: &Polygraph,
     level: Level,
     budget: &Budget,
     effort: &mut Effort,
 ) -> Decision {
+    let decision = decide(polygraph, level, budget, effort);
+    match &decision {
+        Decision::Invalid(proof) if convinces(polygraph, level, proof).is_err() => {
+            Decision::Unknown(NOT_PROVED)
+        }
+        _ => decision,
+    }
+}
+
+fn decide(polygraph: &Polygraph, level: Level, budget: &Budget, effort: &mut Effort) -> Decision {
     let Some(mut network) = Network::new(polygraph, level, budget) else {
         return Decision::Unknown(CANCELLED);
     };

@@ -46,7 +46,12 @@ fn sum(mut a: Counts, b: Counts) -> Counts {
 /// Nothing is refuted that is not violated.
 fn compare(judged: &Judged, expected: &BTreeSet<&'static str>, history: &dyn Fn() -> String) {
     let found = judged.refuted.iter().map(String::as_str).filter(|name| is_judged(name));
-    let wrong: Vec<&str> = found.filter(|name| !expected.contains(name)).collect();
+    // That versions are in a circle refutes what was assumed of them, and by Elle's convention the
+    // weakest levels with it, though these allow any reads.
+    let cyclic = judged.kinds.contains_key("cyclic-versions");
+    let by_convention = |name: &str| cyclic && name.contains("read-uncommitted");
+    let wrong: Vec<&str> =
+        found.filter(|name| !expected.contains(name) && !by_convention(name)).collect();
     assert!(wrong.is_empty(), "wrongly refuted: {wrong:?} by {:?}\n{}", judged.kinds, history());
 }
 

@@ -1,12 +1,23 @@
-//! An independent checker of proofs.
+//! The audit: proofs are checked by code that shares nothing with what made them, before anybody
+//! is told that a level does not hold.
 
 use std::collections::BTreeSet;
 
+use super::{Cycle, Isolation, Level, Older, Polygraph, Proof, Relation};
 use crate::txn::key_value::INITIAL;
-use crate::txn::strong::{Cycle, Isolation, Level, Older, Polygraph, Proof, Relation};
 
-/// Whether a proof shows that the level does not hold.
-pub(super) fn convinces(polygraph: &Polygraph, level: Level, proof: &Proof) -> Result<(), String> {
+/// How many choices are tried at the most; as many calls are open at once at the most as there are
+/// cases that a proof needs, which are few.
+const MAX_STEPS: usize = 100_000;
+/// Proofs with more cases are not looked at.
+const MAX_CASES: usize = 256;
+
+/// Whether a proof shows that the level does not hold; if not, what is wrong with it. For proofs
+/// of a few cycles: quadratic in the versions of the keys that they speak of.
+pub fn convinces(polygraph: &Polygraph, level: Level, proof: &Proof) -> Result<(), String> {
+    if proof.cases.len() > MAX_CASES {
+        return Err("too many cases".to_owned());
+    }
     let mut judge = Judge { polygraph, level, shown: BTreeSet::new() };
     for lemma in &proof.lemmas {
         judge.opposites(lemma.older, lemma.otherwise)?;
@@ -23,12 +34,21 @@ pub(super) fn convinces(polygraph: &Polygraph, level: Level, proof: &Proof) -> R
         clauses.push(judge.cycle(cycle, &assumed)?);
     }
     let mut chosen = vec![None; proof.cases.len()];
-    if escapes(&clauses, &mut chosen) { Err("a choice is left".to_owned()) } else { Ok(()) }
+    let mut steps = 0;
+    match escapes(&clauses, &mut chosen, &mut steps) {
+        _ if steps > MAX_STEPS => Err("too many cases".to_owned()),
+        true => Err("a choice is left".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// Whether the cases can be decided so that no cycle has all its assumptions. Assumptions are
 /// numbered: two per case.
-fn escapes(clauses: &[BTreeSet<usize>], chosen: &mut Vec<Option<bool>>) -> bool {
+fn escapes(clauses: &[BTreeSet<usize>], chosen: &mut Vec<Option<bool>>, steps: &mut usize) -> bool {
+    *steps += 1;
+    if *steps > MAX_STEPS {
+        return true;
+    }
     let mut shortest: Option<Vec<usize>> = None;
     for clause in clauses {
         let state = |at: &usize| chosen[at / 2].map(|second| second == (at % 2 == 1));
@@ -48,7 +68,7 @@ fn escapes(clauses: &[BTreeSet<usize>], chosen: &mut Vec<Option<bool>>) -> bool 
     let at = open[0];
     for second in [at % 2 == 0, at % 2 == 1] {
         chosen[at / 2] = Some(second);
-        if escapes(clauses, chosen) {
+        if escapes(clauses, chosen, steps) {
             return true;
         }
     }
