@@ -62,8 +62,8 @@ fn a_lost_update() {
         planted(1, &[(false, 0, 9_000_000), (true, 0, 9_000_001)]),
         planted(2, &[(false, 0, 9_000_000), (true, 0, 9_000_002)]),
     ]);
-    expect(&txns, "snapshot-isolation", "G-single", "Lost update", &["prefix"]);
-    expect(&txns, "serializable", "G-single", "Lost update", &["prefix"]);
+    expect(&txns, "snapshot-isolation", "lost-update", "Lost update", &["prefix"]);
+    expect(&txns, "serializable", "lost-update", "Lost update", &["prefix"]);
 }
 
 #[test]
