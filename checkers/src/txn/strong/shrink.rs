@@ -16,8 +16,7 @@ pub(super) fn shrink(mut cycles: Vec<Vec<Part>>) -> (Vec<Vec<Part>>, Vec<[u32; 2
     cycles.sort_by_key(|cycle| (assumptions(cycle).len(), cycle.len()));
     cycles.dedup_by_key(|cycle| assumptions(cycle));
     let mut kept: Vec<usize> = (0..cycles.len()).collect();
-    loop {
-        let Some(core) = core(&cycles, &kept) else { break };
+    while let Some(core) = core(&cycles, &kept) {
         let smaller = core.len() < kept.len();
         kept = core;
         if !smaller {
