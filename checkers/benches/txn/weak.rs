@@ -43,6 +43,9 @@ fn judged(level: WeakLevel, sorted: bool) -> Measured {
     Measured { transactions: txns.len(), took, bytes: 0, result }
 }
 
+/// A session and the steps of a transaction.
+type Made = (u32, [(Action, Atom, Atom); 8]);
+
 /// A million transactions of eight steps, in 50 sessions, on 100,000 keys of a serial store. What
 /// `sorted` writes down session after session has lost the order in which they ran.
 fn serial(sorted: bool) -> Transactions {
@@ -51,7 +54,7 @@ fn serial(sorted: bool) -> Transactions {
     let mut random = Random(3);
     let mut values = vec![Atom::NIL; KEYS as usize];
     let mut next = vec![0; KEYS as usize];
-    let mut txns: Vec<(u32, [(Action, Atom, Atom); 8])> = (0..MILLION)
+    let mut txns: Vec<Made> = (0..MILLION)
         .map(|_| {
             let session = random.below(SESSIONS) as u32;
             let steps = std::array::from_fn(|_| {
