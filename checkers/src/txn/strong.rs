@@ -22,6 +22,7 @@ mod saturate;
 mod schedule;
 mod search;
 mod shrink;
+mod unrepeatable;
 mod witness;
 
 use self::adjacency::Adjacency;
@@ -87,6 +88,9 @@ pub fn check_with_effort(
     budget: &Budget,
     effort: &mut Effort,
 ) -> Decision {
+    if let Some(proof) = unrepeatable::unrepeatable(polygraph, level) {
+        return Decision::Invalid(Box::new(proof));
+    }
     let decision = decide(polygraph, level, budget, effort);
     match &decision {
         Decision::Invalid(proof) if convinces(polygraph, level, proof).is_err() => {
