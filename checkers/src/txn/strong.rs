@@ -16,13 +16,13 @@ mod explain;
 mod level;
 mod lists;
 mod network;
+mod plain;
 mod polygraph;
 mod proof;
 mod saturate;
 mod schedule;
 mod search;
 mod shrink;
-mod unrepeatable;
 mod witness;
 
 use self::adjacency::Adjacency;
@@ -88,7 +88,8 @@ pub fn check_with_effort(
     budget: &Budget,
     effort: &mut Effort,
 ) -> Decision {
-    if let Some(proof) = unrepeatable::unrepeatable(polygraph, level) {
+    let plain = plain::unrepeatable(polygraph, level);
+    if let Some(proof) = plain.or_else(|| plain::lost_update(polygraph, level)) {
         return Decision::Invalid(Box::new(proof));
     }
     let decision = decide(polygraph, level, budget, effort);

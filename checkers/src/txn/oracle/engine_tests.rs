@@ -45,7 +45,11 @@ fn strong_levels_of_registers_are_decided() {
         for (level, is_refuted) in strong_levels(&tiny) {
             let decision = strong::check(&polygraph, level, &Budget::default());
             let invalid = matches!(decision, Decision::Invalid(_));
-            assert!(!matches!(decision, Decision::Unknown(_)));
+            assert!(
+                !matches!(decision, Decision::Unknown(_)),
+                "{seed} {level:?} {decision:?}\n{}",
+                told(&txns)
+            );
             assert_eq!(invalid, is_refuted, "seed {seed}, {level:?}\n{}", told(&txns));
             count += u64::from(is_refuted);
         }
