@@ -48,7 +48,8 @@ pub enum Datatype {
     ListAppend,
     /// Registers that are overwritten.
     RwRegister,
-    /// Sets that are added to, which is never a conflict. Phenomena are not defined, nor are levels that need them.
+    /// Sets that are added to, which is never a conflict. Phenomena are not defined, nor are
+    /// levels that need them.
     Set,
     /// Numbers that are added to; the same.
     Counter,

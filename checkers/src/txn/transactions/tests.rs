@@ -1,3 +1,5 @@
+//! Transactions made from histories, and who wrote what.
+
 use serde_json::json;
 
 use super::*;
