@@ -9,8 +9,9 @@
 //! | G2-item | two rw in a row |
 //!
 //! with `-predicate` if an rw is by a predicate; G2 for G2-item then. Each comes without, with
-//! session (`-process`) and with real-time order (`-realtime`). Whether a component holds a cycle that a level forbids is decided exactly, by components of views of the
-//! graph (Kingsbury & Alvaro, *Elle*, VLDB 2020, section 6.1) and by reachability; the work is
+//! session (`-process`) and with real-time order (`-realtime`). Whether a component holds a
+//! cycle that a level forbids is decided exactly, by components of views of the graph
+//! (Kingsbury & Alvaro, *Elle*, VLDB 2020, section 6.1) and by reachability; the work is
 //! bounded by the size of the component. Which further kinds it holds besides is searched for
 //! with bounded work, as some of these questions are NP-complete.
 
