@@ -26,7 +26,8 @@ use rayon::prelude::*;
 use self::pattern::Pattern;
 use self::walk::Walker;
 use super::graph::{Graph, Mask, Relation, View, cyclic};
-use super::windows::Component;
+use super::transactions::Transactions;
+use super::windows::{self, Component, Dependencies};
 use crate::Budget;
 
 /// Examples of each kind that are kept.
@@ -84,8 +85,19 @@ impl Cycles {
     }
 }
 
+/// Finds the cycles that there are by some dependencies, unless these are more than the budget
+/// allows.
+pub(super) fn of(txns: &Transactions, known: Dependencies, budget: &Budget) -> Cycles {
+    if (known.arcs.len() + known.nodes as usize) / 4 > budget.max_states {
+        return Cycles { cancelled: true, ..Cycles::default() };
+    }
+    let components = windows::components(txns, &known);
+    drop(known);
+    find(&components, budget)
+}
+
 /// Finds cycles of every kind.
-pub(super) fn find(components: &[Component], budget: &Budget) -> Cycles {
+fn find(components: &[Component], budget: &Budget) -> Cycles {
     let found: Vec<(Vec<Cycle>, bool)> = components
         .par_iter()
         .map(|component| {

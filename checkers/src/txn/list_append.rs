@@ -13,7 +13,6 @@ use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
-use super::windows;
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "list-append";
@@ -119,12 +118,7 @@ fn disputes(orders: &Orders<'_>, flaws: &mut Flaws, budget: &Budget) -> bool {
 fn cycles_of(orders: &Orders<'_>, trusted: bool, budget: &Budget) -> (Cycles, usize) {
     let dependencies = arcs::dependencies(orders, trusted);
     let count = dependencies.arcs.len();
-    if (count + dependencies.nodes as usize) / 4 > budget.max_states {
-        return (Cycles { cancelled: true, ..Cycles::default() }, count);
-    }
-    let components = windows::components(orders.txns, &dependencies);
-    drop(dependencies);
-    (cycles::find(&components, budget), count)
+    (cycles::of(orders.txns, dependencies, budget), count)
 }
 
 /// The name of a cycle of writes whose order is disputed.

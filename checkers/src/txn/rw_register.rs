@@ -22,7 +22,7 @@ use super::graph::{Arc, Relation};
 use super::isolation::ConsistencyModel;
 use super::predicate::Predicates;
 use super::transactions::{Action, Status, Transactions, Writes};
-use super::windows::{self, Dependencies};
+use super::windows::Dependencies;
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "rw-register";
@@ -126,7 +126,7 @@ impl RwRegister {
             out_of_time = !predicates.add_dependencies(&registers, &mut orders, budget);
         }
         let (used, count) = (orders.used, orders.arcs.len());
-        let cycles = self.cycles(&registers, orders, budget);
+        let cycles = cycles_of(&registers, orders, budget);
         let cancelled = out_of_time || cycles.cancelled;
         explain::add(txns, "w", &mut flaws, cycles, |link, from, to| {
             if link.relation == Relation::PredicateRw {
@@ -157,19 +157,16 @@ impl RwRegister {
         let no_reads = reads + predicates.len() == 0;
         Ok(explain::conclude(NAME, self.model, flaws, cancelled, no_reads, stats))
     }
+}
 
-    fn cycles(&self, registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {
-        let Orders { arcs, nodes, .. } = orders;
-        if nodes == 0 {
-            return Cycles::default();
-        }
-        if (arcs.len() + nodes as usize) / 4 > budget.max_states {
-            return Cycles { cancelled: true, ..Cycles::default() };
-        }
-        let live = registers.steps.live.clone();
-        let components = windows::components(registers.txns, &Dependencies { arcs, nodes, live });
-        cycles::find(&components, budget)
+/// Cycles, none if time was up before there was any order of versions.
+fn cycles_of(registers: &Registers<'_>, orders: Orders, budget: &Budget) -> Cycles {
+    let Orders { arcs, nodes, .. } = orders;
+    if nodes == 0 {
+        return Cycles::default();
     }
+    let live = registers.steps.live.clone();
+    cycles::of(registers.txns, Dependencies { arcs, nodes, live }, budget)
 }
 
 #[cfg(test)]

@@ -9,11 +9,10 @@ use serde_json::json;
 
 use self::sets::Sets;
 use super::TransactionChecker;
-use super::cycles::{self, Cycles, Link};
+use super::cycles::{self, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
-use super::windows;
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "set-add";
@@ -68,39 +67,29 @@ impl SetAdd {
         let txns = sets.txns;
         let mut flaws = Flaws::default();
         flaws::find(sets, &mut flaws);
-        let (cycles, dependencies) = cycles_of(sets, budget);
+        let dependencies = arcs::dependencies(sets);
+        let count = dependencies.arcs.len();
+        let cycles = cycles::of(txns, dependencies, budget);
         let cancelled = cycles.cancelled;
         let why = |link: &Link, from: &str, to: &str| reasons::why(sets, link, from, to);
         explain::add(txns, "add", &mut flaws, cycles, why);
-        let count = |status| txns.all().iter().filter(|txn| txn.status == status).count();
+        let status = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let reads = sets.read_count();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": count(Status::Committed),
-            "failed": count(Status::Aborted),
-            "unknown": count(Status::Unknown),
+            "ok": status(Status::Committed),
+            "failed": status(Status::Aborted),
+            "unknown": status(Status::Unknown),
             "keys": txns.key_count(),
             "adds": sets.writes.len(),
             "reads": reads,
-            "dependencies": dependencies,
+            "dependencies": count,
             "model": self.model.name(),
             "anomalies": flaws.counts,
             "models": explain::models(&flaws),
         });
         explain::conclude(NAME, self.model, flaws, cancelled, reads == 0, stats)
     }
-}
-
-/// Cycles, and the number of dependencies.
-fn cycles_of(sets: &Sets<'_>, budget: &Budget) -> (Cycles, usize) {
-    let dependencies = arcs::dependencies(sets);
-    let count = dependencies.arcs.len();
-    if (count + dependencies.nodes as usize) / 4 > budget.max_states {
-        return (Cycles { cancelled: true, ..Cycles::default() }, count);
-    }
-    let components = windows::components(sets.txns, &dependencies);
-    drop(dependencies);
-    (cycles::find(&components, budget), count)
 }
 
 #[cfg(test)]

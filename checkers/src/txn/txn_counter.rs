@@ -8,11 +8,10 @@ use serde_json::json;
 
 use self::totals::Totals;
 use super::TransactionChecker;
-use super::cycles::{self, Cycles, Link};
+use super::cycles::{self, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions};
-use super::windows;
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "txn-counter";
@@ -67,11 +66,7 @@ impl TxnCounter {
         flaws::find(totals, &mut flaws);
         let dependencies = arcs::dependencies(totals);
         let count = dependencies.arcs.len();
-        let cycles = if (count + dependencies.nodes as usize) / 4 > budget.max_states {
-            Cycles { cancelled: true, ..Cycles::default() }
-        } else {
-            cycles::find(&windows::components(txns, &dependencies), budget)
-        };
+        let cycles = cycles::of(txns, dependencies, budget);
         let cancelled = cycles.cancelled;
         let why = |link: &Link, from: &str, to: &str| arcs::why(totals, link, from, to);
         explain::add(txns, "inc", &mut flaws, cycles, why);
