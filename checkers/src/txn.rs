@@ -37,7 +37,7 @@ pub use txn_bank::TxnBank;
 pub use txn_counter::TxnCounter;
 pub use weak::{WeakIsolation, WeakLevel};
 
-use crate::{Budget, Finding};
+use crate::{Budget, Finding, History};
 
 /// A checker of transactions in compact form; what [`Checker`](crate::Checker) is for events.
 pub trait TransactionChecker: Send + Sync {
@@ -46,6 +46,19 @@ pub trait TransactionChecker: Send + Sync {
 
     /// Decides. Never panics; out of budget is [`Verdict::Unknown`](crate::Verdict::Unknown).
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding;
+}
+
+/// Judges the transactions of a history of events, in which `write` is the word for a write.
+pub fn check_events(
+    checker: &dyn TransactionChecker,
+    write: &str,
+    history: &History,
+    budget: &Budget,
+) -> Finding {
+    match Transactions::from_history(history, write) {
+        Ok(txns) => checker.check_transactions(&txns, budget),
+        Err(why) => Finding::unknown(checker.name(), why),
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
 use crate::set::{Set, SetFull};
-use crate::txn::{PredicateRegister, TransactionChecker, Transactions};
+use crate::txn::{PredicateRegister, TransactionChecker, check_events};
 use crate::unique_ids::UniqueIds;
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
@@ -157,10 +157,7 @@ impl Checker for Adapted {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match Transactions::from_history(history, self.write) {
-            Ok(txns) => self.checker.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(self.name(), why),
-        }
+        check_events(&*self.checker, self.write, history, budget)
     }
 }
 

@@ -8,11 +8,11 @@ mod reasons;
 use serde_json::json;
 
 use self::orders::{MAX_RIVALS, Orders};
-use super::TransactionChecker;
 use super::cycles::{self, Cycles, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
+use super::{TransactionChecker, check_events};
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "list-append";
@@ -40,10 +40,7 @@ impl Checker for ListAppend {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match Transactions::from_history(history, "append") {
-            Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(NAME, why),
-        }
+        check_events(self, "append", history, budget)
     }
 }
 
@@ -73,12 +70,11 @@ impl ListAppend {
         if flaws.counts.contains_key("incompatible-order") {
             cancelled |= disputes(orders, &mut flaws, budget);
         }
-        let count = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": count(Status::Committed),
-            "failed": count(Status::Aborted),
-            "unknown": count(Status::Unknown),
+            "ok": txns.count(Status::Committed),
+            "failed": txns.count(Status::Aborted),
+            "unknown": txns.count(Status::Unknown),
             "keys": txns.key_count(),
             "appends": orders.writes.len(),
             "reads": orders.read_count(),

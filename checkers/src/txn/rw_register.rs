@@ -15,7 +15,6 @@ use serde_json::json;
 pub use self::inference::Inference;
 use self::orders::{Orders, Registers};
 use self::steps::Steps;
-use super::TransactionChecker;
 use super::cycles::{self, Cycles};
 use super::explain::{self, Flaws};
 use super::graph::{Arc, Relation};
@@ -23,6 +22,7 @@ use super::isolation::ConsistencyModel;
 use super::predicate::Predicates;
 use super::transactions::{Action, Status, Transactions, Writes};
 use super::windows::Dependencies;
+use super::{TransactionChecker, check_events};
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "rw-register";
@@ -71,10 +71,7 @@ impl Checker for RwRegister {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match Transactions::from_history(history, "w") {
-            Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(NAME, why),
-        }
+        check_events(self, "w", history, budget)
     }
 }
 
@@ -138,12 +135,11 @@ impl RwRegister {
                 .unwrap_or_else(|| format!("{from} met an older version of the key than {to}"))
         });
         let reads = txns.all_micros().iter().filter(|micro| micro.action == Action::Read).count();
-        let status = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": status(Status::Committed),
-            "failed": status(Status::Aborted),
-            "unknown": status(Status::Unknown),
+            "ok": txns.count(Status::Committed),
+            "failed": txns.count(Status::Aborted),
+            "unknown": txns.count(Status::Unknown),
             "keys": txns.key_count(),
             "writes": writes.len(),
             "reads": reads,

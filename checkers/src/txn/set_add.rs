@@ -8,11 +8,11 @@ mod sets;
 use serde_json::json;
 
 use self::sets::Sets;
-use super::TransactionChecker;
 use super::cycles::{self, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions, Writes};
+use super::{TransactionChecker, check_events};
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "set-add";
@@ -41,10 +41,7 @@ impl Checker for SetAdd {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match Transactions::from_history(history, "add") {
-            Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(NAME, why),
-        }
+        check_events(self, "add", history, budget)
     }
 }
 
@@ -73,13 +70,12 @@ impl SetAdd {
         let cancelled = cycles.cancelled;
         let why = |link: &Link, from: &str, to: &str| reasons::why(sets, link, from, to);
         explain::add(txns, "add", &mut flaws, cycles, why);
-        let status = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let reads = sets.read_count();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": status(Status::Committed),
-            "failed": status(Status::Aborted),
-            "unknown": status(Status::Unknown),
+            "ok": txns.count(Status::Committed),
+            "failed": txns.count(Status::Aborted),
+            "unknown": txns.count(Status::Unknown),
             "keys": txns.key_count(),
             "adds": sets.writes.len(),
             "reads": reads,

@@ -103,6 +103,11 @@ impl Transactions {
         &self.txns
     }
 
+    /// How many have this outcome.
+    pub fn count(&self, status: Status) -> usize {
+        self.txns.iter().filter(|txn| txn.status == status).count()
+    }
+
     pub fn txn(&self, number: u32) -> &Txn {
         &self.txns[number as usize]
     }

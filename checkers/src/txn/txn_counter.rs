@@ -7,11 +7,11 @@ mod totals;
 use serde_json::json;
 
 use self::totals::Totals;
-use super::TransactionChecker;
 use super::cycles::{self, Link};
 use super::explain::{self, Flaws};
 use super::isolation::ConsistencyModel;
 use super::transactions::{Status, Transactions};
+use super::{TransactionChecker, check_events};
 use crate::{Budget, Checker, Finding, History};
 
 const NAME: &str = "txn-counter";
@@ -39,10 +39,7 @@ impl Checker for TxnCounter {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        match Transactions::from_history(history, "inc") {
-            Ok(txns) => self.check_transactions(&txns, budget),
-            Err(why) => Finding::unknown(NAME, why),
-        }
+        check_events(self, "inc", history, budget)
     }
 }
 
@@ -70,13 +67,12 @@ impl TxnCounter {
         let cancelled = cycles.cancelled;
         let why = |link: &Link, from: &str, to: &str| arcs::why(totals, link, from, to);
         explain::add(txns, "inc", &mut flaws, cycles, why);
-        let status = |status| txns.all().iter().filter(|txn| txn.status == status).count();
         let reads: usize = totals.keys.iter().map(|key| key.reads.len()).sum();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": status(Status::Committed),
-            "failed": status(Status::Aborted),
-            "unknown": status(Status::Unknown),
+            "ok": txns.count(Status::Committed),
+            "failed": txns.count(Status::Aborted),
+            "unknown": txns.count(Status::Unknown),
             "keys": txns.key_count(),
             "reads": reads,
             "dependencies": count,

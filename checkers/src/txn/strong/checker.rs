@@ -71,10 +71,9 @@ impl StrongIsolation {
             }
         }
         let reads = txns.all_micros().iter().any(|micro| micro.action != Action::Write);
-        let committed = txns.all().iter().filter(|txn| txn.status == Status::Committed).count();
         let stats = json!({
             "transactions": txns.len(),
-            "ok": committed,
+            "ok": txns.count(Status::Committed),
             "keys": txns.key_count(),
             "writes": writes.len(),
             "pairs": effort.pairs,
