@@ -48,7 +48,7 @@ pub(super) struct Assembled {
 }
 
 /// Jepsen's word for an event's type.
-pub(super) fn kind(word: &str) -> Option<Kind> {
+pub(crate) fn kind(word: &str) -> Option<Kind> {
     match word {
         "invoke" => Some(Kind::Invoke),
         "ok" => Some(Kind::Ok),

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::graph::{Arc, Relation};
 use super::transactions::NEVER;
+use super::windows::Dependencies;
 
 /// Up to this many get an edge each.
 const MAX_DIRECT: u32 = 8;
@@ -31,13 +34,40 @@ impl Web {
     }
 
     /// Takes over what was made elsewhere, where helpers were numbered from `first`, too.
-    pub(super) fn join(&mut self, other: Self, first: u32) {
+    fn join(&mut self, other: Self, first: u32) {
         let moved = self.nodes - first;
         let node = |node: u32| if node < first { node } else { node + moved };
         let arcs = other.arcs.iter();
         self.arcs.extend(arcs.map(|arc| Arc { from: node(arc.from), to: node(arc.to), ..*arc }));
         self.nodes += other.nodes - first;
     }
+}
+
+/// How many keys are done at a time. Fixed, so that helpers have the same numbers anywhere.
+const KEYS_AT_ONCE: usize = 256;
+
+/// What `of_key` adds for each of so many keys, in parallel; transactions come before helpers.
+/// `live` says which transactions happened.
+pub(super) fn by_key(
+    keys: usize,
+    live: &[bool],
+    of_key: impl Fn(u32, &mut Web) + Sync,
+) -> Dependencies {
+    let (first, keys) = (live.len() as u32, (0..keys as u32).collect::<Vec<_>>());
+    let parts: Vec<Web> = keys
+        .par_chunks(KEYS_AT_ONCE)
+        .map(|keys| {
+            let mut web = Web { arcs: Vec::new(), nodes: first };
+            keys.iter().for_each(|key| of_key(*key, &mut web));
+            web
+        })
+        .collect();
+    let count = parts.iter().map(|part| part.arcs.len()).sum();
+    let mut all = Web { arcs: Vec::with_capacity(count), nodes: first };
+    for part in parts {
+        all.join(part, first);
+    }
+    Dependencies { arcs: all.arcs, nodes: all.nodes, live: live.to_vec() }
 }
 
 /// Transactions in a row, and helper nodes by which edges lead from or to any range of them.
@@ -103,7 +133,7 @@ impl<'r> Row<'r> {
                 }
                 first
             });
-            self.cover(range, |at| {
+            cover(self.len(), range, |at| {
                 let leaf = at >= self.members.len() as u32;
                 let relation = if leaf { relation } else { Relation::Onward };
                 web.arc(node(at, first, self.members), to, relation, key);
@@ -145,24 +175,26 @@ impl<'r> Row<'r> {
                 }
                 first
             });
-            self.cover(range, |at| web.arc(from, node(at, first, self.members), relation, key));
+            cover(self.len(), range, |at| {
+                web.arc(from, node(at, first, self.members), relation, key)
+            });
         }
     }
+}
 
-    /// The nodes of the tree that cover a range: inner ones from 1, then leaves.
-    fn cover(&self, range: Range<u32>, mut each: impl FnMut(u32)) {
-        let (mut low, mut high) = (range.start + self.len(), range.end + self.len());
-        while low < high {
-            if low & 1 == 1 {
-                each(low);
-                low += 1;
-            }
-            if high & 1 == 1 {
-                high -= 1;
-                each(high);
-            }
-            (low, high) = (low / 2, high / 2);
+/// The nodes that cover a range of the leaves of a tree: inner ones from 1, then leaves.
+pub(super) fn cover(leaves: u32, range: Range<u32>, mut each: impl FnMut(u32)) {
+    let (mut low, mut high) = (range.start + leaves, range.end + leaves);
+    while low < high {
+        if low & 1 == 1 {
+            each(low);
+            low += 1;
         }
+        if high & 1 == 1 {
+            high -= 1;
+            each(high);
+        }
+        (low, high) = (low / 2, high / 2);
     }
 }
 

@@ -7,6 +7,7 @@
 //! memories*, SIAM J. Comput. 1997, section 3, of transactions instead of single operations.)
 
 use super::steps::{Access, INITIAL, NONE};
+use crate::txn::spread::{cover, without};
 use crate::txn::transactions::{NEVER, Transactions};
 
 /// Up to this many successors get an edge each; more are reached through a tree.
@@ -133,28 +134,9 @@ impl Zones {
     /// The nodes of the tree that cover a range of positions but for up to two.
     pub(super) fn cover(&self, low: u32, high: u32, but: [u32; 2], mut each: impl FnMut(u32)) {
         let leaves = self.order.len() as u32;
-        let mut one = |mut low: u32, mut high: u32| {
-            (low, high) = (low + leaves, high + leaves);
-            while low < high {
-                if low & 1 == 1 {
-                    each(low);
-                    low += 1;
-                }
-                if high & 1 == 1 {
-                    high -= 1;
-                    each(high);
-                }
-                (low, high) = (low / 2, high / 2);
-            }
-        };
         let mut but = but;
         but.sort_unstable();
-        let mut from = low;
-        for hole in but.into_iter().filter(|hole| (low..high).contains(hole)) {
-            one(from, hole.max(from));
-            from = hole + 1;
-        }
-        one(from.min(high), high);
+        without(low..high, &but, |part| cover(leaves, part, &mut each));
     }
 
     /// Adds the inner nodes of the tree to a graph, if they are needed: nodes 0 and up, 0 being

@@ -2,35 +2,15 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::sets::{Key, Read, Sets};
 use crate::txn::graph::Relation;
-use crate::txn::spread::{Row, Web, without};
+use crate::txn::spread::{Row, Web, by_key, without};
 use crate::txn::transactions::NEVER;
 use crate::txn::windows::Dependencies;
 
-/// How many keys are done at a time. Fixed, so that helpers have the same numbers anywhere.
-const KEYS_AT_ONCE: usize = 256;
-
 /// All dependencies.
 pub(super) fn dependencies(sets: &Sets<'_>) -> Dependencies {
-    let first = sets.txns.len() as u32;
-    let keys: Vec<u32> = (0..sets.keys.len() as u32).collect();
-    let parts: Vec<Web> = keys
-        .par_chunks(KEYS_AT_ONCE)
-        .map(|keys| {
-            let mut web = Web { arcs: Vec::new(), nodes: first };
-            keys.iter().for_each(|key| of_key(sets, *key, &mut web));
-            web
-        })
-        .collect();
-    let count = parts.iter().map(|part| part.arcs.len()).sum();
-    let mut all = Web { arcs: Vec::with_capacity(count), nodes: first };
-    for part in parts {
-        all.join(part, first);
-    }
-    Dependencies { arcs: all.arcs, nodes: all.nodes, live: sets.live.clone() }
+    by_key(sets.keys.len(), &sets.live, |key, web| of_key(sets, key, web))
 }
 
 fn of_key(sets: &Sets<'_>, number: u32, web: &mut Web) {
