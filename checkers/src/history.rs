@@ -19,6 +19,7 @@ mod wellformed;
 pub(crate) use detect::format as format_of;
 pub use detect::{read_any, read_with_hints};
 pub use event::{Event, Kind, Name, Process};
+pub(crate) use foreign::kind as kind_of;
 pub use hints::{Format, Hints, Reading};
 pub use names::Names;
 pub use pair::{Operation, Outcome};

@@ -13,6 +13,7 @@ use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
 use super::cursor::{Cursor, each_part};
 use crate::Kind;
 use crate::history::edn;
+use crate::history::kind_of;
 use crate::txn::transactions::Atom;
 
 /// How deep a value may nest; the careful reader knows what deeper ones are.
@@ -246,13 +247,7 @@ impl<'a, 'w> Operations<'a, 'w> {
     }
 
     fn kind(&mut self) -> Option<Kind> {
-        match self.keyword()? {
-            b"invoke" => Some(Kind::Invoke),
-            b"ok" => Some(Kind::Ok),
-            b"fail" => Some(Kind::Fail),
-            b"info" => Some(Kind::Info),
-            _ => None,
-        }
+        kind_of(std::str::from_utf8(self.keyword()?).ok()?)
     }
 
     /// A list of steps; false if it is another value.

@@ -9,6 +9,7 @@ use super::chunk::{Actor, Chunk, NONE, RawEvent, Step, Word};
 use super::cursor::{Cursor, each_part};
 use crate::Kind;
 use crate::history::jsonl::MAX_LINE_BYTES;
+use crate::history::kind_of;
 use crate::txn::transactions::Atom;
 
 /// How deep a value may nest; the careful readers know what deeper ones are.
@@ -224,13 +225,7 @@ impl<'a, 'w> Events<'a, 'w> {
     }
 
     fn kind(&mut self) -> Option<Kind> {
-        match self.plain_text()? {
-            b"invoke" => Some(Kind::Invoke),
-            b"ok" => Some(Kind::Ok),
-            b"fail" => Some(Kind::Fail),
-            b"info" => Some(Kind::Info),
-            _ => None,
-        }
+        kind_of(std::str::from_utf8(self.plain_text()?).ok()?)
     }
 
     /// A list of steps; false if it is another value.
