@@ -92,7 +92,11 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     let findings = analysis::check_all(checkers.map_err(refused)?, &history, args.check_limit.0);
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
     if let Some(folder) = &args.pictures {
-        pictures(folder, &findings, |_| history.operations())?;
+        let all = history.operations();
+        pictures(folder, &findings, |anomaly| {
+            let involved = all.iter().filter(|call| anomaly.operations.contains(&call.index));
+            involved.cloned().collect()
+        })?;
     }
     show(args, &findings, history.events().len() as u64, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
