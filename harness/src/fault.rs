@@ -28,6 +28,46 @@ pub struct FaultContext {
     pub options: Options,
 }
 
+/// Whether a fault works with one kind of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Support {
+    /// It works, with evidence.
+    #[default]
+    Works,
+    /// It works if the nodes have this: `nft`.
+    Needs(&'static str),
+    /// It is refused before the run starts, for this reason.
+    Refused(&'static str),
+}
+
+impl std::fmt::Display for Support {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Works => f.write_str("works"),
+            Self::Needs(what) => write!(f, "works; needs {what}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+/// Where a fault works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Providers {
+    /// Local nodes of root.
+    pub local_root: Support,
+    /// Local nodes of an ordinary user.
+    pub local_user: Support,
+    /// Hosts and virtual machines, reached by SSH.
+    pub hosts: Support,
+}
+
+impl Providers {
+    /// Each provider's name with what can be said of it.
+    pub fn rows(&self) -> [(&'static str, Support); 3] {
+        [("local, root", self.local_root), ("local, user", self.local_user), ("hosts", self.hosts)]
+    }
+}
+
 /// A kind of fault.
 pub trait Fault: Send + Sync {
     /// As given to `--nemesis`: `kill`.
@@ -53,6 +93,21 @@ pub trait Fault: Send + Sync {
     /// Like [`Fault::refuse`], by asking the nodes: once their agents run, before the run starts.
     fn refuse_on_nodes<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Option<String>> {
         Box::pin(async move { self.refuse(context) })
+    }
+
+    /// Where it works, and what it needs there.
+    fn providers(&self) -> Providers {
+        Providers::default()
+    }
+
+    /// A breaking operation in a script's words: what comes after the function's name in
+    /// `at 10s kill n1+n2 for 5s`. What the words leave open comes from `seed`. Without words of
+    /// its own, a fault takes an operation's value as JSON, as the history has it.
+    fn script(&self, words: &str, options: &Options, seed: Seed) -> Result<Op, String> {
+        let _ = (options, seed);
+        let value: Value = serde_json::from_str(words)
+            .map_err(|error| format!("`{}` takes its value as JSON here: {error}", self.name()))?;
+        Ok(Op::new(self.functions().first().copied().unwrap_or(self.name()), value))
     }
 
     /// Breaking and mending in turn, endless. Which nodes are hit depends on `seed` alone.

@@ -29,7 +29,7 @@ pub mod workload;
 pub use client::{Client, Connect, DynClient, DynConnect, Failure, ResultExt};
 pub use cluster::{Cluster, Fabric, Node};
 pub use database::Database;
-pub use fault::{Applied, Fault, FaultContext};
+pub use fault::{Applied, Fault, FaultContext, Providers, Support};
 pub use generator::{BoxGenerator, Generator, GeneratorExt};
 pub use op::Op;
 pub use options::Options;

@@ -2,22 +2,25 @@
 
 pub mod agent;
 mod ground;
-mod kill;
 mod partition;
-mod pause;
+mod process;
 mod schedule;
 mod targets;
 #[cfg(test)]
 mod testing;
 pub mod wire;
+mod zones;
 
 use perjury_harness::Registry;
+use process::ProcessFault;
 
 /// Registers the faults, and the node agent as the internal command `agent`.
 pub fn register(registry: Registry) -> Registry {
     registry
-        .fault(kill::Kill)
-        .fault(pause::Pause)
+        .fault(ProcessFault::Kill)
+        .fault(ProcessFault::Pause)
         .fault(partition::Partition)
+        .fault(ProcessFault::Stop)
+        .fault(ProcessFault::CrashLoop)
         .internal("agent", agent::main)
 }

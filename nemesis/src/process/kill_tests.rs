@@ -1,7 +1,6 @@
 //! Tests of `kill` with real agents and processes.
 
 use super::*;
-use crate::pause;
 use crate::testing::{Lab, operations, options};
 use serde_json::json;
 
@@ -14,7 +13,10 @@ async fn it_kills_the_targets_and_starts_them_again() {
     let lab = Lab::pretended(3);
     lab.start_all();
     let value = json!({"spec": "majority", "targets": ["n1", "n3"]});
-    let Applied::Installed(evidence) = apply(&lab, &op("kill", value)).await else { panic!() };
+    let Applied::Installed(evidence) = ProcessFault::Kill.apply(&lab, &op("kill", value)).await
+    else {
+        panic!()
+    };
     assert_eq!(evidence["spec"], "majority");
     let n1 = &evidence["nodes"]["n1"];
     assert_eq!(n1["pids"].as_array().unwrap().len(), 2, "{evidence}");
@@ -22,7 +24,10 @@ async fn it_kills_the_targets_and_starts_them_again() {
     assert!(evidence["nodes"]["n2"].is_null());
     assert_eq!([0, 1, 2].map(|node| lab.state(node)), ["gone", "running", "gone"]);
 
-    let Applied::Healed(evidence) = apply(&lab, &op("start", Value::Null)).await else { panic!() };
+    let Applied::Healed(evidence) = ProcessFault::Kill.apply(&lab, &op("start", Value::Null)).await
+    else {
+        panic!()
+    };
     assert_ne!(evidence["nodes"]["n1"]["pid"], n1["pids"][0], "{evidence}");
     assert!(evidence["skipped"]["n2"].as_str().unwrap().contains("up already"), "{evidence}");
     assert_eq!([0, 1, 2].map(|node| lab.state(node)), ["running", "running", "running"]);
@@ -34,13 +39,18 @@ async fn primaries_are_found_when_they_are_hit() {
     lab.start_all();
     *lab.leaders.lock().unwrap() = vec![1];
     let value = json!({"spec": "primaries", "fallback": ["n3"]});
-    let Applied::Installed(evidence) = apply(&lab, &op("kill", value.clone())).await else {
+    let Applied::Installed(evidence) =
+        ProcessFault::Kill.apply(&lab, &op("kill", value.clone())).await
+    else {
         panic!()
     };
     assert!(evidence["nodes"]["n2"].is_object() && evidence["nodes"]["n3"].is_null());
     assert_eq!(evidence["primaries"], json!(["n2"]));
     lab.leaders.lock().unwrap().clear();
-    let Applied::Installed(evidence) = apply(&lab, &op("kill", value)).await else { panic!() };
+    let Applied::Installed(evidence) = ProcessFault::Kill.apply(&lab, &op("kill", value)).await
+    else {
+        panic!()
+    };
     assert!(evidence["nodes"]["n3"].is_object(), "{evidence}");
     assert_eq!(evidence["primaries"], json!([]), "nobody was known to lead");
 }
@@ -50,13 +60,18 @@ async fn what_is_down_is_not_killed_and_what_is_up_is_not_started() {
     let lab = Lab::pretended(2);
     lab.start_all();
     let value = json!({"spec": "one", "targets": ["n1"]});
-    let started = apply(&lab, &op("start", Value::Null)).await;
+    let started = ProcessFault::Kill.apply(&lab, &op("start", Value::Null)).await;
     assert!(matches!(started, Applied::Skipped(_)), "{started:?}");
-    apply(&lab, &op("kill", value.clone())).await;
-    let Applied::Skipped(reason) = apply(&lab, &op("kill", value)).await else { panic!() };
+    ProcessFault::Kill.apply(&lab, &op("kill", value.clone())).await;
+    let Applied::Skipped(reason) = ProcessFault::Kill.apply(&lab, &op("kill", value)).await else {
+        panic!()
+    };
     assert!(reason.contains("n1: was not running"), "{reason}");
     let strange = json!({"spec": "one", "targets": ["n9"]});
-    assert!(matches!(apply(&lab, &op("kill", strange)).await, Applied::Skipped(_)));
+    assert!(matches!(
+        ProcessFault::Kill.apply(&lab, &op("kill", strange)).await,
+        Applied::Skipped(_)
+    ));
 }
 
 #[tokio::test]
@@ -64,15 +79,15 @@ async fn a_paused_database_can_be_killed_and_comes_back_running() {
     let lab = Lab::pretended(2);
     lab.start_all();
     let value = json!({"spec": "one", "targets": ["n2"]});
-    let paused = pause::apply(&lab, &op("pause", value.clone())).await;
+    let paused = ProcessFault::Pause.apply(&lab, &op("pause", value.clone())).await;
     assert!(matches!(paused, Applied::Installed(_)), "{paused:?}");
-    let started = apply(&lab, &op("start", Value::Null)).await;
+    let started = ProcessFault::Kill.apply(&lab, &op("start", Value::Null)).await;
     assert!(matches!(started, Applied::Skipped(_)), "paused is not down: {started:?}");
-    let killed = apply(&lab, &op("kill", value)).await;
+    let killed = ProcessFault::Kill.apply(&lab, &op("kill", value)).await;
     assert!(matches!(killed, Applied::Installed(_)), "{killed:?}");
-    let resumed = pause::apply(&lab, &op("resume", Value::Null)).await;
+    let resumed = ProcessFault::Pause.apply(&lab, &op("resume", Value::Null)).await;
     assert!(matches!(resumed, Applied::Skipped(_)), "gone is not paused: {resumed:?}");
-    heal(&lab).await.unwrap();
+    ProcessFault::Kill.heal(&lab).await.unwrap();
     assert_eq!(lab.state(1), "running");
 }
 
@@ -85,17 +100,20 @@ async fn an_agent_that_does_not_answer_is_not_taken_for_success() {
     let whole = std::fs::read(&record).unwrap();
     std::fs::write(&record, "{").unwrap();
     let value = json!({"spec": "all", "targets": ["n1", "n2"]});
-    let Applied::Indeterminate(cause) = apply(&lab, &op("kill", value)).await else { panic!() };
+    let Applied::Indeterminate(cause) = ProcessFault::Kill.apply(&lab, &op("kill", value)).await
+    else {
+        panic!()
+    };
     assert!(cause.contains("n1") && cause.contains("seen on [\"n2\"]"), "{cause}");
-    assert!(heal(&lab).await.is_err());
+    assert!(ProcessFault::Kill.heal(&lab).await.is_err());
     std::fs::write(&record, whole).unwrap();
-    heal(&lab).await.unwrap();
+    ProcessFault::Kill.heal(&lab).await.unwrap();
 }
 
 #[test]
 fn the_seed_alone_chooses_and_every_spec_comes_up() {
     let seed = |number| Seed::root(number).derive("kill");
-    let ops = |number| operations(Kill.schedule(&options(5, &[]), seed(number)), 20);
+    let ops = |number| operations(ProcessFault::Kill.schedule(&options(5, &[]), seed(number)), 20);
     assert_eq!(ops(1), ops(1));
     assert_ne!(ops(1), ops(2));
     let mut specs: Vec<String> =
@@ -109,9 +127,10 @@ fn the_seed_alone_chooses_and_every_spec_comes_up() {
 #[test]
 fn an_option_pins_the_targets() {
     let pinned = options(3, &[("kill-targets", "all")]);
-    for op in operations(Kill.schedule(&pinned, Seed::root(1)), 20).iter().step_by(2) {
+    for op in operations(ProcessFault::Kill.schedule(&pinned, Seed::root(1)), 20).iter().step_by(2)
+    {
         assert_eq!(op.value, json!({"spec": "all", "targets": ["n1", "n2", "n3"]}));
     }
-    let error = specs(&options(3, &[("kill-targets", "al")])).unwrap_err();
+    let error = ProcessFault::Kill.specs(&options(3, &[("kill-targets", "al")])).unwrap_err();
     assert!(error.contains("kill-targets"), "{error}");
 }
