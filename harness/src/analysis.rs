@@ -113,13 +113,13 @@ fn evidence(
     mut reasons: Vec<Reason>,
 ) -> Evidence {
     let fault_pairs = fault_pairs(registry);
-    let asked =
-        registry.faults.iter().filter(|fault| plan.nemesis.iter().any(|name| name == fault.name()));
+    let asked = plan.faults(registry).unwrap_or_default();
     let reads_at_end =
         workload.final_generator(&plan.options(), crate::Seed::root(plan.seed)).is_some();
     let expectations = Expectations {
         functions: Vec::new(),
         faults: asked
+            .iter()
             .filter_map(|fault| fault.functions().first())
             .map(|f| (*f).to_owned())
             .collect(),

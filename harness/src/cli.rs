@@ -8,6 +8,7 @@ mod list;
 mod log;
 pub mod output;
 mod plan;
+mod schedule;
 mod stored;
 mod stream;
 mod test;

@@ -22,6 +22,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod scheduler;
+pub mod script;
 pub mod span;
 pub mod store;
 pub mod workload;

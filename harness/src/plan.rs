@@ -1,12 +1,15 @@
 //! The plan: everything that decides what a run does. With its seed it is enough to run it again.
 
 use crate::exit::Usage;
+use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
+use crate::script::{self, Step};
 use crate::span::Span;
-use crate::{Options, Registry};
+use crate::{Fault, Op, Options, Registry, Seed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The version of `plan.toml` that this build writes and reads.
 pub const VERSION: u32 = 1;
@@ -20,8 +23,11 @@ pub struct Plan {
     pub name: String,
     pub database: String,
     pub workload: String,
-    /// Faults by name; empty for none.
+    /// Faults by name, each at random times; empty for none.
     pub nemesis: Vec<String>,
+    /// Faults at fixed times, in the words of [`crate::script`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub script: Vec<String>,
     /// Every choice made by chance comes from this number.
     pub seed: u64,
     /// Client workers, over all nodes.
@@ -110,6 +116,50 @@ impl Plan {
         format!("# Run this again with: perjury test --plan plan.toml\n{body}")
     }
 
+    /// The steps of its script.
+    pub fn steps(&self, registry: &Registry) -> Result<Vec<Step>, Usage> {
+        script::parse(&self.script, &self.options(), registry, Seed::root(self.seed))
+    }
+
+    /// Every fault that it asks for, at random times or by its script, once.
+    pub fn faults(&self, registry: &Registry) -> Result<Vec<Arc<dyn Fault>>, Usage> {
+        let scripted = self.steps(registry)?;
+        let mut faults: Vec<Arc<dyn Fault>> = Vec::new();
+        let mut names: Vec<&str> = self.nemesis.iter().map(String::as_str).collect();
+        names.extend(scripted.iter().map(|step| -> &str { step.fault() }));
+        for name in names {
+            if faults.iter().all(|fault| fault.name() != name) {
+                faults.push(registry.find_fault(name)?.clone());
+            }
+        }
+        Ok(faults)
+    }
+
+    /// The generator of everything that its nemesis is asked for.
+    pub fn nemesis(&self, registry: &Registry) -> Result<BoxGenerator, Usage> {
+        let (options, seed) = (self.options(), Seed::root(self.seed).derive("fault"));
+        let mut schedules = Vec::new();
+        for name in &self.nemesis {
+            let fault = registry.find_fault(name)?;
+            schedules.push(fault.schedule(&options, seed.derive(name)));
+        }
+        schedules.extend(script::generators(self.steps(registry)?));
+        Ok(generator::any(schedules))
+    }
+
+    /// What the nemesis will be asked and when, in nanoseconds since the load began, as far as
+    /// that is known beforehand: if every fault and every mending took no time.
+    pub fn planned(&self, registry: &Registry) -> Result<Vec<(u64, Op)>, Usage> {
+        let simulation = Simulation {
+            max_time: u64::try_from(self.time_limit.0.as_nanos()).unwrap_or(u64::MAX),
+            ..Simulation::new(1, 1)
+        };
+        let limited = self.nemesis(registry)?.time_limit(self.time_limit.0);
+        let events = simulate(limited, &simulation, generator::quick);
+        // Both ends of an operation are events, the first being what is asked.
+        Ok(events.into_iter().step_by(2).map(|e| (e.time, Op::new(&*e.f, e.value))).collect())
+    }
+
     /// The settings that reach the pluggable parts.
     pub fn options(&self) -> Options {
         Options {
@@ -128,9 +178,7 @@ impl Plan {
         let database = registry.find_database(&self.database)?;
         let workload = registry.find_workload(&self.workload)?;
         workload.validate(&self.options()).map_err(Usage)?;
-        for fault in &self.nemesis {
-            registry.find_fault(fault)?;
-        }
+        self.faults(registry)?;
         if !database.workloads().contains(&self.workload.as_str()) {
             return Err(Usage(format!(
                 "--workload: the client of {} cannot run `{}`; it can run {}",

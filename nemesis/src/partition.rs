@@ -10,7 +10,9 @@ use crate::targets::{self, Bag};
 use grudge::{Grudge, Shape};
 use network::Network;
 use perjury_harness::cluster::Link;
-use perjury_harness::{Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Seed};
+use perjury_harness::{
+    Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Providers, Seed, Support,
+};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use witness::names;
@@ -32,6 +34,10 @@ impl Fault for Partition {
 
     fn functions(&self) -> &'static [&'static str] {
         &["cut", "mend"]
+    }
+
+    fn providers(&self) -> Providers {
+        Providers { hosts: Support::Needs("nft and root on the nodes"), ..Providers::default() }
     }
 
     fn refuse(&self, context: &FaultContext) -> Option<String> {
@@ -59,6 +65,24 @@ impl Fault for Partition {
         )
     }
 
+    /// A shape's name, or groups that are to be cut from each other: `n1|n2,n3`.
+    fn script(&self, words: &str, options: &Options, seed: Seed) -> Result<Op, String> {
+        let nodes = &options.nodes;
+        if let Some(shape) = Shape::ALL.into_iter().find(|shape| shape.name() == words) {
+            return Ok(Op::new("cut", value(shape, nodes, &mut seed.rng())));
+        }
+        let groups = groups(words, nodes)?;
+        let cut: Vec<[&str; 2]> = groups
+            .iter()
+            .flat_map(|group| group.iter().map(move |from| (group, from)))
+            .flat_map(|(group, from)| {
+                let others = groups.iter().filter(move |other| *other != group).flatten();
+                others.map(move |to| [*from, *to])
+            })
+            .collect();
+        Ok(Op::new("cut", json!({ "shape": "script", "cut": cut })))
+    }
+
     fn apply<'a>(&'a self, context: &'a FaultContext, op: &'a Op) -> BoxFuture<'a, Applied> {
         Box::pin(apply(context, op))
     }
@@ -66,6 +90,29 @@ impl Fault for Partition {
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(mend(context))
     }
+}
+
+/// Groups of nodes in a script's words: `n1|n2,n3`.
+fn groups<'w>(words: &'w str, nodes: &[String]) -> Result<Vec<Vec<&'w str>>, String> {
+    let groups: Vec<Vec<&str>> =
+        words.split('|').map(|group| group.split(',').map(str::trim).collect()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    for node in groups.iter().flatten() {
+        if !nodes.iter().any(|known| known == node) {
+            let shapes = Shape::ALL.map(Shape::name).join(", ");
+            return Err(format!(
+                "`{node}` is neither a node nor a shape; write groups such as {} or one of {shapes}",
+                nodes.join("|")
+            ));
+        }
+        if !seen.insert(node) {
+            return Err(format!("{node} is named twice"));
+        }
+    }
+    if groups.len() < 2 {
+        return Err("one group is cut from nobody: part groups by |".to_owned());
+    }
+    Ok(groups)
 }
 
 /// The shapes that are asked for and that so many nodes can take.

@@ -64,6 +64,13 @@ pub struct TestArgs {
     /// Mean time between two fault operations [default: 5s]
     #[arg(long, value_name = "SPAN")]
     pub nemesis_interval: Option<Span>,
+    /// Faults at fixed times, a line each, such as `at 10s cut n1|n2,n3 for 5s`; without --nemesis
+    /// there are no others
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// One line of a script: `10s cut n1|n2,n3 for 5s`; may be given often
+    #[arg(long, value_name = "LINE")]
+    pub at: Vec<String>,
     /// How long the main load lasts [default: 30s]
     #[arg(long, value_name = "SPAN")]
     pub time_limit: Option<Span>,

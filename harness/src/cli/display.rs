@@ -51,8 +51,11 @@ impl Display {
         }
         bar.enable_steady_tick(REDRAW);
         let display = Self { bar, plain: !terminal && !quiet, began: Instant::now() };
-        let faults =
-            if plan.nemesis.is_empty() { "no faults".to_owned() } else { plan.nemesis.join(", ") };
+        let faults = match (plan.nemesis.is_empty(), plan.script.is_empty()) {
+            (true, true) => "no faults".to_owned(),
+            (true, false) => "faults by script".to_owned(),
+            (false, _) => plan.nemesis.join(", "),
+        };
         display.note(&format!(
             "{} / {} on {} nodes, {} workers, {faults}, seed {}\n{}",
             plan.database,
@@ -73,6 +76,11 @@ impl Display {
         if self.plain {
             output::complain(&format!("[{:>5.1} s] {step}", self.began.elapsed().as_secs_f64()));
         }
+    }
+
+    /// What the nemesis is going to do.
+    pub fn plan(&self, lines: &str) {
+        self.note(lines);
     }
 
     fn note(&self, line: &str) {

@@ -3,7 +3,7 @@
 use super::args::ListArgs;
 use super::output::print;
 use crate::exit::Usage;
-use crate::{Database, Registry, Workload};
+use crate::{Database, Fault, Registry, Support, Workload};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -40,23 +40,52 @@ pub fn workloads(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
 /// `perjury faults [NAME]`.
 pub fn faults(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
     let Some(name) = &args.name else {
-        let rows = registry.faults.iter().map(|fault| (fault.name(), fault.about()));
-        return table(rows.collect(), args.json);
+        if args.json {
+            let all: Vec<Value> =
+                registry.faults.iter().map(|fault| fault_json(&**fault)).collect();
+            return print_json(&Value::from(all));
+        }
+        let texts: Vec<String> = registry.faults.iter().map(|fault| fault_line(&**fault)).collect();
+        print(texts.concat().trim_end());
+        return Ok(());
     };
     let fault = registry.find_fault(name)?;
     if args.json {
-        return print_json(&json!({
-            "name": fault.name(), "about": fault.about(), "operations": fault.functions(),
-            "default": fault.by_default(),
-        }));
+        return print_json(&fault_json(&**fault));
     }
+    let providers = fault.providers().rows().map(|(name, support)| (name, support.to_string()));
+    let rows: Vec<(&str, &str)> = providers.iter().map(|(name, text)| (*name, &**text)).collect();
     print(&format!(
-        "{}: {}\noperations: {}",
+        "{}: {}\n\noperations: {}\n\nworks on:\n{}",
         fault.name(),
         fault.about(),
-        fault.functions().join(", ")
+        fault.functions().join(", "),
+        columns(&rows).trim_end()
     ));
     Ok(())
+}
+
+fn fault_json(fault: &dyn Fault) -> Value {
+    let providers = fault.providers().rows();
+    let providers: Value = providers
+        .iter()
+        .map(|(name, support)| ((*name).to_owned(), Value::from(support.to_string())))
+        .collect();
+    json!({
+        "name": fault.name(), "about": fault.about(), "operations": fault.functions(),
+        "default": fault.by_default(), "providers": providers,
+    })
+}
+
+/// What it does, and below that where it works, unless that is everywhere.
+fn fault_line(fault: &dyn Fault) -> String {
+    let mut line = format!("  {:12}  {}\n", fault.name(), fault.about());
+    for (provider, support) in fault.providers().rows() {
+        if support != Support::Works {
+            let _ = writeln!(line, "  {:12}  - {provider}: {support}", "");
+        }
+    }
+    line
 }
 
 fn table(rows: Vec<(&str, &str)>, as_json: bool) -> Result<(), Usage> {

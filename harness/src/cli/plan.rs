@@ -45,6 +45,7 @@ fn defaults(registry: &Registry) -> Plan {
         database: registry.databases.first().map_or("", |database| database.name()).to_owned(),
         workload: String::new(),
         nemesis: usual.map(|fault| fault.name().to_owned()).collect(),
+        script: Vec::new(),
         seed: drawn_seed(),
         concurrency: 0,
         rate: 200.0,
@@ -205,10 +206,33 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
         plan.concurrency = concurrency(args.concurrency.as_deref(), plan)?;
     }
     plan.leave_db_running |= args.leave_db_running;
+    let script = script(args)?;
+    if !script.is_empty() {
+        plan.script = script;
+        plan.nemesis = Vec::new();
+    }
     if let Some(nemesis) = &args.nemesis {
         plan.nemesis = faults(nemesis, registry);
     }
     Ok(())
+}
+
+/// The lines of `--script` and `--at`.
+fn script(args: &TestArgs) -> Result<Vec<String>, Usage> {
+    let mut lines = Vec::new();
+    if let Some(file) = &args.script {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Usage(format!("--script: cannot read {}: {error}", file.display())))?;
+        let meaningful = text.lines().map(str::trim);
+        lines.extend(
+            meaningful.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
+        );
+        if lines.is_empty() {
+            return Err(Usage(format!("--script: {} has no line", file.display())));
+        }
+    }
+    lines.extend(args.at.iter().map(|line| format!("at {}", line.trim_start_matches("at "))));
+    Ok(lines)
 }
 
 fn faults(names: &[String], registry: &Registry) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::args::{OutputArgs, TestArgs};
 use super::display::Display;
-use super::{log, output, plan};
+use super::{log, output, plan, schedule};
 use crate::analysis::{self, Overrides};
 use crate::exit::{self, HarnessFailure, Stop as Ended, Usage};
 use crate::local::packages::{self, Need};
@@ -36,6 +36,7 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     let plan = plan::resolve(args, registry)?;
     if args.dry_run {
         output::print(plan.to_toml().trim_end());
+        output::print(&schedule::commented(&plan, registry)?);
         return Ok(ExitCode::SUCCESS);
     }
     if !plan.cluster.is_local() {
@@ -101,8 +102,11 @@ fn one(
     let store = Store::open(&args.output.store).map_err(failed)?;
     let run = store.create_run(&plan.name, &jiff::Zoned::now()).map_err(failed)?;
     run.write(analysis::PLAN, plan.to_toml().as_bytes()).map_err(failed)?;
+    let planned = schedule::lines(plan, registry)?;
+    run.write(schedule::FILE, schedule::text(&planned).as_bytes()).map_err(failed)?;
     log::to_file(run.append("perjury.log").map_err(failed)?, verbose);
     let display = Display::new(args.output.json, plan, run.path());
+    display.plan(&schedule::digest(&planned));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| HarnessFailure::new("the runtime", error))?;
     let outcome = runtime.block_on(run_and_show(plan, layers, registry, &run, &display));

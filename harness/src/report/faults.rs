@@ -99,6 +99,11 @@ pub struct Mend {
     pub reason: Option<String>,
 }
 
+/// Whom an operation is to hit, for people, before anything is known of what came of it.
+pub fn target_words(value: &Value) -> String {
+    targets::words(value, &Value::Null, &targets::names(value, &Value::Null))
+}
+
 impl FaultRecord {
     /// Whom it hit, for people: `halves: n1 n2 | n3 n4 n5`.
     pub fn target_words(&self) -> String {

@@ -112,6 +112,9 @@ fn options(plan: &Plan) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if !plan.script.is_empty() {
+        options.insert("script".to_owned(), plan.script.join("; "));
+    }
     options.extend(plan.set.clone());
     options
 }

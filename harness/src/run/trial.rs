@@ -14,7 +14,7 @@ use crate::scheduler::{
     NemesisAnswer, NemesisHandler, NodeClients, Progress, Scheduler, SchedulerConfig, Stop,
 };
 use crate::store::{LiveHistory, seal};
-use crate::{BoxFuture, Cluster, Fault, Node, Op, Registry, Seed};
+use crate::{BoxFuture, Cluster, Node, Op, Registry, Seed};
 use futures::future::try_join_all;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -75,15 +75,13 @@ fn conductor(
     cluster: &Cluster,
     lifecycle: &Arc<Lifecycle>,
 ) -> Result<Conductor, Usage> {
-    let faults: Result<Vec<Arc<dyn Fault>>, Usage> =
-        plan.nemesis.iter().map(|name| setting.registry.find_fault(name).cloned()).collect();
     let context = FaultContext {
         cluster: cluster.clone(),
         database: setting.registry.find_database(&plan.database)?.clone(),
         lifecycle: lifecycle.clone(),
         options: plan.options(),
     };
-    Ok(Conductor::new(faults?, context))
+    Ok(Conductor::new(plan.faults(setting.registry)?, context))
 }
 
 /// Starts the database, loads it under faults, heals, and asks for the final state.
@@ -262,12 +260,7 @@ fn load(plan: &Plan, registry: &Registry) -> Result<BoxGenerator, HarnessFailure
     if plan.rate > 0.0 {
         clients = clients.stagger(seed.derive("rate"), Duration::from_secs_f64(1.0 / plan.rate));
     }
-    let mut schedules = Vec::new();
-    for name in &plan.nemesis {
-        let fault = registry.find_fault(name).map_err(lost)?;
-        schedules.push(fault.schedule(&options, seed.derive("fault").derive(name)));
-    }
-    let nemesis = generator::any(schedules);
+    let nemesis = plan.nemesis(registry).map_err(lost)?;
     Ok(generator::clients_and_nemesis(clients, nemesis).time_limit(plan.time_limit.0))
 }
 
