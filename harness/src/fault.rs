@@ -1,5 +1,9 @@
 //! Faults: what the nemesis does, with evidence.
 
+mod custom;
+
+pub use custom::CustomFault;
+
 use crate::database::Lifecycle;
 use crate::{BoxFuture, BoxGenerator, Cluster, Database, Op, Options, Seed};
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! The plan: everything that decides what a run does. With its seed it is enough to run it again.
 
 use crate::exit::Usage;
+use crate::fault::CustomFault;
 use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
 use crate::script::{self, Step};
 use crate::span::Span;
@@ -49,6 +50,9 @@ pub struct Plan {
     #[serde(default)]
     pub leave_db_running: bool,
     pub cluster: ClusterPlan,
+    /// Faults of the user's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fault: Vec<CustomFault>,
     /// Options of the database, the workload and the faults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,

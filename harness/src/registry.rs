@@ -1,6 +1,7 @@
 //! The registry: which databases, workloads and faults this binary has.
 
 use crate::exit::Usage;
+use crate::fault::CustomFault;
 use crate::{Database, Fault, Workload};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Registry {
     pub workloads: Vec<Arc<dyn Workload>>,
     pub faults: Vec<Arc<dyn Fault>>,
     pub internal: Vec<(&'static str, InternalCommand)>,
+    /// Makes a fault of what a user described.
+    pub custom: Option<fn(CustomFault) -> Arc<dyn Fault>>,
 }
 
 impl Registry {
@@ -34,6 +37,39 @@ impl Registry {
     pub fn fault(mut self, fault: impl Fault + 'static) -> Self {
         self.faults.push(Arc::new(fault));
         self
+    }
+
+    /// Lets users describe faults of their own.
+    pub fn custom_faults(mut self, make: fn(CustomFault) -> Arc<dyn Fault>) -> Self {
+        self.custom = Some(make);
+        self
+    }
+
+    /// This registry with a user's faults too.
+    ///
+    /// # Errors
+    /// When a name is taken, or this binary has no such faults.
+    pub fn with(&self, faults: &[CustomFault]) -> Result<Self, Usage> {
+        let mut registry = self.clone();
+        for fault in faults {
+            let make = self.custom.ok_or_else(|| {
+                Usage(format!("{}: this program knows no faults of your own", fault.name))
+            })?;
+            fault.check().map_err(Usage)?;
+            let made = make(fault.clone());
+            let taken = |other: &Arc<dyn Fault>| {
+                other.name() == made.name()
+                    || made.functions().iter().any(|f| other.functions().contains(f))
+            };
+            if let Some(other) = registry.faults.iter().find(|other| taken(other)) {
+                let (name, other) = (made.name(), other.name());
+                return Err(Usage(format!(
+                    "the fault `{name}` clashes with `{other}`: give it another name"
+                )));
+            }
+            registry.faults.push(made);
+        }
+        Ok(registry)
     }
 
     /// Adds a hidden command, run as `perjury NAME ARGUMENT...` before anything else happens.

@@ -3,6 +3,7 @@
 //! It is this same binary, run as `perjury agent --lease-ms N --state DIR` with JSON lines on
 //! standard input and output; standard error is for its log. See `docs/faults.md` for its life.
 
+mod command;
 mod control;
 mod duties;
 mod family;

@@ -1,6 +1,7 @@
 //! What goes wrong: faults, their schedules, and the node agent that injects, observes and heals.
 
 pub mod agent;
+mod custom;
 mod ground;
 mod partition;
 mod process;
@@ -22,5 +23,6 @@ pub fn register(registry: Registry) -> Registry {
         .fault(partition::Partition)
         .fault(ProcessFault::Stop)
         .fault(ProcessFault::CrashLoop)
+        .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
 }

@@ -132,7 +132,7 @@ impl Fault for ProcessFault {
 }
 
 /// What a mending operation ends as.
-fn mended(tally: Tally) -> Applied {
+pub(crate) fn mended(tally: Tally) -> Applied {
     if !tally.unseen.is_empty() {
         return Applied::Indeterminate(tally.problems());
     }

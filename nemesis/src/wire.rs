@@ -2,6 +2,8 @@
 //!
 //! The wire format itself and the verbs about processes are `perjury_harness::agent::protocol`.
 
+pub mod custom;
+
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 

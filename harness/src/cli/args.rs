@@ -71,6 +71,10 @@ pub struct TestArgs {
     /// One line of a script: `10s cut n1|n2,n3 for 5s`; may be given often
     #[arg(long, value_name = "LINE")]
     pub at: Vec<String>,
+    /// File with faults of your own as `[[fault]]` tables, to be named in --nemesis or a script;
+    /// may be given often
+    #[arg(long, value_name = "FILE")]
+    pub fault: Vec<PathBuf>,
     /// How long the main load lasts [default: 30s]
     #[arg(long, value_name = "SPAN")]
     pub time_limit: Option<Span>,

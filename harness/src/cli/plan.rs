@@ -3,6 +3,7 @@
 use super::args::{HostArgs, TestArgs};
 use crate::database::Bug;
 use crate::exit::Usage;
+use crate::fault::CustomFault;
 use crate::plan::{ClusterPlan, Plan, VERSION};
 use crate::registry::unknown;
 use crate::span::Span;
@@ -18,6 +19,10 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
     if let Some(database) = &args.database {
         plan.database.clone_from(database);
     }
+    for file in &args.fault {
+        plan.fault.extend(CustomFault::read(file)?);
+    }
+    let registry = &registry.with(&plan.fault)?;
     let database = registry.find_database(&plan.database)?.clone();
     if plan.workload.is_empty() {
         plan.workload = database.workloads().first().copied().unwrap_or_default().to_owned();
@@ -59,6 +64,7 @@ fn defaults(registry: &Registry) -> Plan {
         check_limit: Span::seconds(300),
         leave_db_running: false,
         cluster: ClusterPlan { local: 5, ..ClusterPlan::default() },
+        fault: Vec::new(),
         set: std::collections::BTreeMap::new(),
     }
 }

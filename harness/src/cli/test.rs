@@ -31,9 +31,10 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     if let Some(text) = local::handoff() {
         let handoff: Handoff = serde_json::from_str(&text)
             .map_err(|error| HarnessFailure::new("entering the lab", error))?;
-        return all(&handoff, args, registry, verbose);
+        return all(&handoff, args, &registry.with(&handoff.plan.fault)?, verbose);
     }
     let plan = plan::resolve(args, registry)?;
+    let registry = &registry.with(&plan.fault)?;
     if args.dry_run {
         output::print(plan.to_toml().trim_end());
         output::print(&schedule::commented(&plan, registry)?);

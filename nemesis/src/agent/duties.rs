@@ -1,9 +1,11 @@
 //! What the agent can be asked to do: each verb, with the hands that do it.
 
+use super::command::Commands;
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
+use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use perjury_harness::agent::protocol as verbs;
 use perjury_harness::agent::protocol::ProcessName;
@@ -18,6 +20,7 @@ pub(crate) struct Duties {
     ledger: SharedLedger,
     processes: Processes,
     firewall: Firewall,
+    commands: Commands,
 }
 
 impl Duties {
@@ -29,6 +32,7 @@ impl Duties {
         Ok(Self {
             processes: Processes::new(state, Arc::clone(&ledger), Box::new(Kernel))?,
             firewall: Firewall::new(Arc::clone(&ledger)),
+            commands: Commands::new(Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -47,6 +51,9 @@ impl Duties {
             NET_CUT => write(self.firewall.cut(&read(verb, with)?)),
             NET_MEND => write(self.firewall.mend(&read(verb, with)?)),
             NET_STATUS => write(self.firewall.status()),
+            CUSTOM_INJECT => write(self.commands.inject(&read(verb, with)?)),
+            CUSTOM_HEAL => write(self.commands.heal(&read(verb, with)?)),
+            CUSTOM_OBSERVE => write(Commands::observe(&read(verb, with)?)),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             _ => Err(format!(
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
@@ -74,6 +81,7 @@ impl Duties {
                     .firewall
                     .mend(&MendPeers::default())
                     .map(|_| "network: no packet is dropped any more".to_owned()),
+                Undo::Command { name, heal } => Commands::undo(name, heal),
             };
             match undone.and_then(|line| {
                 lock(&self.ledger).done(id, &line)?;

@@ -30,6 +30,8 @@ pub(crate) enum Undo {
     Resume { name: String, processes: Vec<Seen> },
     /// Remove Perjury's own firewall table.
     Mend {},
+    /// Run this in a shell: the undo of a user's own fault.
+    Command { name: String, heal: String },
 }
 
 #[derive(Serialize, Deserialize)]
