@@ -36,7 +36,7 @@ pub struct Finding {
 }
 
 /// One thing a correct system could not have done, with its proof.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Anomaly {
     /// Stable machine name: `stale-read`, `lost-update`, `G1a`, `G-single`, `lost-element`.
     pub kind: String,

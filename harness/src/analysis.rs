@@ -136,6 +136,7 @@ fn evidence(
         findings,
         fault_pairs,
         expectations,
+        limits: plan.limits(),
         reasons,
         error: record.error.clone(),
     }

@@ -3,6 +3,7 @@
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
+use crate::report::service::Limits;
 use crate::script::{self, Step};
 use crate::span::Span;
 use crate::{Fault, Op, Options, Registry, Seed};
@@ -45,6 +46,12 @@ pub struct Plan {
     pub ready_limit: Option<Span>,
     /// How long the database has, after the faults are healed, to answer again.
     pub recovery_limit: Span,
+    /// The least share of calls that have to be served during each fault, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_availability: Option<f64>,
+    /// How soon after each fault is gone calls have to be served again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_recovery: Option<Span>,
     /// How long the analysis may take.
     pub check_limit: Span,
     #[serde(default)]
@@ -118,6 +125,14 @@ impl Plan {
     pub fn to_toml(&self) -> String {
         let body = toml::to_string(self).unwrap_or_default();
         format!("# Run this again with: perjury test --plan plan.toml\n{body}")
+    }
+
+    /// What the service has to be like.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            min_availability: self.min_availability,
+            max_recovery: self.max_recovery.map(|span| span.0),
+        }
     }
 
     /// The steps of its script.
@@ -219,6 +234,10 @@ impl Plan {
                 "--rate: {} is no rate; write operations a second",
                 self.rate
             )));
+        }
+        if self.min_availability.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            let text = "--min-availability: write a share of calls from 0 to 1, such as 0.9";
+            return Err(Usage(text.to_owned()));
         }
         let bad_name =
             self.name.is_empty() || self.name.starts_with('.') || self.name.contains('/');

@@ -8,6 +8,7 @@ pub mod logs;
 mod page;
 mod plot;
 pub mod results;
+pub mod service;
 pub mod stats;
 pub mod summary;
 pub mod terminal;

@@ -114,6 +114,13 @@ pub struct TestArgs {
     /// How long the database may take to answer again once all faults are healed [default: 30s]
     #[arg(long, value_name = "SPAN")]
     pub recovery_limit: Option<Span>,
+    /// The least share of calls, from 0 to 1, that must be served during each fault; a run that
+    /// serves fewer fails [default: not judged]
+    #[arg(long, value_name = "SHARE")]
+    pub min_availability: Option<f64>,
+    /// How soon after each fault is mended calls must be served again [default: not judged]
+    #[arg(long, value_name = "SPAN")]
+    pub max_recovery: Option<Span>,
     /// How long the analysis may take before the verdict is unknown [default: 5m]
     #[arg(long, value_name = "SPAN")]
     pub check_limit: Option<Span>,

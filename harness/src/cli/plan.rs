@@ -61,6 +61,8 @@ fn defaults(registry: &Registry) -> Plan {
         ops_per_key: 200,
         ready_limit: None,
         recovery_limit: Span::seconds(30),
+        min_availability: None,
+        max_recovery: None,
         check_limit: Span::seconds(300),
         leave_db_running: false,
         cluster: ClusterPlan { local: 5, ..ClusterPlan::default() },
@@ -207,6 +209,8 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     take(&mut plan.operation_timeout, &args.operation_timeout);
     take(&mut plan.recovery_limit, &args.recovery_limit);
     take(&mut plan.check_limit, &args.check_limit);
+    plan.min_availability = args.min_availability.or(plan.min_availability);
+    plan.max_recovery = args.max_recovery.or(plan.max_recovery);
     plan.ready_limit = args.ready_limit.or(plan.ready_limit);
     if args.concurrency.is_some() {
         plan.concurrency = concurrency(args.concurrency.as_deref(), plan)?;

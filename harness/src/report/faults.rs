@@ -2,6 +2,7 @@
 
 pub(super) mod targets;
 
+use super::service::Service;
 use perjury_checkers::{Event, History, Process};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,6 +84,9 @@ pub struct FaultRecord {
     pub mend: Option<Mend>,
     /// Client operations that were called and answered with ok while it was in force.
     pub ok_operations: u64,
+    /// What clients got of the database; `None` if it was never observed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service: Option<Service>,
 }
 
 /// A try to mend a fault.
@@ -230,6 +234,7 @@ impl FaultLog {
             reason: completion.reason,
             mend: None,
             ok_operations: 0,
+            service: None,
         });
     }
 

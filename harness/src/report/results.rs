@@ -1,6 +1,7 @@
 //! Results: everything that is known of a run, as `results.json` holds it.
 
 use super::faults::{FaultRecord, Pair, faults_from};
+use super::service::{self, Limits};
 use super::stats::{self, Counts, ErrorCount};
 use super::vacuity::{Expectations, vacuity};
 use super::verdict::{Reason, conclude};
@@ -86,6 +87,8 @@ pub struct Evidence {
     /// Which function mends which.
     pub fault_pairs: Vec<Pair>,
     pub expectations: Expectations,
+    /// What the service had to be like.
+    pub limits: Limits,
     /// Reasons of the caller's own why a clean history proves nothing: the user interrupted it.
     pub reasons: Vec<Reason>,
     pub error: Option<RunError>,
@@ -98,23 +101,27 @@ impl Results {
         let operations = history.operations();
         let mut faults = faults_from(history, &evidence.fault_pairs);
         stats::count_inside(&operations, &mut faults);
-        let mut doubts = evidence.reasons;
-        doubts.extend(vacuity(history, &operations, &faults, &evidence.expectations));
-        let conclusion = conclude(&evidence.findings, doubts, evidence.error.as_ref());
         let last_event = history.events().last().map_or(0, |event| event.time);
         let last_phase = evidence.phases.iter().map(|phase| phase.to_ns).max().unwrap_or(0);
+        let duration_ns = last_event.max(last_phase);
+        service::measure(&operations, duration_ns, &mut faults);
+        let mut findings = evidence.findings;
+        findings.extend(service::judge(&faults, evidence.limits));
+        let mut doubts = evidence.reasons;
+        doubts.extend(vacuity(history, &operations, &faults, &evidence.expectations));
+        let conclusion = conclude(&findings, doubts, evidence.error.as_ref());
         Self {
             version: VERSION,
             verdict: conclusion.verdict,
             exit_code: conclusion.exit_code,
             reasons: conclusion.reasons,
             subject,
-            duration_ns: last_event.max(last_phase),
+            duration_ns,
             phases: evidence.phases,
             operations: stats::by_function(&operations),
             errors: stats::errors(history),
             faults,
-            findings: evidence.findings,
+            findings,
             error: evidence.error,
         }
     }

@@ -5,6 +5,7 @@ use super::results::Results;
 use super::text;
 use perjury_checkers::{Anomaly, Finding};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Lines in all.
 const LINES_MAX: usize = 30;
@@ -104,6 +105,7 @@ fn facts(results: &Results) -> Vec<(&'static str, String)> {
         facts.push(("latency", latency));
     }
     facts.push(("faults", faults(results)));
+    facts.extend(service(results).map(|text| ("service", text)));
     // The sign needs no colour, which would make wrapping harder.
     let checker = |finding: &Finding| {
         format!("{} {}", Standing::of_verdict(finding.verdict).sign(), finding.checker)
@@ -165,6 +167,27 @@ pub(super) fn faults(results: &Results) -> String {
     let outcomes: Vec<String> =
         outcomes.iter().map(|(outcome, count)| format!("{count} {}", outcome.word())).collect();
     format!("{}: {}", kinds.join(", "), outcomes.join(", "))
+}
+
+/// `71.2 % of calls served at worst (cut at 12.0 s), back after at most 1.3 s`.
+fn service(results: &Results) -> Option<String> {
+    let measured = || {
+        let faults = results.faults.iter();
+        faults.filter_map(|fault| Some((fault, fault.service.as_ref()?)))
+    };
+    let worst = measured()
+        .filter_map(|(fault, service)| Some((service.availability()?, fault)))
+        .min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let mut text = format!(
+        "{:.0} % of calls served at worst ({} at {})",
+        100.0 * worst.0,
+        text::elide(&worst.1.f, 20),
+        text::moment(worst.1.from_ns)
+    );
+    if let Some(slowest) = measured().filter_map(|(_, service)| service.recovery_ns).max() {
+        let _ = write!(text, ", back at most {} after mending", text::duration(slowest));
+    }
+    Some(text)
 }
 
 fn section(number: usize, anomaly: &Anomaly, paint: Paint, width: usize) -> Vec<String> {

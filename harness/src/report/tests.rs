@@ -4,5 +4,6 @@ mod anomalies;
 mod faults;
 mod fixture;
 mod page;
+mod service;
 mod vacuity;
 mod verdict;

@@ -3,6 +3,7 @@
 use super::value;
 use crate::report::faults::{FaultOutcome, FaultRecord, Mend};
 use crate::report::results::Results;
+use crate::report::service::Service;
 use crate::report::text;
 use maud::{Markup, html};
 
@@ -29,7 +30,7 @@ pub(super) fn section(results: &Results) -> Markup {
                             th scope="col" { "Fault" }
                             th scope="col" { "Outcome" }
                             th scope="col" { "Evidence" }
-                            th scope="col" class="number" { "Ok inside" }
+                            th scope="col" class="number" { "Served" }
                         } }
                         tbody { @for fault in faults.iter().take(FAULTS_MAX) { (row(fault)) } }
                     }
@@ -70,8 +71,29 @@ fn row(fault: &FaultRecord) -> Markup {
                 @if let Some(mend) = &fault.mend { (mended(mend)) }
             }
             td class="number" {
-                @if fault.observed_ns.is_some() { (text::number(fault.ok_operations)) }
+                @if let Some(service) = &fault.service { (served(service)) }
             }
+        }
+    }
+}
+
+/// The share of calls that were answered with ok, and how long it took until all was well again.
+fn served(service: &Service) -> Markup {
+    html! {
+        @if let Some(share) = service.availability() {
+            (format!("{:.0} %", 100.0 * share))
+            span class="soft" {
+                (text::number(service.ok)) " of " (text::number(service.calls))
+                ", longest outage " (text::duration(service.longest_outage_ns))
+            }
+        } @else {
+            "no calls"
+        }
+        @if let Some(recovery) = service.recovery_ns {
+            span class="soft" { "back " (text::duration(recovery)) " after mending" }
+        }
+        @if let Some(slowest) = service.node_recovery_ns.values().max() {
+            span class="soft" { "on every node " (text::duration(*slowest)) }
         }
     }
 }
