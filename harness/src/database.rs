@@ -47,6 +47,29 @@ pub trait Database: Send + Sync {
         let _ = nodes;
         Box::pin(async { Vec::new() })
     }
+
+    /// Whether it is known here how to add members to its cluster and to remove them.
+    fn can_change_members(&self) -> bool {
+        false
+    }
+
+    /// Which of `nodes` are members of the cluster, by position, as the cluster itself sees it at
+    /// this moment; `None` when it cannot tell.
+    fn members<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Option<Vec<usize>>> {
+        let _ = nodes;
+        Box::pin(async { None })
+    }
+
+    /// Asks the cluster to have exactly these of `nodes` as members. May return before it is so.
+    fn set_members<'a>(
+        &'a self,
+        nodes: &'a [Node],
+        members: &'a [usize],
+    ) -> BoxFuture<'a, Result<(), String>> {
+        let _ = (nodes, members);
+        let text = format!("it is not known how to change the members of {}", self.name());
+        Box::pin(async { Err(text) })
+    }
 }
 
 /// A planted bug, with the run that shows it.

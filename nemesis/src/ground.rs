@@ -46,6 +46,15 @@ pub(crate) trait Ground: Send + Sync {
     /// Who leads at this moment, by position; empty when unknown.
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>>;
 
+    /// Whether the database's definition knows how to change members.
+    fn can_change_members(&self) -> bool;
+
+    /// Who the members are, by position, as the cluster sees it; `None` when it cannot tell.
+    fn members(&self) -> BoxFuture<'_, Option<Vec<usize>>>;
+
+    /// Asks the cluster to have exactly these members.
+    fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>>;
+
     /// Position of the node called `name`.
     fn position(&self, name: &str) -> Option<usize> {
         (0..self.size()).find(|&node| self.name(node) == name)
@@ -88,6 +97,18 @@ impl Ground for FaultContext {
 
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
         self.database.primaries(&self.cluster.nodes)
+    }
+
+    fn can_change_members(&self) -> bool {
+        self.database.can_change_members()
+    }
+
+    fn members(&self) -> BoxFuture<'_, Option<Vec<usize>>> {
+        self.database.members(&self.cluster.nodes)
+    }
+
+    fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>> {
+        self.database.set_members(&self.cluster.nodes, members)
     }
 }
 

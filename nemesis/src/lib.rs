@@ -3,6 +3,7 @@
 pub mod agent;
 mod custom;
 mod ground;
+mod membership;
 mod partition;
 mod process;
 mod schedule;
@@ -23,6 +24,7 @@ pub fn register(registry: Registry) -> Registry {
         .fault(partition::Partition)
         .fault(ProcessFault::Stop)
         .fault(ProcessFault::CrashLoop)
+        .fault(membership::Membership)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
 }

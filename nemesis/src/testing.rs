@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A network of which only its counts are true.
@@ -86,6 +87,9 @@ pub(crate) struct Lab {
     pub(crate) nodes: Vec<LabNode>,
     pub(crate) fabric: Option<FakeFabric>,
     pub(crate) leaders: Mutex<Vec<usize>>,
+    pub(crate) members: Mutex<Vec<usize>>,
+    /// Says that it changes its members, and does not.
+    pub(crate) deaf_cluster: AtomicBool,
     _dir: tempfile::TempDir,
 }
 
@@ -109,8 +113,16 @@ impl Lab {
             let agent = Mutex::new(Client::start_in(&mut command, &state, 60_000));
             LabNode { name, address, state, agent }
         });
-        let nodes = nodes.collect();
-        Self { nodes, fabric, leaders: Mutex::default(), _dir: dir }
+        let nodes: Vec<LabNode> = nodes.collect();
+        let members = Mutex::new((0..nodes.len()).collect());
+        Self {
+            nodes,
+            fabric,
+            leaders: Mutex::default(),
+            members,
+            deaf_cluster: AtomicBool::new(false),
+            _dir: dir,
+        }
     }
 
     pub(crate) fn call(&self, node: usize, verb: &str, with: Value) -> Result<Value, String> {
@@ -201,6 +213,23 @@ impl Ground for Lab {
 
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
         Box::pin(async { self.leaders.lock().unwrap().clone() })
+    }
+
+    fn can_change_members(&self) -> bool {
+        true
+    }
+
+    fn members(&self) -> BoxFuture<'_, Option<Vec<usize>>> {
+        Box::pin(async { Some(self.members.lock().unwrap().clone()) })
+    }
+
+    fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async {
+            if !self.deaf_cluster.load(Ordering::Relaxed) {
+                *self.members.lock().unwrap() = members.to_vec();
+            }
+            Ok(())
+        })
     }
 }
 

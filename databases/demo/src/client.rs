@@ -11,6 +11,7 @@ use crate::database::PORT;
 use crate::wire::{Connection, Refusal, Request, Response, Status, WireError};
 use perjury_harness::{Client, Connect, Failure, Node, Op};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,6 +45,16 @@ impl DemoClient {
         match self.ask(&Request::Status).await? {
             Response::Status(status) => Ok(status),
             other => Err(Failure::Unexpected(format!("asked for its status, it said {other:?}"))),
+        }
+    }
+
+    /// Asks a node that leads to have exactly these members.
+    pub async fn set_members(&mut self, members: BTreeSet<u64>) -> Result<(), Failure> {
+        match self.ask(&Request::Members(members)).await? {
+            Response::Members(outcome) => outcome.map_err(Failure::from),
+            other => {
+                Err(Failure::Unexpected(format!("asked to change members, it said {other:?}")))
+            }
         }
     }
 

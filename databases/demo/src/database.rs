@@ -22,6 +22,9 @@ pub fn database() -> impl Database {
     Demo
 }
 
+/// How long a change of members may take: newcomers have to learn the log first.
+const MEMBERS_LIMIT: Duration = Duration::from_secs(10);
+
 struct Demo;
 
 impl Database for Demo {
@@ -64,11 +67,48 @@ impl Database for Demo {
 
     /// The leader of the latest term. One of an earlier term may still believe that it leads.
     fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+        Box::pin(async move { leaders(&statuses(nodes).await) })
+    }
+
+    fn can_change_members(&self) -> bool {
+        true
+    }
+
+    /// As the leader sees it. Node 1 is the first, and so on.
+    fn members<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Option<Vec<usize>>> {
         Box::pin(async move {
-            let addresses = nodes.iter().map(|node| SocketAddr::new(node.address, PORT));
-            leaders(&join_all(addresses.map(status)).await)
+            let statuses = statuses(nodes).await;
+            let leader = *leaders(&statuses).first()?;
+            let members = &statuses.get(leader)?.as_ref()?.members;
+            Some((0..nodes.len()).filter(|&at| members.contains(&id(at))).collect())
         })
     }
+
+    fn set_members<'a>(
+        &'a self,
+        nodes: &'a [Node],
+        members: &'a [usize],
+    ) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let leader = leaders(&statuses(nodes).await);
+            let leader = *leader.first().ok_or("nobody leads at this moment")?;
+            let address = SocketAddr::new(nodes[leader].address, PORT);
+            let mut client = DemoClient::connect(address, Workload::Register).await?;
+            let ids = members.iter().map(|&at| id(at)).collect();
+            let changed = tokio::time::timeout(MEMBERS_LIMIT, client.set_members(ids)).await;
+            let late = |_| format!("the leader did not answer within {MEMBERS_LIMIT:?}");
+            changed.map_err(late)?.map_err(|failure| format!("{failure:?}"))
+        })
+    }
+}
+
+/// A node's id, by its position, as `database.toml` gives it with `{index}`.
+fn id(position: usize) -> u64 {
+    position as u64 + 1
+}
+
+async fn statuses(nodes: &[Node]) -> Vec<Option<Status>> {
+    join_all(nodes.iter().map(|node| status(SocketAddr::new(node.address, PORT)))).await
 }
 
 async fn status(address: SocketAddr) -> Option<Status> {

@@ -10,6 +10,7 @@ use crate::reads::Reads;
 use crate::wire::{Refusal, Request, Response, Status};
 use openraft::error::{ClientWriteError, RaftError};
 use openraft::{EmptyNode, RaftMetrics, ServerState};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -166,6 +167,7 @@ impl Node {
     }
 
     pub(crate) fn status(&self) -> Status {
+        let members = self.voters();
         let metrics = self.metrics.borrow();
         let logged = metrics.last_log_index.unwrap_or(0);
         let applied = metrics.last_applied.map_or(0, |last| last.index);
@@ -177,7 +179,24 @@ impl Node {
             logged,
             applied,
             ready: metrics.current_leader.is_some() && logged.saturating_sub(applied) <= READY_LAG,
+            members,
         }
+    }
+
+    /// Makes these the voting members: newcomers learn all there is to know before they vote.
+    async fn change_members(&self, members: BTreeSet<u64>) -> Result<(), Refusal> {
+        let voters = self.voters();
+        let failed = |error: &dyn std::fmt::Display| Refusal::unknown(error.to_string());
+        for newcomer in members.difference(&voters) {
+            let learnt = self.raft.add_learner(*newcomer, EmptyNode {}, true);
+            learnt.await.map_err(|error| failed(&error))?;
+        }
+        let changed = self.raft.change_membership(members, false);
+        changed.await.map(drop).map_err(|error| failed(&error))
+    }
+
+    fn voters(&self) -> BTreeSet<u64> {
+        self.metrics.borrow().membership_config.membership().voter_ids().collect()
     }
 
     /// Why the node can no longer take part, once that is so.
@@ -198,6 +217,7 @@ impl Node {
                 Response::Executed(self.execute_forwarded(&command).await)
             }
             Request::Status => Response::Status(self.status()),
+            Request::Members(members) => Response::Members(self.change_members(members).await),
             Request::Append(request) => Response::Appended(self.raft.append_entries(request).await),
             Request::Vote(request) => Response::Voted(self.raft.vote(request).await),
             Request::Snapshot(chunk) => match chunk.try_into() {

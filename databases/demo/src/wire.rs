@@ -11,6 +11,7 @@ use openraft::raft::{
     VoteRequest, VoteResponse,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -27,6 +28,8 @@ pub enum Request {
     /// From a peer that a client asked: execute this if you lead, and do not pass it on.
     Forwarded(Command),
     Status,
+    /// Make exactly these nodes the members, if you lead.
+    Members(BTreeSet<u64>),
     Append(AppendEntriesRequest<Types>),
     Vote(VoteRequest<u64>),
     Snapshot(Chunk),
@@ -38,6 +41,7 @@ pub enum Request {
 pub enum Response {
     Executed(Result<Outcome, Refusal>),
     Status(Status),
+    Members(Result<(), Refusal>),
     Appended(Result<AppendEntriesResponse<u64>, RaftError<u64>>),
     Voted(Result<VoteResponse<u64>, RaftError<u64>>),
     Received(Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>),
@@ -87,6 +91,9 @@ pub struct Status {
     pub applied: u64,
     /// It knows a leader and has applied nearly all of its log.
     pub ready: bool,
+    /// Who votes, as far as this node knows.
+    #[serde(default)]
+    pub members: BTreeSet<u64>,
 }
 
 /// A piece of a snapshot. JSON would write its bytes as a list of numbers, hence base64.

@@ -93,6 +93,7 @@ fn clients_are_made_for_the_workloads_it_names_and_no_others() {
 fn the_leader_is_the_one_of_the_latest_term() {
     let status = |role: &str, term| {
         Some(Status {
+            members: std::collections::BTreeSet::new(),
             id: 1,
             role: role.to_owned(),
             leader: None,
