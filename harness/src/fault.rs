@@ -5,7 +5,10 @@ mod custom;
 pub use custom::CustomFault;
 
 use crate::database::Lifecycle;
+use crate::generator::Load;
+use crate::scheduler::Progress;
 use crate::{BoxFuture, BoxGenerator, Cluster, Database, Op, Options, Seed};
+use perjury_checkers::Event;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -30,6 +33,10 @@ pub struct FaultContext {
     /// Starts it again after a kill.
     pub lifecycle: Arc<Lifecycle>,
     pub options: Options,
+    /// What clients have done so far.
+    pub progress: Arc<Progress>,
+    /// Operations a second that are asked for; 0 for as many as are answered.
+    pub rate: f64,
 }
 
 /// Whether a fault works with one kind of nodes.
@@ -112,6 +119,13 @@ pub trait Fault: Send + Sync {
         let value: Value = serde_json::from_str(words)
             .map_err(|error| format!("`{}` takes its value as JSON here: {error}", self.name()))?;
         Ok(Op::new(self.functions().first().copied().unwrap_or(self.name()), value))
+    }
+
+    /// What the clients' load becomes once the nemesis is asked for what `event` says; `None` when
+    /// that changes nothing.
+    fn load(&self, event: &Event) -> Option<Load> {
+        let _ = event;
+        None
     }
 
     /// Breaking and mending in turn, endless. Which nodes are hit depends on `seed` alone.

@@ -23,6 +23,7 @@ mod leaf;
 mod pace;
 mod sequence;
 mod simulate;
+mod surge;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -36,6 +37,7 @@ pub use keys::{per_key_concurrent, per_key_mixed, per_key_sequential};
 pub use leaf::{from_fn, from_ops, log, nothing, op, repeat, sleep, unfold};
 pub use sequence::{concat, cycle_times, flip_flop, phases, synchronize};
 pub use simulate::{Completion, Simulation, imperfect, invocations, perfect, quick, simulate};
+pub use surge::{Load, ReadLoad, surging};
 pub use who::{
     each_process, each_thread, each_thread_fn, on_clients, on_nemesis, on_workers, reserve,
 };

@@ -55,6 +55,12 @@ pub(crate) trait Ground: Send + Sync {
     /// Asks the cluster to have exactly these members.
     fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>>;
 
+    /// Client operations begun so far.
+    fn operations_begun(&self) -> u64;
+
+    /// Client operations a second that are asked for; 0 for as many as are answered.
+    fn rate(&self) -> f64;
+
     /// Position of the node called `name`.
     fn position(&self, name: &str) -> Option<usize> {
         (0..self.size()).find(|&node| self.name(node) == name)
@@ -97,6 +103,15 @@ impl Ground for FaultContext {
 
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
         self.database.primaries(&self.cluster.nodes)
+    }
+
+    fn operations_begun(&self) -> u64 {
+        let progress = &self.progress;
+        progress.ok() + progress.fail() + progress.info() + progress.open() as u64
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate
     }
 
     fn can_change_members(&self) -> bool {

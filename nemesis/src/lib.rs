@@ -7,6 +7,7 @@ mod membership;
 mod partition;
 mod process;
 mod schedule;
+mod surge;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -25,6 +26,7 @@ pub fn register(registry: Registry) -> Registry {
         .fault(ProcessFault::Stop)
         .fault(ProcessFault::CrashLoop)
         .fault(membership::Membership)
+        .fault(surge::Surge)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
 }

@@ -87,6 +87,8 @@ pub(crate) struct Lab {
     pub(crate) nodes: Vec<LabNode>,
     pub(crate) fabric: Option<FakeFabric>,
     pub(crate) leaders: Mutex<Vec<usize>>,
+    /// Operations a second, and since when.
+    pub(crate) pretended_load: Mutex<(f64, std::time::Instant)>,
     pub(crate) members: Mutex<Vec<usize>>,
     /// Says that it changes its members, and does not.
     pub(crate) deaf_cluster: AtomicBool,
@@ -120,6 +122,7 @@ impl Lab {
             fabric,
             leaders: Mutex::default(),
             members,
+            pretended_load: Mutex::new((100.0, std::time::Instant::now())),
             deaf_cluster: AtomicBool::new(false),
             _dir: dir,
         }
@@ -213,6 +216,15 @@ impl Ground for Lab {
 
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
         Box::pin(async { self.leaders.lock().unwrap().clone() })
+    }
+
+    fn operations_begun(&self) -> u64 {
+        let (rate, since) = *self.pretended_load.lock().unwrap();
+        (since.elapsed().as_secs_f64() * rate) as u64
+    }
+
+    fn rate(&self) -> f64 {
+        100.0
     }
 
     fn can_change_members(&self) -> bool {

@@ -21,13 +21,18 @@ pub(super) enum Interval {
 }
 
 impl Interval {
-    fn draw(&mut self) -> u64 {
+    pub(super) fn draw(&mut self) -> u64 {
         match self {
             Self::Fixed(nanos) => *nanos,
             Self::Uniform(mean, rng) => below(rng, mean.saturating_mul(2)),
             Self::Exponential(mean, rng) => (-fraction(rng).ln() * *mean as f64) as u64,
         }
     }
+}
+
+/// From when the next interval counts, for an operation that was `due` and came `at` a time.
+pub(super) fn base(due: Option<u64>, at: u64) -> u64 {
+    due.filter(|due| at.saturating_sub(*due) <= CATCH_UP).unwrap_or(at)
 }
 
 /// Operations at drawn times. One interval is drawn for each operation taken.
@@ -45,7 +50,7 @@ impl Generator for Pace {
     }
 
     fn took(&mut self, context: &Context, at: u64, process: Process) {
-        let base = self.due.filter(|due| at.saturating_sub(*due) <= CATCH_UP).unwrap_or(at);
+        let base = base(self.due, at);
         self.due = Some(base.saturating_add(self.interval.draw()));
         self.generator.took(context, at, process);
     }

@@ -5,6 +5,7 @@ mod determinism;
 mod fairness;
 mod keys;
 mod sequences;
+mod surge;
 mod workers;
 
 use super::*;

@@ -80,6 +80,8 @@ fn conductor(
         database: setting.registry.find_database(&plan.database)?.clone(),
         lifecycle: lifecycle.clone(),
         options: plan.options(),
+        progress: setting.progress.clone(),
+        rate: plan.rate,
     };
     Ok(Conductor::new(plan.faults(setting.registry)?, context))
 }
@@ -256,12 +258,16 @@ fn load(plan: &Plan, registry: &Registry) -> Result<BoxGenerator, HarnessFailure
     let seed = Seed::root(plan.seed);
     let lost = |error: Usage| HarnessFailure::new("the load", error);
     let workload = registry.find_workload(&plan.workload).map_err(lost)?;
-    let mut clients = workload.generator(&options, seed.derive("workload"));
+    let mut clients = workload.generator(&options, seed.derive("workload")).on_clients();
     if plan.rate > 0.0 {
-        clients = clients.stagger(seed.derive("rate"), Duration::from_secs_f64(1.0 / plan.rate));
+        let faults = plan.faults(registry).map_err(lost)?;
+        let read: generator::ReadLoad =
+            Arc::new(move |event| faults.iter().find_map(|fault| fault.load(event)));
+        let mean = Duration::from_secs_f64(1.0 / plan.rate);
+        clients = generator::surging(clients, seed.derive("rate"), mean, read);
     }
-    let nemesis = plan.nemesis(registry).map_err(lost)?;
-    Ok(generator::clients_and_nemesis(clients, nemesis).time_limit(plan.time_limit.0))
+    let nemesis = plan.nemesis(registry).map_err(lost)?.on_nemesis();
+    Ok(generator::any(vec![nemesis, clients]).time_limit(plan.time_limit.0))
 }
 
 fn final_reads(plan: &Plan, registry: &Registry) -> Result<Option<BoxGenerator>, HarnessFailure> {
