@@ -16,6 +16,11 @@ pub struct Service {
     pub ok: u64,
     /// The longest stretch of the window in which no call was answered with ok, in nanoseconds.
     pub longest_outage_ns: u64,
+    /// Calls begun in the five seconds after it was seen to be gone, or until the next fault.
+    pub calls_after: u64,
+    /// Those of them that were answered with ok. Few of many is how a metastable failure looks:
+    /// what overloaded the system is over, and it serves no better.
+    pub ok_after: u64,
     /// From when the fault was seen to be gone until a call begun after that was answered with
     /// ok; `None` if none was, or if it was never seen to be gone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -30,6 +35,11 @@ impl Service {
     pub fn availability(&self) -> Option<f64> {
         (self.calls > 0).then(|| self.ok as f64 / self.calls as f64)
     }
+
+    /// The same for the time just after; `None` when nothing was called then.
+    pub fn availability_after(&self) -> Option<f64> {
+        (self.calls_after > 0).then(|| self.ok_after as f64 / self.calls_after as f64)
+    }
 }
 
 /// Measures every fault that was observed. `operations` are in order of their calls, and `end_ns`
@@ -38,24 +48,24 @@ impl Service {
 pub(super) fn measure(operations: &[Operation], end_ns: u64, faults: &mut [FaultRecord]) {
     let nodes: std::collections::BTreeSet<&str> =
         operations.iter().filter_map(|operation| operation.node.as_deref()).collect();
+    let mut begun: Vec<u64> = faults.iter().map(|fault| fault.from_ns).collect();
+    begun.sort_unstable();
     for fault in faults {
         let Some((from, to)) = fault.window() else { continue };
         let mut service = within(operations, from, to.min(end_ns));
         if let Some(gone) = fault.to_ns {
             recover(operations, gone, nodes.len(), &mut service);
+            let next = begun[begun.partition_point(|time| *time <= gone)..].first();
+            let until = next.copied().unwrap_or(u64::MAX).min(gone.saturating_add(AFTER));
+            (service.calls_after, service.ok_after) = count(operations, gone, until);
         }
         fault.service = Some(service);
     }
 }
 
 fn within(operations: &[Operation], from: u64, to: u64) -> Service {
-    let first = operations.partition_point(|operation| operation.called < from);
-    let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
-    let mut service = Service::default();
-    for operation in inside {
-        service.calls += 1;
-        service.ok += u64::from(is_ok(operation));
-    }
+    let (calls, ok) = count(operations, from, to);
+    let mut service = Service { calls, ok, ..Service::default() };
     // Calls from before count here: they were answered while the fault was in force.
     let early =
         operations.partition_point(|operation| operation.called < from.saturating_sub(LONG));
@@ -75,6 +85,16 @@ fn within(operations: &[Operation], from: u64, to: u64) -> Service {
     }
     service
 }
+
+/// Calls begun in a stretch of time, and those of them that were answered with ok.
+fn count(operations: &[Operation], from: u64, to: u64) -> (u64, u64) {
+    let first = operations.partition_point(|operation| operation.called < from);
+    let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
+    inside.fold((0, 0), |(calls, ok), one| (calls + 1, ok + u64::from(is_ok(one))))
+}
+
+/// How long after a fault service is counted, in nanoseconds.
+const AFTER: u64 = 5_000_000_000;
 
 /// No call is believed to take longer than this, in nanoseconds.
 const LONG: u64 = 60_000_000_000;
@@ -146,6 +166,21 @@ fn complaints(fault: &FaultRecord, limits: Limits) -> Vec<Anomaly> {
                 service.calls,
                 100.0 * least,
                 super::text::duration(service.longest_outage_ns)
+            ),
+        );
+    }
+    if let (Some(least), Some(share)) = (limits.min_availability, service.availability_after())
+        && share < least
+    {
+        complain(
+            "degraded",
+            format!("{:.1} % of calls were served after {what} was mended", 100.0 * share),
+            format!(
+                "{} of {} calls begun in the five seconds after that were answered with ok; the \
+                 limit is {:.1} %.",
+                service.ok_after,
+                service.calls_after,
+                100.0 * least
             ),
         );
     }

@@ -48,6 +48,9 @@ fn recovery_is_counted_from_when_the_fault_was_gone() {
     assert_eq!(service.recovery_ns, Some(500 * MS));
     assert_eq!(service.node_recovery_ns["n2"], 500 * MS);
     assert_eq!(service.node_recovery_ns["n3"], 3 * SECOND + 501 * MS);
+    // Of the ten calls until 25 s, n3 failed three.
+    assert_eq!((service.calls_after, service.ok_after), (10, 7));
+    assert_eq!(service.availability_after(), Some(0.7));
 }
 
 #[test]
