@@ -11,7 +11,7 @@ pub enum Planted {
     /// One read is of a version that was replaced long ago.
     StaleRead,
     /// All that a transaction reads is as it was long ago, and it writes nothing. No violation
-    /// but of the order of sessions and of real time.
+    /// but of real time.
     LateSnapshot,
     LostUpdate,
     /// No violation of snapshot isolation.
@@ -70,10 +70,12 @@ pub fn run(asked: Asked) -> Transactions {
     let mut sessions: Vec<Option<Open>> = (0..asked.sessions).map(|_| None).collect();
     let mut done: Vec<Done> = Vec::with_capacity(asked.txns + 8);
     let mut now = 0;
-    while done.len() < asked.txns {
+    // Whoever has committed is to end, too.
+    while done.len() < asked.txns || sessions.iter().any(Option::is_some) {
         now += 1;
         let session = store.random.below(asked.sessions) as usize;
         match sessions[session].take() {
+            None if done.len() >= asked.txns => {}
             None => {
                 let snapshot = store.commits;
                 sessions[session] = Some(Open { begin: now, snapshot, steps: None });
