@@ -15,11 +15,7 @@ use crate::Budget;
 use crate::txn::transactions::NEVER;
 
 /// How often a guess is mended at the most.
-const MAX_RETRACTIONS: usize = 8;
-
-/// How far from its place in the first order tried a transaction may move, in transactions per
-/// session.
-const WINDOWS: [u32; 2] = [6, 48];
+const MAX_RETRACTIONS: usize = 4;
 
 const CANCELLED: &str =
     "time was up before an order of the transactions was found or refuted; give the analysis more";
@@ -49,9 +45,8 @@ enum Tried {
 impl Question<'_> {
     /// A proof that does not convince is none, nor is an order that cannot be replayed.
     pub(super) fn decide(&mut self) -> Decision {
-        if self.polygraph.timed
-            && let Some(decision) = self.guess_real_time()
-        {
+        let guessed = if self.polygraph.timed { self.guess_real_time() } else { None };
+        if let Some(decision) = guessed.or_else(|| self.guess_sessions()) {
             return decision;
         }
         let Some(mut network) = Network::new(self.polygraph, self.level, None, self.budget) else {
@@ -61,19 +56,28 @@ impl Question<'_> {
             let rivals = network.rivals(key).len() as u64;
             self.effort.pairs += rivals * rivals.saturating_sub(1) / 2;
         }
-        let order = match self.schedule(&network) {
-            Tried::Open(order) => order,
-            tried => return self.settled(&network, tried).unwrap_or(Decision::Unknown(CANCELLED)),
+        let tried = match self.schedule(&network) {
+            Tried::Open(order) if self.is_local() => {
+                match self.search(&network, &Rounds::default(), order, Limit::short(&network)) {
+                    Tried::Open(_) => self.saturate(&mut network, None),
+                    tried => tried,
+                }
+            }
+            Tried::Open(_) => self.saturate(&mut network, None),
+            tried => tried,
         };
-        if let Some(decision) = self.guess_near(&network, &order) {
-            return decision;
-        }
-        let limit = Limit::short(&network);
-        let tried = self.search(&network, &Rounds::default(), order, limit);
-        if let Some(decision) = self.settled(&network, tried) {
-            return decision;
-        }
-        self.saturate(&mut network)
+        let otherwise = match &tried {
+            Tried::Order(_) => NOT_REPLAYED,
+            Tried::Refuted(_) => NOT_PROVED,
+            Tried::Open(_) => TOO_HARD,
+            Tried::Cancelled => CANCELLED,
+        };
+        self.settled(&network, tried).unwrap_or(Decision::Unknown(otherwise))
+    }
+
+    /// Whether the level leaves open only in which order those came that overlapped.
+    fn is_local(&self) -> bool {
+        self.polygraph.timed && self.level.order == Order::RealTime
     }
 
     /// Tries orders that agree with real time, whatever the level: most stores keep more than
@@ -88,7 +92,7 @@ impl Question<'_> {
                 return Some(decision);
             }
         }
-        if self.level.order == Order::RealTime {
+        if self.is_local() {
             // No guess: the level itself.
             return None;
         }
@@ -109,20 +113,28 @@ impl Question<'_> {
         None
     }
 
-    /// Tries to mend an order with overlaps, so that nobody has to move far.
-    fn guess_near(&mut self, network: &Network<'_>, order: &[u32]) -> Option<Decision> {
-        if self.polygraph.timed && self.level.order == Order::RealTime {
+    /// Tries orders that agree with that of each session, serial ones first, if the level itself
+    /// is less.
+    fn guess_sessions(&mut self) -> Option<Decision> {
+        if self.is_local() {
             return None;
         }
-        for window in WINDOWS {
-            let window = window * (self.polygraph.session_count + 8);
-            if window >= network.point_count {
-                return None;
-            }
-            let guess = Guess::near(network, order, window);
-            let near = Network::new(self.polygraph, self.level, Some(&guess), self.budget)?;
-            let tried = self.short(&near);
-            if let Some(decision) = self.settled(&near, tried) {
+        let mut isolations = vec![Isolation::Serializable, self.level.isolation];
+        isolations.dedup();
+        // Without times, sessions are all the order that there is.
+        isolations.retain(|isolation| {
+            *isolation != self.level.isolation || self.level.order == Order::None
+        });
+        for isolation in isolations {
+            let level = Level::new(isolation, Order::Session);
+            let mut network = Network::new(self.polygraph, level, None, self.budget)?;
+            self.effort.guesses += 1;
+            let limit = Limit::short(&network);
+            let tried = match self.schedule(&network) {
+                Tried::Open(_) => self.saturate(&mut network, Some(limit)),
+                tried => tried,
+            };
+            if let Some(decision) = self.settled(&network, tried) {
                 return Some(decision);
             }
         }
@@ -197,38 +209,32 @@ impl Question<'_> {
         }
     }
 
-    /// Adds to a network what follows, and searches to the end.
-    fn saturate(&mut self, network: &mut Network<'_>) -> Decision {
+    /// Adds to a network what follows, and searches, without a limit to the end.
+    fn saturate(&mut self, network: &mut Network<'_>, limit: Option<Limit>) -> Tried {
         let mut rounds = Rounds::default();
         let saturated = saturate::saturate(network, &mut rounds, self.budget);
         self.effort.rounds = rounds.starts.len() as u64;
         self.effort.derived = (network.edges.len() - network.known_edges) as u64;
-        let tried = match saturated {
-            Saturated::Cancelled => Tried::Cancelled,
-            Saturated::Cycle(cycle) => Tried::Refuted(Prover::new(network, &rounds).cycle(&cycle)),
+        let order = match saturated {
+            Saturated::Cancelled => return Tried::Cancelled,
+            Saturated::Cycle(cycle) => {
+                return Tried::Refuted(Prover::new(network, &rounds).cycle(&cycle));
+            }
             Saturated::Dilemma(first, second) => {
-                Tried::Refuted(Prover::new(network, &rounds).dilemma(first, second))
+                return Tried::Refuted(Prover::new(network, &rounds).dilemma(first, second));
             }
-            Saturated::Order(order) => {
-                let forward = Adjacency::forward(network.point_count, &network.edges);
-                let (attempted, overlaps) = attempt(network, &forward, &order);
-                drop(forward);
-                rounds.order = order;
-                if overlaps == 0 {
-                    Tried::Order(attempted)
-                } else {
-                    self.effort.searched = true;
-                    self.search(network, &rounds, attempted, Limit::long(self.budget))
-                }
-            }
+            Saturated::Order(order) => order,
         };
-        let otherwise = match &tried {
-            Tried::Order(_) => NOT_REPLAYED,
-            Tried::Refuted(_) => NOT_PROVED,
-            Tried::Open(_) => TOO_HARD,
-            Tried::Cancelled => CANCELLED,
-        };
-        self.settled(network, tried).unwrap_or(Decision::Unknown(otherwise))
+        let forward = Adjacency::forward(network.point_count, &network.edges);
+        let (attempted, overlaps) = attempt(network, &forward, &order);
+        drop(forward);
+        rounds.order = order;
+        if overlaps == 0 {
+            return Tried::Order(attempted);
+        }
+        self.effort.searched = true;
+        let limit = limit.unwrap_or_else(|| Limit::long(self.budget));
+        self.search(network, &rounds, attempted, limit)
     }
 }
 

@@ -3,7 +3,6 @@
 //! An order of commits that obeys a guess is one that obeys the level. Only that there is none
 //! says nothing of the level, unless the reasons do without the guess.
 
-use super::network::Network;
 use super::polygraph::Polygraph;
 use super::proof::{Proof, Relation};
 use crate::txn::transactions::NEVER;
@@ -21,22 +20,6 @@ impl Guess {
     /// Real time, as most stores that promise less keep it nearly always.
     pub(super) fn real_time(polygraph: &Polygraph) -> Self {
         Self { begins: polygraph.begins.clone(), ends: polygraph.ends.clone() }
-    }
-
-    /// That nobody is further than `window` points from where an order has him.
-    pub(super) fn near(network: &Network<'_>, order: &[u32], window: u32) -> Self {
-        let count = network.polygraph.len();
-        let mut guess = Self { begins: vec![0; count], ends: vec![NEVER; count] };
-        for (position, point) in (1u32..).zip(order) {
-            let Some(txn) = network.txn(*point) else { continue };
-            if *point == network.begin(txn) {
-                guess.begins[txn as usize] = position;
-            }
-            if *point == network.commit(txn) {
-                guess.ends[txn as usize] = position + window;
-            }
-        }
-        guess
     }
 
     /// Takes back what a refutation relied on; false if that was nothing.

@@ -249,10 +249,11 @@ impl<'p> Network<'p> {
                 // Versions that follow each other in a circle: reads show that already.
                 continue;
             }
-            if chains[0] != chains[1] {
+            let initial = self.chain_starts[self.polygraph.key_of(*later) as usize];
+            if chains[0] != chains[1] && chains[1] != initial {
                 let edges = self.option(chains[0], chains[1]);
                 self.edges.extend(edges);
-            } else if !self.follows(successors, *earlier, *later) {
+            } else if chains[0] != chains[1] || !self.follows(successors, *earlier, *later) {
                 let [first, second] = [*earlier, *later].map(|v| self.polygraph.writer(v));
                 if first != INITIAL && second != INITIAL {
                     let (from, to) = (self.commit(first), self.begin(second));
