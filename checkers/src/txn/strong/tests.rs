@@ -2,6 +2,7 @@
 //! anomalies, and on histories with published verdicts.
 
 mod brute;
+mod choices;
 mod named;
 mod stores;
 
@@ -40,6 +41,8 @@ fn tiny_histories_are_judged_by_the_definition() {
             known.extend(both.map(|key| (*key, b, a)));
         }
         let polygraph = Polygraph::new(&txns, &simple, &known);
+        let mut proofs: Vec<Box<Proof>> = Vec::new();
+        let mut held: Vec<Level> = Vec::new();
         for level in Level::all() {
             let (decision, _) = decide(&polygraph, level);
             let holds = brute::holds(&txns, &simple, &known, level);
@@ -50,6 +53,14 @@ fn tiny_histories_are_judged_by_the_definition() {
                 "{number} {level:?} {decision:?} {txns:?}"
             );
             *counts.entry((level, holds)).or_default() += 1;
+            match decision {
+                Decision::Invalid(proof) => proofs.push(proof),
+                _ => held.push(level),
+            }
+        }
+        // Nothing convinces the audit that a level does not hold which does.
+        for (proof, level) in proofs.iter().flat_map(|proof| held.iter().map(move |l| (proof, l))) {
+            assert!(convinces(&polygraph, *level, proof).is_err(), "{number} {level:?} {proof:?}");
         }
     }
     assert_eq!(counts.len(), 18);
