@@ -4,8 +4,9 @@
 //! The problem is NP-complete (Papadimitriou, JACM 1979; for snapshot isolation Biswas & Enea,
 //! OOPSLA 2019), so work goes from the cheap to the dear: what is known is made a
 //! [network](network) of begins and commits; a [schedule](schedule) of it that keeps versions
-//! apart decides most valid histories; [saturation](saturate) orders versions wherever the
-//! opposite closes a cycle; a SAT solver with a theory of acyclicity [searches](search) the rest.
+//! apart decides most valid histories, if need be with a [guess](guess) of more order than the
+//! level demands; [saturation](saturate) orders versions wherever the opposite closes a cycle; a
+//! SAT solver with a theory of acyclicity [searches](search) the rest.
 //! Valid comes with an order of commits that is replayed, invalid with cycles for every case.
 
 mod adjacency;
@@ -52,7 +53,7 @@ pub enum Decision {
 pub struct Effort {
     /// Pairs of chains of versions that follow each other at once.
     pub pairs: u64,
-    /// Pairs that overlapped in the first order tried.
+    /// Pairs that overlapped in the order that was tried last.
     pub overlaps: u64,
     /// Edges that saturation added, in so many rounds.
     pub derived: u64,
@@ -68,8 +69,9 @@ pub struct Effort {
 /// Decides whether a level holds.
 ///
 /// Cost: `n log n` where completion order, or the order in sessions, nearly is the order of
-/// commits; otherwise about `n` squared bits are looked at, a block at a time; exponential only
-/// in what is still open then. Memory is linear but for a bit per pair of writes of a key.
+/// commits, even if the level demands neither; otherwise about `n` squared bits are looked at, a
+/// block at a time; exponential only in what is still open then. Memory is linear but for a bit
+/// per pair of writes of a key.
 pub fn check(polygraph: &Polygraph, level: Level, budget: &Budget) -> Decision {
     check_with_effort(polygraph, level, budget, &mut Effort::default())
 }

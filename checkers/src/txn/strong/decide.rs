@@ -52,20 +52,24 @@ impl Question<'_> {
         let Some(mut network) = Network::new(self.polygraph, self.level, None, self.budget) else {
             return Decision::Unknown(CANCELLED);
         };
-        for key in 0..self.polygraph.key_count() as u32 {
-            let rivals = network.rivals(key).len() as u64;
-            self.effort.pairs += rivals * rivals.saturating_sub(1) / 2;
-        }
-        let tried = match self.schedule(&network) {
+        let mut tried = match self.schedule(&network) {
             Tried::Open(order) if self.is_local() => {
                 match self.search(&network, &Rounds::default(), order, Limit::short(&network)) {
-                    Tried::Open(_) => self.saturate(&mut network, None),
+                    Tried::Open(_) => self.saturate(&mut network, None, false),
                     tried => tried,
                 }
             }
-            Tried::Open(_) => self.saturate(&mut network, None),
+            Tried::Open(_) => self.saturate(&mut network, None, false),
             tried => tried,
         };
+        let doubtful = |proof: &Proof| convinces(self.polygraph, self.level, proof).is_err();
+        if matches!(&tried, Tried::Refuted(proof) if doubtful(proof))
+            && let Some(again) = Network::new(self.polygraph, self.level, None, self.budget)
+        {
+            // Too many cases to be followed: of what is added to a network, each is one step.
+            network = again;
+            tried = self.saturate(&mut network, None, true);
+        }
         let otherwise = match &tried {
             Tried::Order(_) => NOT_REPLAYED,
             Tried::Refuted(_) => NOT_PROVED,
@@ -131,7 +135,7 @@ impl Question<'_> {
             self.effort.guesses += 1;
             let limit = Limit::short(&network);
             let tried = match self.schedule(&network) {
-                Tried::Open(_) => self.saturate(&mut network, Some(limit)),
+                Tried::Open(_) => self.saturate(&mut network, Some(limit), false),
                 tried => tried,
             };
             if let Some(decision) = self.settled(&network, tried) {
@@ -154,6 +158,9 @@ impl Question<'_> {
 
     /// Orders a network so that few chains overlap.
     fn schedule(&mut self, network: &Network<'_>) -> Tried {
+        let rivals =
+            (0..self.polygraph.key_count() as u32).map(|key| network.rivals(key).len() as u64);
+        self.effort.pairs = rivals.map(|count| count * count.saturating_sub(1) / 2).sum();
         let forward = Adjacency::forward(network.point_count, &network.edges);
         let order = adjacency::topological(network, &forward);
         if order.len() < network.point_count as usize {
@@ -210,9 +217,14 @@ impl Question<'_> {
     }
 
     /// Adds to a network what follows, and searches, without a limit to the end.
-    fn saturate(&mut self, network: &mut Network<'_>, limit: Option<Limit>) -> Tried {
+    fn saturate(
+        &mut self,
+        network: &mut Network<'_>,
+        limit: Option<Limit>,
+        thorough: bool,
+    ) -> Tried {
         let mut rounds = Rounds::default();
-        let saturated = saturate::saturate(network, &mut rounds, self.budget);
+        let saturated = saturate::saturate(network, &mut rounds, thorough, self.budget);
         self.effort.rounds = rounds.starts.len() as u64;
         self.effort.derived = (network.edges.len() - network.known_edges) as u64;
         let order = match saturated {

@@ -74,7 +74,7 @@ impl Choices {
 fn saturation_sees_nothing(polygraph: &Polygraph, level: Level) -> bool {
     let budget = Budget::default();
     let mut network = Network::new(polygraph, level, None, &budget).expect("time");
-    let saturated = saturate(&mut network, &mut Rounds::default(), &budget);
+    let saturated = saturate(&mut network, &mut Rounds::default(), true, &budget);
     matches!(saturated, Saturated::Order(_)) && network.edges.len() == network.known_edges
 }
 
