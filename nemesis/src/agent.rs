@@ -5,6 +5,7 @@
 
 mod control;
 mod duties;
+mod echo;
 mod family;
 mod firewall;
 mod ledger;

@@ -3,6 +3,7 @@
 pub mod agent;
 mod ground;
 mod kill;
+mod packet;
 mod partition;
 mod pause;
 mod schedule;
@@ -19,5 +20,6 @@ pub fn register(registry: Registry) -> Registry {
         .fault(kill::Kill)
         .fault(pause::Pause)
         .fault(partition::Partition)
+        .fault(packet::Packet::default())
         .internal("agent", agent::main)
 }

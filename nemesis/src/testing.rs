@@ -1,10 +1,12 @@
 //! A ground for tests: real agents with real processes, and a network real or pretended.
 
+mod packets;
+
 use crate::agent::tests::Client;
 use crate::ground::Ground;
 use crate::wire::{NET_PROBE, Probe, Probed, Reach};
 use perjury_harness::agent::protocol::ProcessState;
-use perjury_harness::cluster::{Link, LinkCount};
+use perjury_harness::cluster::{Link, LinkCount, LinkPolicy};
 use perjury_harness::{BoxFuture, Fabric};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,8 @@ use std::time::Duration;
 pub(crate) struct FakeFabric {
     cut: Mutex<BTreeSet<Link>>,
     counts: Mutex<BTreeMap<Link, LinkCount>>,
+    layers: Mutex<Vec<(&'static str, Link, LinkPolicy)>>,
+    heard: Mutex<packets::Ears>,
     /// Says that it cuts or mends, and does not.
     pub(crate) sabotage: Mutex<Option<&'static str>>,
 }
@@ -71,6 +75,16 @@ impl Fabric for FakeFabric {
 
     fn count(&self, link: Link) -> LinkCount {
         self.counts.lock().unwrap().get(&link).copied().unwrap_or_default()
+    }
+
+    fn shape(&self, layer: &'static str, links: &[Link], policy: &LinkPolicy) {
+        self.pretend_to_shape(layer, links, policy);
+    }
+
+    fn shaped(&self, layer: Option<&str>) -> Vec<(Link, LinkPolicy)> {
+        let layers = self.layers.lock().unwrap();
+        let wanted = layers.iter().filter(|(name, ..)| layer.is_none_or(|layer| layer == *name));
+        wanted.map(|(_, link, policy)| (*link, policy.clone())).collect()
     }
 }
 
@@ -186,6 +200,9 @@ impl Ground for Lab {
         Box::pin(async move {
             match &self.fabric {
                 Some(fabric) if verb == NET_PROBE => Ok(self.pretend_probes(fabric, node, with)),
+                Some(fabric) if packets::VERBS.contains(&verb) => {
+                    Ok(self.pretend_packets(fabric, node, verb, with))
+                }
                 _ => self.call(node, verb, with),
             }
         })

@@ -2,6 +2,9 @@
 //!
 //! The wire format itself and the verbs about processes are `perjury_harness::agent::protocol`.
 
+mod packets;
+
+pub use packets::*;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,10 +1,12 @@
 //! What the agent can be asked to do: each verb, with the hands that do it.
 
+use super::echo::{self, Echoes};
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
+use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE};
 use perjury_harness::agent::protocol as verbs;
 use perjury_harness::agent::protocol::ProcessName;
 use serde::Serialize;
@@ -18,6 +20,7 @@ pub(crate) struct Duties {
     ledger: SharedLedger,
     processes: Processes,
     firewall: Firewall,
+    echoes: Echoes,
 }
 
 impl Duties {
@@ -29,6 +32,7 @@ impl Duties {
         Ok(Self {
             processes: Processes::new(state, Arc::clone(&ledger), Box::new(Kernel))?,
             firewall: Firewall::new(Arc::clone(&ledger)),
+            echoes: Echoes::default(),
             ledger,
         })
     }
@@ -48,6 +52,9 @@ impl Duties {
             NET_MEND => write(self.firewall.mend(&read(verb, with)?)),
             NET_STATUS => write(self.firewall.status()),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
+            NET_ECHO => write(self.echoes.open()),
+            NET_MEASURE => write(echo::measure(&read(verb, with)?)),
+            NET_HEARD => write(self.echoes.heard(read(verb, with)?)),
             _ => Err(format!(
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
             )),
