@@ -6,7 +6,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output")]
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use nix::sys::socket::sockopt::RcvBuf;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, setsockopt};
 use perjury_harness::cluster::{Link, LinkPolicy};
 use perjury_harness::local::{
     self, Entered, LocalCluster, LocalNode, LocalSpec, NODE, PROBE, enter_lab,
@@ -23,8 +24,8 @@ use std::time::{Duration, Instant};
 const SIZE: usize = 32;
 /// Datagrams in one system call.
 const BATCH: usize = 32;
-/// Datagrams under way: fewer than a socket of default size has room for.
-const WINDOW: u64 = 192;
+/// Datagrams under way: fewer than the receiver's socket has room for.
+const WINDOW: u64 = 256;
 const LENGTH: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
@@ -81,6 +82,8 @@ fn on<T: Send>(node: &LocalNode, act: impl FnOnce() -> T + Send) -> T {
 fn pair(from: &LocalNode, to: &LocalNode) -> (UdpSocket, UdpSocket) {
     let receiver = on(to, || UdpSocket::bind((to.address, 0)).expect("to listen"));
     receiver.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+    // As much as an ordinary user may have.
+    setsockopt(&receiver, RcvBuf, &(1 << 20)).expect("a larger buffer");
     let sender = on(from, || UdpSocket::bind((from.address, 0)).expect("a socket"));
     sender.connect(receiver.local_addr().expect("an address")).expect("to connect");
     (sender, receiver)
@@ -99,7 +102,9 @@ fn flood(cluster: &LocalCluster, what: &str, links: &[(&LocalNode, &LocalNode)])
         for ((sender, receiver), count) in pairs.iter().zip(counts) {
             let stop = &stop;
             let name = std::thread::Builder::new().name("bench-receiver".into());
-            receivers.push(name.spawn_scoped(scope, || receive(receiver, count, stop)).expect("a thread"));
+            receivers.push(
+                name.spawn_scoped(scope, || receive(receiver, count, stop)).expect("a thread"),
+            );
             let name = std::thread::Builder::new().name("bench-sender".into());
             name.spawn_scoped(scope, || send(sender, count, stop)).expect("a thread");
         }
@@ -114,7 +119,10 @@ fn flood(cluster: &LocalCluster, what: &str, links: &[(&LocalNode, &LocalNode)])
             let spent = seconds - before.1.get(&name).copied().unwrap_or(0.0);
             if spent / took > 0.01 {
                 let each = spent * 1e6 / received.max(1) as f64;
-                println!("  {name:<16} {:>4.0} % of a core, {each:.2} µs a packet", spent / took * 100.0);
+                println!(
+                    "  {name:<16} {:>4.0} % of a core, {each:.2} µs a packet",
+                    spent / took * 100.0
+                );
             }
         }
     });

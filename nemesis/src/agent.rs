@@ -14,8 +14,10 @@ mod probe;
 mod process;
 mod procfs;
 mod serve;
+mod shaping;
 mod sys;
 mod tenure;
+mod tools;
 mod user;
 
 use duties::Duties;

@@ -14,7 +14,7 @@ use perjury_harness::cluster::{Link, LinkPolicy};
 use perjury_harness::{Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Seed};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-pub(crate) use witness::{Memory, arrow, names};
+pub(crate) use witness::{Memory, names};
 
 /// Pins what is done to packets: a comma-separated list of [`Kind`] names.
 const KINDS: &str = "packet-kinds";
@@ -62,8 +62,20 @@ impl Fault for Packet {
                 (Some(reason), _) | (None, Err(reason)) => return Some(reason),
                 (None, Ok(choices)) => choices,
             };
-            let policies = choices.kinds.iter().map(|kind| kind.example(&choices.pins));
-            Means::refuse(context, &policies.collect::<Vec<_>>()).await.err()
+            let means = match Means::of(context).await {
+                Ok(means) => means,
+                Err(reason) => return Some(reason),
+            };
+            for kind in choices.kinds {
+                let policy = LinkPolicy { loss_burst: 0.0, ..kind.example(&choices.pins) };
+                if let Err(reason) = means.check(context, LAYER, &[policy]).await {
+                    return Some(format!(
+                        "`{}`: {reason}. Or leave it out with --set {KINDS}=...",
+                        kind.name()
+                    ));
+                }
+            }
+            None
         })
     }
 
@@ -214,6 +226,10 @@ pub(crate) async fn shape(
         Ok(means) => means,
         Err(reason) => return Applied::Skipped(reason),
     };
+    let policies: Vec<LinkPolicy> = plan.values().cloned().collect();
+    if let Err(reason) = means.check(ground, layer, &policies).await {
+        return Applied::Skipped(reason);
+    }
     let before = match witness::before(ground, &means, plan).await {
         Ok(before) => before,
         Err(reason) => return Applied::Skipped(reason),
@@ -240,11 +256,10 @@ pub(crate) async fn unshape(
     layer: &'static str,
 ) -> Result<Value, String> {
     let means = Means::of(ground).await?;
-    let were = means.shaped(ground, layer).await?;
+    let were = means.links(layer);
     means.unshape(ground, layer).await?;
-    let left = means.shaped(ground, layer).await?;
-    if let Some((link, policy)) = left.first_key_value() {
-        return Err(format!("{} still has {policy}", arrow(ground, *link)));
+    if let Some(left) = means.left(ground, layer).await?.first() {
+        return Err(format!("there is still {left}"));
     }
     witness::of_plain(ground, &means, memory, &were).await
 }

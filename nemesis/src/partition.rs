@@ -170,5 +170,17 @@ async fn mend(ground: &dyn Ground) -> Result<Value, String> {
     witness::of_whole(ground).await
 }
 
+/// Links that are cut at this moment, by the fabric or by firewalls.
+pub(crate) async fn cuts(ground: &dyn Ground) -> Result<Grudge, String> {
+    Network::of(ground).await?.cuts(ground).await
+}
+
+/// For each node the addresses that only it has, by which others reach it.
+pub(crate) async fn addresses(
+    ground: &dyn Ground,
+) -> Result<Vec<std::collections::BTreeSet<std::net::IpAddr>>, String> {
+    network::addresses(ground).await
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! A ground for tests: real agents with real processes, and a network real or pretended.
 
+mod hosts;
 mod packets;
 
 use crate::agent::tests::Client;
 use crate::ground::Ground;
 use crate::wire::{NET_PROBE, Probe, Probed, Reach};
+pub(crate) use hosts::Hosts;
 use perjury_harness::agent::protocol::ProcessState;
 use perjury_harness::cluster::{Link, LinkCount, LinkPolicy};
 use perjury_harness::{BoxFuture, Fabric};

@@ -30,6 +30,8 @@ pub(crate) enum Undo {
     Resume { name: String, processes: Vec<Seen> },
     /// Remove Perjury's own firewall table.
     Mend {},
+    /// Remove Perjury's own queues and its table of rules for single packets.
+    Unshape {},
 }
 
 #[derive(Serialize, Deserialize)]

@@ -95,7 +95,7 @@ pub(super) async fn before(
     means: &Means<'_>,
     plan: &Plan,
 ) -> Result<Picture, String> {
-    let sample = sample(plan.keys().copied(), &means.cuts());
+    let sample = sample(plan.keys().copied(), &means.cuts(ground).await?);
     if sample.is_empty() {
         return Err("all these links are cut, so nothing could be seen on them".to_owned());
     }
@@ -116,7 +116,7 @@ pub(super) async fn of_shape(
 ) -> Result<Value, String> {
     let mut problem = String::new();
     for _ in 0..TRIES {
-        let cuts = means.cuts();
+        let cuts = means.cuts(ground).await?;
         let sample = sample(before.keys().copied(), &cuts);
         if sample.is_empty() {
             return Err("these links were cut before anything was seen on them".to_owned());
@@ -151,7 +151,7 @@ pub(super) async fn of_plain(
     ground: &dyn Ground,
     means: &Means<'_>,
     memory: &Memory,
-    were: &Plan,
+    were: &BTreeSet<Link>,
 ) -> Result<Value, String> {
     let before = memory.recall();
     let (mut problem, mut tries) = (String::new(), TRIES);
@@ -159,7 +159,7 @@ pub(super) async fn of_plain(
         tries -= 1;
         // What others do to a link is theirs to prove.
         let troubled = means.troubled(ground).await?;
-        let known = before.keys().chain(were.keys()).copied();
+        let known = before.keys().chain(were).copied();
         let all = (0..ground.size()).flat_map(|from| (0..ground.size()).map(move |to| (from, to)));
         let any = all.filter(|(from, to)| from != to).map(|(from, to)| Link { from, to });
         let mut sample = sample(known, &troubled);

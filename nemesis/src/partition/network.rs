@@ -117,6 +117,11 @@ impl<'a> Network<'a> {
     }
 }
 
+/// For each node the addresses that only it has.
+pub(super) async fn addresses(ground: &dyn Ground) -> Result<Vec<BTreeSet<IpAddr>>, String> {
+    Ok(Addresses::of(ground, &statuses(ground).await?)?.0)
+}
+
 async fn statuses(ground: &dyn Ground) -> Result<Vec<NetStatus>, String> {
     let requests = (0..ground.size())
         .map(|node| ask::<NetStatus>(ground, node, NET_STATUS, Value::Null, TIMEOUT));

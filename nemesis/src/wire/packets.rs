@@ -94,3 +94,82 @@ pub struct Heard {
     /// Datagrams that the kernel dropped for a wrong checksum, since the node started.
     pub checksum_errors: u64,
 }
+
+/// `net.shape` with [`Shape`]: shapes packets by this node's kernel, in addition to what it shapes
+/// already; answers [`Shaping`].
+pub const NET_SHAPE: &str = "net.shape";
+/// `net.unshape` with `null`: takes all of it away; answers [`Shaping`].
+pub const NET_UNSHAPE: &str = "net.unshape";
+/// `net.shaping` with [`Towards`]: what the kernel has of it at this moment, as [`Shaping`].
+pub const NET_SHAPING: &str = "net.shaping";
+
+/// What becomes of packets between this node and a peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// `In`: packets from these peers are lost, or reset their connections, by nft. `Out`: those to
+    /// them are late, doubled, overtaken, damaged or slow, by tc. The rest of the policy is ignored.
+    pub direction: super::Direction,
+    pub peers: Vec<std::net::IpAddr>,
+    pub policy: perjury_harness::cluster::LinkPolicy,
+}
+
+/// Whose packets would be shaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Towards {
+    #[serde(default)]
+    pub peers: Vec<std::net::IpAddr>,
+}
+
+/// What a node can do to packets, and does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shaping {
+    /// What it cannot do, and why, with the remedy.
+    pub lacks: std::collections::BTreeMap<Means, String>,
+    /// The rules and queues of Perjury's own in the kernel, in words, with counts.
+    pub present: Vec<String>,
+}
+
+/// What a node needs to shape packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Means {
+    /// Loss and resets.
+    Nft,
+    /// Slow links, and whatever `Netem` does, by peer.
+    Htb,
+    /// Delay, duplicates, reordering and damage.
+    Netem,
+}
+
+impl Means {
+    /// What a policy needs.
+    ///
+    /// # Errors
+    /// What no kernel does.
+    pub fn of(policy: &perjury_harness::cluster::LinkPolicy) -> Result<Vec<Self>, String> {
+        if policy.loss_burst > 1.0 {
+            return Err("losses in bursts are there on local clusters only".to_owned());
+        }
+        if policy.corrupt_silently {
+            return Err("damage that no checksum shows is there on local clusters only".to_owned());
+        }
+        let mut means = Vec::new();
+        if policy.loss_percent > 0.0 || policy.reset_percent > 0.0 {
+            means.push(Self::Nft);
+        }
+        let netem = policy.mean_delay_ms() > 0.0
+            || policy.duplicate_percent > 0.0
+            || policy.reorder_percent > 0.0
+            || policy.corrupt_percent > 0.0;
+        if netem || policy.rate_kbit > 0.0 {
+            means.push(Self::Htb);
+        }
+        if netem {
+            means.push(Self::Netem);
+        }
+        Ok(means)
+    }
+}
