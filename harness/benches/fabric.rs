@@ -139,7 +139,7 @@ fn send(socket: &UdpSocket, received: &AtomicU64, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         if sent > received.load(Ordering::Relaxed) + WINDOW {
             // What was lost never comes: after a while the window is opened for it.
-            if stuck.elapsed() > Duration::from_millis(20) {
+            if stuck.elapsed() > Duration::from_millis(2) {
                 sent = received.load(Ordering::Relaxed);
             }
             std::thread::yield_now();

@@ -10,7 +10,7 @@ mod family;
 mod firewall;
 mod ledger;
 mod log;
-mod probe;
+pub(crate) mod probe;
 mod process;
 mod procfs;
 mod serve;

@@ -3,6 +3,7 @@
 pub mod agent;
 mod ground;
 mod kill;
+mod latency;
 mod packet;
 mod partition;
 mod pause;
@@ -19,7 +20,8 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .fault(kill::Kill)
         .fault(pause::Pause)
-        .fault(partition::Partition)
+        .fault(partition::Partition::default())
         .fault(packet::Packet::default())
+        .fault(latency::Latency::default())
         .internal("agent", agent::main)
 }

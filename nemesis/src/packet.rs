@@ -14,7 +14,8 @@ use perjury_harness::cluster::{Link, LinkPolicy};
 use perjury_harness::{Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Seed};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-pub(crate) use witness::{Memory, names};
+pub(crate) use witness::Memory;
+use witness::names;
 
 /// Pins what is done to packets: a comma-separated list of [`Kind`] names.
 const KINDS: &str = "packet-kinds";
@@ -211,6 +212,15 @@ fn around(nodes: &[usize], side: Side, size: usize) -> Vec<Link> {
             Side::Out => nodes.contains(&link.from),
         })
         .collect()
+}
+
+/// Says why these nodes cannot have such policies.
+pub(crate) async fn refuse(
+    ground: &dyn Ground,
+    layer: &str,
+    policies: &[LinkPolicy],
+) -> Result<(), String> {
+    Means::of(ground).await?.check(ground, layer, policies).await
 }
 
 /// Makes the links of `plan` behave so, and sees that packets notice.

@@ -106,7 +106,18 @@ impl Default for LinkPolicy {
 impl LinkPolicy {
     /// Whether it does nothing.
     pub fn is_plain(&self) -> bool {
-        *self == Self { seed: self.seed, port: self.port, ..Self::default() }
+        [
+            self.delay_ms,
+            self.jitter_ms,
+            self.loss_percent,
+            self.duplicate_percent,
+            self.reorder_percent,
+            self.corrupt_percent,
+            self.rate_kbit,
+            self.reset_percent,
+        ]
+        .iter()
+        .all(|number| *number == 0.0)
     }
 
     /// Mean time that a packet travels longer, in milliseconds, without waiting for its turn.

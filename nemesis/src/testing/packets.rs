@@ -33,6 +33,18 @@ impl FakeFabric {
         }
     }
 
+    /// Whether packets to a port of the link's end are dropped, and counted.
+    pub(super) fn swallows(&self, link: Link, port: u16) -> bool {
+        let layers = self.layers.lock().unwrap();
+        let dropped = layers.iter().any(|(_, of, policy)| {
+            *of == link && policy.port == port && policy.loss_percent >= 100.0
+        });
+        if dropped {
+            self.counts.lock().unwrap().entry(link).or_default().lost += 1;
+        }
+        dropped && !self.sabotaged("nothing happens")
+    }
+
     /// All that happens to packets of one link, as one policy.
     fn policy(&self, link: Link) -> LinkPolicy {
         let layers = self.layers.lock().unwrap();
