@@ -134,12 +134,11 @@ impl Choices {
         let zones = self.zones.clone().unwrap_or(drawn);
         let mut matrix = vec![vec![0; zones.len()]; zones.len()];
         let (least, most) = self.range_ms;
-        for one in 0..zones.len() {
-            for other in 0..one {
-                let trip = least + below(rng, most - least + 1);
-                matrix[one][other] = trip;
-                matrix[other][one] = trip;
-            }
+        let pairs = (0..zones.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
+        for (one, other) in pairs {
+            let trip = least + below(rng, most - least + 1);
+            matrix[one][other] = trip;
+            matrix[other][one] = trip;
         }
         Spread { zones, round_trip_ms: matrix, jitter_percent: 5, seed: below(rng, 1 << 53) }
     }

@@ -8,15 +8,21 @@ use crate::packet::{Means, Plan};
 use perjury_harness::Applied;
 use perjury_harness::cluster::LinkPolicy;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The layer of the network that belongs to it.
 const LAYER: &str = "port";
 
-/// Whether this fault drops packets to a port. Kernels do one such thing at a time, and what
-/// another fault does there is not ours to undo.
+/// The port that this fault drops packets to, and where. Kernels do one such thing at a time, and
+/// what another fault does there is not ours to undo.
 #[derive(Default)]
-pub(super) struct Dropping(AtomicBool);
+pub(super) struct Dropping(Mutex<Option<(u16, Grudge)>>);
+
+impl Dropping {
+    fn swap(&self, what: Option<(u16, Grudge)>) -> Option<(u16, Grudge)> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), what)
+    }
+}
 
 /// Drops what goes to the port of `value` over the links of `grudge`.
 pub(super) async fn cut(
@@ -48,7 +54,7 @@ pub(super) async fn cut(
         Ok(prepared) => prepared,
         Err(reason) => return Applied::Skipped(reason),
     };
-    dropping.0.store(true, Ordering::Release);
+    dropping.swap(Some((port, grudge.clone())));
     if let Err(cause) = means.shape(ground, LAYER, &plan).await {
         return Applied::Indeterminate(cause);
     }
@@ -92,16 +98,31 @@ async fn seen(
     Ok(json!({ "probes": probes, "other_port": other }))
 }
 
-/// Lets packets to the port pass again, if this fault drops any.
+/// Lets packets to the port pass again, if this fault drops any, and sees that it answers.
 pub(super) async fn mend(ground: &dyn Ground, dropping: &Dropping) -> Result<(), String> {
-    if !dropping.0.load(Ordering::Acquire) {
-        return Ok(());
+    let Some((port, grudge)) = dropping.swap(None) else { return Ok(()) };
+    let mended = look(ground, port, &grudge).await;
+    if mended.is_err() {
+        // To be tried again when all faults are healed.
+        dropping.swap(Some((port, grudge)));
     }
+    mended
+}
+
+async fn look(ground: &dyn Ground, port: u16, grudge: &Grudge) -> Result<(), String> {
     let means = Means::of(ground).await?;
     means.unshape(ground, LAYER).await?;
     if let Some(left) = means.left(ground, LAYER).await?.first() {
         return Err(format!("there is still {left}"));
     }
-    dropping.0.store(false, Ordering::Release);
-    Ok(())
+    let network = Network::of(ground).await?;
+    let cuts = network.cuts(ground).await?;
+    let whole: Grudge = grudge.difference(&cuts).copied().collect();
+    let answers = witness::of_port(ground, &network, &whole, port).await?;
+    match answers.iter().find(|(_, through, _)| !through) {
+        Some((link, _, detail)) => {
+            Err(format!("{}: port {port} is mended, but {detail}", arrow(ground, *link)))
+        }
+        None => Ok(()),
+    }
 }
