@@ -102,6 +102,8 @@ pub(crate) struct Lab {
     pub(crate) nodes: Vec<LabNode>,
     pub(crate) fabric: Option<FakeFabric>,
     pub(crate) leaders: Mutex<Vec<usize>>,
+    /// A verb that agents say they have done, and do not do, with their answer.
+    pub(crate) pretence: Mutex<Option<(&'static str, Value)>>,
     _dir: tempfile::TempDir,
 }
 
@@ -126,7 +128,7 @@ impl Lab {
             LabNode { name, address, state, agent }
         });
         let nodes = nodes.collect();
-        Self { nodes, fabric, leaders: Mutex::default(), _dir: dir }
+        Self { nodes, fabric, leaders: Mutex::default(), pretence: Mutex::default(), _dir: dir }
     }
 
     pub(crate) fn call(&self, node: usize, verb: &str, with: Value) -> Result<Value, String> {
@@ -201,6 +203,11 @@ impl Ground for Lab {
         _timeout: Duration,
     ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
+            if let Some((pretended, answer)) = &*self.pretence.lock().unwrap()
+                && *pretended == verb
+            {
+                return Ok(answer.clone());
+            }
             match &self.fabric {
                 Some(fabric) if verb == NET_PROBE => Ok(self.pretend_probes(fabric, node, with)),
                 Some(fabric) if packets::VERBS.contains(&verb) => {

@@ -59,7 +59,8 @@ async fn inside() {
     let second = LocalCluster::up(LocalSpec { names, ..LocalSpec::default() }).await;
     let second = second.expect("another cluster in the same lab");
     assert_eq!(second.nodes()[1].name, "west");
-    assert!(talk(&second.nodes()[0], &second.nodes()[1]));
+    // The first packets of new nodes may be late on a busy machine.
+    assert!((0..5).any(|_| talk(&second.nodes()[0], &second.nodes()[1])));
     drop(second);
 }
 

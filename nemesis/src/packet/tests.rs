@@ -166,6 +166,25 @@ async fn kernels_lose_real_packets_of_both_families_and_stop() {
     assert!(matches!(healed, Applied::Healed(_)), "{healed:?}");
     assert!(!hosts.table(1).contains("perjury_packets"), "{}", hosts.table(1));
 
+    let pretend = |verb| {
+        let answer = json!({"lacks": {}, "present": []});
+        *hosts.lab.pretence.lock().unwrap() = Some((verb, answer));
+    };
+    let one_way = json!({"links": [["n1", "n2"]], "policy": policy});
+    pretend("net.shape");
+    let applied = apply(&hosts.lab, &memory, &op(Kind::Loss, one_way.clone())).await;
+    let Applied::Indeterminate(cause) = applied else { panic!("{applied:?}") };
+    assert!(cause.contains("noticed 0"), "{cause}");
+    *hosts.lab.pretence.lock().unwrap() = None;
+    let applied = apply(&hosts.lab, &memory, &op(Kind::Loss, one_way)).await;
+    assert!(matches!(applied, Applied::Installed(_)), "{applied:?}");
+    pretend("net.unshape");
+    let applied = apply(&hosts.lab, &memory, &unshaping()).await;
+    let Applied::Indeterminate(cause) = applied else { panic!("{applied:?}") };
+    assert!(cause.contains("there is still"), "{cause}");
+    *hosts.lab.pretence.lock().unwrap() = None;
+    unshape(&hosts.lab, &memory, LAYER).await.unwrap();
+
     let reset = json!({"links": [["n1", "n3"]], "policy": {"reset_percent": 10, "seed": 1}});
     let applied = apply(&hosts.lab, &memory, &op(Kind::Reset, reset)).await;
     assert!(matches!(applied, Applied::Installed(_)), "{applied:?}");

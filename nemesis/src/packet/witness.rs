@@ -102,7 +102,11 @@ pub(super) async fn before(
     let mut picture = look(ground, means, &sample, &Style::plain()).await?;
     picture.retain(|_, view| view.measured.answered > 0);
     if picture.is_empty() {
-        return Err("no packet got over any of these links before they were shaped".to_owned());
+        return Err(
+            "no packet got over any of these links before they were shaped: let the nodes send \
+                    each other UDP to ports that are not privileged"
+                .to_owned(),
+        );
     }
     Ok(picture)
 }
