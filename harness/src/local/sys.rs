@@ -5,7 +5,8 @@
 )]
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::sockopt::{SndBuf, SndBufForce};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket};
 use nix::unistd::ForkResult;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -92,6 +93,9 @@ pub(super) fn disable_offload(interface: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes of frames that are sent and not received yet, with what the kernel adds to each.
+const SEND_ROOM: usize = 8 << 20;
+
 /// Opens a socket on one interface for whole Ethernet frames, both ways, with a ring in which the
 /// kernel leaves what arrives. It does not see what leaves through the interface.
 pub(super) fn packet_socket(interface: &str) -> io::Result<(OwnedFd, Ring)> {
@@ -100,6 +104,11 @@ pub(super) fn packet_socket(interface: &str) -> io::Result<(OwnedFd, Ring)> {
     // Protocol 0 at first: nothing is received until the socket is bound to its interface.
     let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
     set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32)?;
+    // Frames count as the sender's until the receiving station's kernel has looked at them. As root
+    // there is room for a burst, otherwise as much as the machine gives anybody.
+    if setsockopt(&socket, SndBufForce, &SEND_ROOM).is_err() {
+        let _ = setsockopt(&socket, SndBuf, &SEND_ROOM);
+    }
     let ring = Ring::new(&socket)?;
     // SAFETY: all bytes zero is a valid `sockaddr_ll`.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
