@@ -6,16 +6,19 @@
 mod command;
 mod control;
 mod duties;
+mod echo;
 mod family;
 mod firewall;
 mod ledger;
 mod log;
-mod probe;
+pub(crate) mod probe;
 mod process;
 mod procfs;
 mod serve;
+mod shaping;
 mod sys;
 mod tenure;
+mod tools;
 mod user;
 
 use duties::Duties;

@@ -4,6 +4,9 @@
 
 pub mod custom;
 
+mod packets;
+
+pub use packets::*;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 

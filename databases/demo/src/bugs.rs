@@ -7,6 +7,7 @@
 
 mod dirty_reads;
 mod early_ack;
+mod late_lease;
 mod lost_cas;
 mod no_fsync;
 mod retry_duplicates;
@@ -34,10 +35,11 @@ pub enum Bug {
     LostCas,
     RetryDuplicates,
     SplitBrain,
+    LateLease,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -46,6 +48,7 @@ impl Bug {
         Self::LostCas,
         Self::RetryDuplicates,
         Self::SplitBrain,
+        Self::LateLease,
     ];
 
     /// As given to `--bug`.
@@ -59,6 +62,7 @@ impl Bug {
             Self::LostCas => "lost-cas",
             Self::RetryDuplicates => "retry-duplicates",
             Self::SplitBrain => "split-brain",
+            Self::LateLease => "late-lease",
         }
     }
 
@@ -87,11 +91,12 @@ impl FromStr for Bug {
 pub(crate) struct Planted {
     bug: Bug,
     fork: split_brain::Fork,
+    lease: late_lease::Lease,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, fork: split_brain::Fork::default() }
+        Self { bug, fork: split_brain::Fork::default(), lease: late_lease::Lease::default() }
     }
 }
 
@@ -126,6 +131,9 @@ pub(crate) async fn lead(
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await
+        }
+        (Bug::LateLease, _) if command.is_read() => {
+            late_lease::read(&planted.lease, node, command).await
         }
         (Bug::SplitBrain, _) => split_brain::lead(&planted.fork, node, command, deadline).await,
         _ => node.lead_correctly(command, deadline).await,
