@@ -5,6 +5,7 @@
 //! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
 //! counts as durable ([`Bug::durability`]).
 
+mod clock_lease;
 mod dirty_reads;
 mod early_ack;
 mod lost_cas;
@@ -34,10 +35,11 @@ pub enum Bug {
     LostCas,
     RetryDuplicates,
     SplitBrain,
+    ClockLease,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -46,6 +48,7 @@ impl Bug {
         Self::LostCas,
         Self::RetryDuplicates,
         Self::SplitBrain,
+        Self::ClockLease,
     ];
 
     /// As given to `--bug`.
@@ -59,6 +62,7 @@ impl Bug {
             Self::LostCas => "lost-cas",
             Self::RetryDuplicates => "retry-duplicates",
             Self::SplitBrain => "split-brain",
+            Self::ClockLease => "clock-lease",
         }
     }
 
@@ -87,11 +91,12 @@ impl FromStr for Bug {
 pub(crate) struct Planted {
     bug: Bug,
     fork: split_brain::Fork,
+    lease: clock_lease::Lease,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, fork: split_brain::Fork::default() }
+        Self { bug, fork: split_brain::Fork::default(), lease: clock_lease::Lease::default() }
     }
 }
 
@@ -126,6 +131,9 @@ pub(crate) async fn lead(
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await
+        }
+        (Bug::ClockLease, read) if read.is_read() => {
+            clock_lease::read(&planted.lease, node, read).await
         }
         (Bug::SplitBrain, _) => split_brain::lead(&planted.fork, node, command, deadline).await,
         _ => node.lead_correctly(command, deadline).await,

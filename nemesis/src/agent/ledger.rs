@@ -32,6 +32,8 @@ pub(crate) enum Undo {
     Mend {},
     /// Run this in a shell: the undo of a user's own fault.
     Command { name: String, heal: String },
+    /// Let the programs that this file steers be told the true time.
+    Clock { page: PathBuf },
 }
 
 #[derive(Serialize, Deserialize)]
