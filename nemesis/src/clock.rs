@@ -126,7 +126,7 @@ async fn unskew(ground: &dyn Ground) -> Tally {
         let before = before[&node].as_ref().ok();
         let seen = acted[&node].clone().and(after);
         match seen.and_then(|after| judge::is_true(before, &after)) {
-            Ok(evidence) if before.is_some_and(|before| judge::is_true(None, before).is_err()) => {
+            Ok(evidence) if before.is_some_and(was_wrong) => {
                 tally.done.insert(name, evidence);
             }
             Ok(_) => {
@@ -138,6 +138,10 @@ async fn unskew(ground: &dyn Ground) -> Tally {
         }
     }
     tally
+}
+
+fn was_wrong(before: &ClockStatus) -> bool {
+    before.skewed || judge::is_true(None, before).is_err()
 }
 
 impl Fault for ClockFault {

@@ -4,6 +4,7 @@
 //! probe was told, a program of the agent's own that is given the same clock.
 
 mod inspect;
+mod kernel;
 mod probe;
 
 use super::ledger::{Undo, write_atomically};
@@ -16,7 +17,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use kernel::KernelClock;
 pub(crate) use probe::main as probe_main;
 
 /// The variable by which the dynamic linker is told what to load first.
@@ -30,13 +33,22 @@ const RATE_PPM: std::ops::RangeInclusive<i64> = -1_000_000..=3_000_000;
 
 /// Steers clocks, and remembers how to undo it.
 pub(crate) struct Clocks {
+    kernel: KernelClock,
     dir: PathBuf,
     ledger: SharedLedger,
 }
 
 impl Clocks {
     pub(crate) fn new(state: &Path, ledger: SharedLedger) -> Self {
-        Self { dir: state.join("clock"), ledger }
+        Self::on(std::sync::Arc::new(kernel::This), state, ledger)
+    }
+
+    fn on(
+        machine: std::sync::Arc<dyn kernel::Machine>,
+        state: &Path,
+        ledger: SharedLedger,
+    ) -> Self {
+        Self { kernel: KernelClock::new(machine), dir: state.join("clock"), ledger }
     }
 
     fn page(&self) -> PathBuf {
@@ -110,29 +122,49 @@ impl Clocks {
 
     /// Notes the undo, then steers.
     pub(crate) fn set(&self, what: SetClock) -> Result<(), String> {
-        let WhichClock::Program = what.clock else { return Err(NO_KERNEL.to_owned()) };
-        let page = self.open()?;
+        // What cannot be is refused before anything is noted.
         let steering = steering(what.skew)?;
-        let undo = Undo::Clock { page: self.page() };
-        if lock(&self.ledger).pending().iter().all(|(_, open)| *open != undo) {
-            lock(&self.ledger).intend(undo)?;
+        match what.clock {
+            WhichClock::Program => {
+                let page = self.open()?;
+                self.intend(Undo::Clock { page: self.page() })?;
+                page.steer(steering).map(|_| ()).map_err(|error| self.unwritable(&error))
+            }
+            WhichClock::Kernel => {
+                let distance_ns = self.kernel.truth()?;
+                self.intend(Undo::KernelClock { distance_ns })?;
+                self.kernel.set(what.skew)
+            }
         }
-        page.steer(steering).map(|_| ()).map_err(|error| self.unwritable(&error))
+    }
+
+    fn intend(&self, undo: Undo) -> Result<(), String> {
+        let mut ledger = lock(&self.ledger);
+        if ledger.pending().iter().all(|(_, open)| *open != undo) {
+            ledger.intend(undo)?;
+        }
+        Ok(())
     }
 
     /// Back to the true time.
     pub(crate) fn reset(&self, clock: WhichClock) -> Result<(), String> {
-        let WhichClock::Program = clock else { return Err(NO_KERNEL.to_owned()) };
-        if !self.page().exists() {
-            return Ok(());
-        }
-        let line = Self::undo(&self.page())?;
-        let undo = Undo::Clock { page: self.page() };
         let pending = lock(&self.ledger).pending();
-        for (id, _) in pending.into_iter().filter(|(_, open)| *open == undo) {
+        for (id, undo) in pending {
+            let line = match (&undo, clock) {
+                (Undo::Clock { page }, WhichClock::Program) => Self::undo(page)?,
+                (Undo::KernelClock { distance_ns }, WhichClock::Kernel) => {
+                    self.undo_kernel(*distance_ns)?
+                }
+                _ => continue,
+            };
             lock(&self.ledger).done(id, &line)?;
         }
         Ok(())
+    }
+
+    /// For the ledger.
+    pub(crate) fn undo_kernel(&self, distance_ns: i64) -> Result<String, String> {
+        self.kernel.undo(distance_ns)
     }
 
     /// For the ledger.
@@ -155,25 +187,46 @@ impl Clocks {
         watch: WatchClock,
         database: &ProcessState,
     ) -> Result<ClockStatus, String> {
-        let WhichClock::Program = watch.clock else { return Err(NO_KERNEL.to_owned()) };
+        if watch.clock == WhichClock::Kernel {
+            return self.kernel_status(watch);
+        }
         let (page, reach) = (self.open()?, self.reach());
         let probes = probe::take(&self.dir, &page, reach, watch)?;
         let note = page.program();
-        let (generation, _) = page.steering();
+        let (generation, steering) = page.steering();
+        let skewed = steering != Steering::default();
         let running =
             if database.state == RunState::Gone { Vec::new() } else { database.pids.clone() };
         let path = self.page();
         let attached = running.iter().copied().filter(|&pid| has_open(pid, &path)).collect();
         let told = note.last.filter(|(under, _)| *under == generation).map(|(_, sample)| sample);
-        Ok(ClockStatus { reach, running, attached, asked: note.asked, told, probes })
+        Ok(ClockStatus { reach, skewed, running, attached, asked: note.asked, told, probes })
+    }
+
+    fn kernel_status(&self, watch: WatchClock) -> Result<ClockStatus, String> {
+        let mut probes = Vec::new();
+        for number in 0..watch.samples.min(probe::SAMPLES_MAX) {
+            if number > 0 {
+                std::thread::sleep(Duration::from_millis(watch.gap_ms.min(probe::GAP_MS_MAX)));
+            }
+            probes.push(self.kernel.sample()?);
+        }
+        let pending = lock(&self.ledger).pending();
+        Ok(ClockStatus {
+            reach: Reach::Kernel,
+            skewed: pending.iter().any(|(_, undo)| matches!(undo, Undo::KernelClock { .. })),
+            running: Vec::new(),
+            attached: Vec::new(),
+            asked: 0,
+            told: None,
+            probes,
+        })
     }
 
     fn unwritable(&self, error: &std::io::Error) -> String {
         format!("cannot write {}: {error}", self.page().display())
     }
 }
-
-const NO_KERNEL: &str = "the kernel's clock cannot be set here";
 
 /// Whether a process has the file open, or mapped.
 fn has_open(pid: u32, path: &Path) -> bool {

@@ -99,6 +99,7 @@ impl Duties {
                     .mend(&MendPeers::default())
                     .map(|_| "network: no packet is dropped any more".to_owned()),
                 Undo::Clock { page } => Clocks::undo(page),
+                Undo::KernelClock { distance_ns } => self.clocks.undo_kernel(*distance_ns),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
             };
             match undone.and_then(|line| {

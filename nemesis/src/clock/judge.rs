@@ -17,8 +17,8 @@ pub(super) fn watch(skew: Skew) -> (u32, u64) {
     match skew {
         Skew::Jump { .. } => (2, 20),
         Skew::Drift { .. } | Skew::Freeze {} | Skew::Smear { .. } => (3, 150),
-        // Not in step with it, for four and a half periods: each half shows.
-        Skew::Strobe { period_ms, .. } => (12, (period_ms * 37 / 100).clamp(1, 400)),
+        // Not in step with it, and for longer than both halves: each shows.
+        Skew::Strobe { period_ms, .. } => (9, (period_ms * 37 / 100).clamp(1, 400)),
     }
 }
 
@@ -128,8 +128,9 @@ fn as_asked(skew: Skew, told: &[Sample], reach: Reach) -> Result<(), String> {
         Skew::Drift { rate_ppm } => rate(rate_ppm as f64, gained, passed, reach),
         Skew::Smear { delta_ms, over_ms } => {
             let wanted = delta_ms as f64 * 1e6 / over_ms as f64;
-            let done = near(first.shift_ns(), delta_ms * MS);
-            rate(wanted, gained, passed, reach).or_else(|problem| done.map_err(|_| problem))
+            let far = |sample: &Sample| near(sample.shift_ns(), delta_ms * MS).is_ok();
+            let over = told.iter().all(far);
+            rate(wanted, gained, passed, reach).or_else(|problem| over.then_some(()).ok_or(problem))
         }
     }
 }

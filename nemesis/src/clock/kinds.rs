@@ -59,8 +59,8 @@ impl Kind {
             Self::Jump => Skew::Jump { delta_ms: delta(limit_ms, rng) },
             Self::Strobe => Skew::Strobe {
                 delta_ms: delta(limit_ms, rng),
-                // From milliseconds to a second.
-                period_ms: 4 << below(rng, 9),
+                // From milliseconds to a quarter of a second.
+                period_ms: 4 << below(rng, 7),
             },
             Self::Drift => {
                 Skew::Drift { rate_ppm: pick(rng, &RATES_PPM).copied().unwrap_or(RATES_PPM[0]) }

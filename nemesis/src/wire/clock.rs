@@ -82,6 +82,8 @@ pub struct WatchClock {
 #[serde(deny_unknown_fields)]
 pub struct ClockStatus {
     pub reach: Reach,
+    /// Whether it is set to be wrong, also where it happens to be right at the moment.
+    pub skewed: bool,
     /// The database's processes that run, and those of them that have the steering file open.
     pub running: Vec<u32>,
     pub attached: Vec<u32>,

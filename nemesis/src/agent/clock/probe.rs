@@ -8,8 +8,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 /// Samples at a time, and how far apart.
-const SAMPLES_MAX: u32 = 100;
-const GAP_MS_MAX: u64 = 10_000;
+pub(super) const SAMPLES_MAX: u32 = 100;
+pub(super) const GAP_MS_MAX: u64 = 10_000;
 /// How much what a probe printed may differ from what the library says that it told it: it asks
 /// once, but may round.
 const PRINTED: i64 = 1_000_000;

@@ -6,6 +6,7 @@ use crate::testing::Lab;
 use perjury_clock::Clock;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const TELLER: &str = "PERJURY_TEST_TELLER";
@@ -169,4 +170,82 @@ fn programs_that_cannot_be_reached_are_refused_by_name() {
     assert!(reach(&[&set_uid]).unwrap_err().contains("set-uid"));
     let marked = file("own", &inspect::made_up(false, &[perjury_clock::MARKER]));
     assert_eq!(reach(&[&marked]), Ok(Reach::BuiltIn));
+}
+
+/// A machine whose wall clock is a number here: how far it is from the monotonic clock.
+#[derive(Default)]
+struct Pretended {
+    distance: Mutex<i64>,
+    refuses: bool,
+}
+
+impl kernel::Machine for Pretended {
+    fn refuse(&self) -> Option<String> {
+        self.refuses.then(|| "chronyd keeps the clock right".to_owned())
+    }
+
+    fn read(&self) -> (i64, i64) {
+        let monotonic = true_time().0;
+        (monotonic, monotonic + *self.distance.lock().unwrap())
+    }
+
+    fn set_distance(&self, ns: i64) -> Result<(), String> {
+        *self.distance.lock().unwrap() = ns;
+        Ok(())
+    }
+}
+
+fn ledger(dir: &Path) -> SharedLedger {
+    Arc::new(Mutex::new(crate::agent::ledger::Ledger::open(dir).unwrap()))
+}
+
+#[test]
+fn a_machines_clock_is_set_and_brought_back_also_by_the_next_agent() {
+    const TRUTH: i64 = 1_700_000_000_000_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Arc::new(Pretended { distance: Mutex::new(TRUTH), refuses: false });
+    let clocks = Clocks::on(machine.clone(), dir.path(), ledger(dir.path()));
+    let gone = ProcessState {
+        state: RunState::Gone,
+        pid: None,
+        start_ticks: None,
+        pids: vec![],
+        observed: String::new(),
+    };
+    let watch = WatchClock { clock: WhichClock::Kernel, samples: 2, gap_ms: 60 };
+    let gained = |clocks: &Clocks, skew: Skew| {
+        clocks.set(SetClock { clock: WhichClock::Kernel, skew }).unwrap();
+        let probes = clocks.status(watch, &gone).unwrap().probes;
+        (probes[0].shift_ns(), probes[1].shift_ns() - probes[0].shift_ns(), probes)
+    };
+    assert_eq!(gained(&clocks, Skew::Jump { delta_ms: 700 }).0, 700 * MS);
+    let (_, by, probes) = gained(&clocks, Skew::Freeze {});
+    assert!((by + probes[1].monotonic_ns - probes[0].monotonic_ns).abs() < 20 * MS, "{probes:?}");
+    let (_, by, probes) = gained(&clocks, Skew::Drift { rate_ppm: 1_000_000 });
+    assert!((by - (probes[1].monotonic_ns - probes[0].monotonic_ns)).abs() < 20 * MS, "{probes:?}");
+    clocks.reset(WhichClock::Kernel).unwrap();
+    assert_eq!(*machine.distance.lock().unwrap(), TRUTH);
+    assert!(!clocks.status(watch, &gone).unwrap().skewed);
+    clocks
+        .set(SetClock { clock: WhichClock::Kernel, skew: Skew::Jump { delta_ms: 5000 } })
+        .unwrap();
+    // The agent is gone; its successor has nothing but the ledger.
+    let next = Clocks::on(machine.clone(), dir.path(), ledger(dir.path()));
+    let pending = lock(&next.ledger).pending();
+    let [(_, Undo::KernelClock { distance_ns })] = pending[..] else { panic!("{pending:?}") };
+    next.undo_kernel(distance_ns).unwrap();
+    assert_eq!(*machine.distance.lock().unwrap(), TRUTH);
+}
+
+#[test]
+fn a_machine_whose_clock_is_kept_right_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Arc::new(Pretended { refuses: true, ..Pretended::default() });
+    let clocks = Clocks::on(machine.clone(), dir.path(), ledger(dir.path()));
+    let set = SetClock { clock: WhichClock::Kernel, skew: Skew::Jump { delta_ms: 5000 } };
+    assert!(clocks.set(set).unwrap_err().contains("chronyd"));
+    assert!(lock(&clocks.ledger).pending().is_empty());
+    assert_eq!(*machine.distance.lock().unwrap(), 0);
+    // Nor does a test ever touch the real one.
+    assert!(Clocks::new(dir.path(), ledger(dir.path())).set(set).is_err());
 }

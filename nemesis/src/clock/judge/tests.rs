@@ -10,6 +10,7 @@ fn status(told: impl Fn(i64) -> i64) -> ClockStatus {
     };
     ClockStatus {
         reach: Reach::BuiltIn,
+        skewed: true,
         running: vec![1],
         attached: vec![1],
         asked: 3,
