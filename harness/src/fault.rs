@@ -10,6 +10,7 @@ use crate::scheduler::Progress;
 use crate::{BoxFuture, BoxGenerator, Cluster, Database, Op, Options, Seed};
 use perjury_checkers::Event;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of one fault operation. There is no plain "failed": what could not be observed
@@ -104,6 +105,13 @@ pub trait Fault: Send + Sync {
     /// Like [`Fault::refuse`], by asking the nodes: once their agents run, before the run starts.
     fn refuse_on_nodes<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Option<String>> {
         Box::pin(async move { self.refuse(context) })
+    }
+
+    /// Variables that the database's process is started with for this fault's sake, on local nodes
+    /// or on hosts. The agent, which starts it, knows what they ask for.
+    fn environment(&self, local: bool) -> BTreeMap<String, String> {
+        let _ = local;
+        BTreeMap::new()
     }
 
     /// Where it works, and what it needs there.

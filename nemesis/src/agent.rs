@@ -3,6 +3,7 @@
 //! It is this same binary, run as `perjury agent --lease-ms N --state DIR` with JSON lines on
 //! standard input and output; standard error is for its log. See `docs/faults.md` for its life.
 
+mod clock;
 mod command;
 mod control;
 mod duties;
@@ -21,6 +22,7 @@ mod tenure;
 mod tools;
 mod user;
 
+pub(crate) use clock::probe_main as clock_probe;
 use duties::Duties;
 use nix::sys::signal::{SigSet, Signal};
 use std::path::PathBuf;
@@ -113,5 +115,7 @@ fn listen_for_signals() -> Result<Arc<AtomicBool>, String> {
     Ok(flag)
 }
 
+#[cfg(test)]
+pub(crate) use clock::tests as clock_tests;
 #[cfg(test)]
 pub(crate) mod tests;

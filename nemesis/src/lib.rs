@@ -1,6 +1,7 @@
 //! What goes wrong: faults, their schedules, and the node agent that injects, observes and heals.
 
 pub mod agent;
+mod clock;
 mod custom;
 mod ground;
 mod latency;
@@ -31,6 +32,8 @@ pub fn register(registry: Registry) -> Registry {
         .fault(surge::Surge)
         .fault(packet::Packet::default())
         .fault(latency::Latency::default())
+        .fault(clock::ClockFault)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
+        .internal("clock-probe", agent::clock_probe)
 }

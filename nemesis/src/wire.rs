@@ -2,6 +2,7 @@
 //!
 //! The wire format itself and the verbs about processes are `perjury_harness::agent::protocol`.
 
+pub mod clock;
 pub mod custom;
 
 mod packets;

@@ -5,6 +5,7 @@
 //! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
 //! counts as durable ([`Bug::durability`]).
 
+mod clock_lease;
 mod dirty_reads;
 mod early_ack;
 mod late_lease;
@@ -36,10 +37,11 @@ pub enum Bug {
     RetryDuplicates,
     SplitBrain,
     LateLease,
+    ClockLease,
 }
 
 impl Bug {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -49,6 +51,7 @@ impl Bug {
         Self::RetryDuplicates,
         Self::SplitBrain,
         Self::LateLease,
+        Self::ClockLease,
     ];
 
     /// As given to `--bug`.
@@ -63,6 +66,7 @@ impl Bug {
             Self::RetryDuplicates => "retry-duplicates",
             Self::SplitBrain => "split-brain",
             Self::LateLease => "late-lease",
+            Self::ClockLease => "clock-lease",
         }
     }
 
@@ -91,12 +95,18 @@ impl FromStr for Bug {
 pub(crate) struct Planted {
     bug: Bug,
     fork: split_brain::Fork,
-    lease: late_lease::Lease,
+    late_lease: late_lease::Lease,
+    clock_lease: clock_lease::Lease,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, fork: split_brain::Fork::default(), lease: late_lease::Lease::default() }
+        Self {
+            bug,
+            fork: split_brain::Fork::default(),
+            late_lease: late_lease::Lease::default(),
+            clock_lease: clock_lease::Lease::default(),
+        }
     }
 }
 
@@ -133,7 +143,10 @@ pub(crate) async fn lead(
             lost_cas::compare_then_set(node, key, old, new, deadline).await
         }
         (Bug::LateLease, _) if command.is_read() => {
-            late_lease::read(&planted.lease, node, command).await
+            late_lease::read(&planted.late_lease, node, command).await
+        }
+        (Bug::ClockLease, read) if read.is_read() => {
+            clock_lease::read(&planted.clock_lease, node, read).await
         }
         (Bug::SplitBrain, _) => split_brain::lead(&planted.fork, node, command, deadline).await,
         _ => node.lead_correctly(command, deadline).await,

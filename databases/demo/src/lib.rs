@@ -6,6 +6,7 @@
 
 pub mod bugs;
 pub mod client;
+mod clock;
 pub mod command;
 mod database;
 mod log;

@@ -38,6 +38,8 @@ pub struct Lifecycle {
     options: BTreeMap<String, String>,
     perjury: String,
     layered: bool,
+    /// What faults want in the process's environment, besides what the definition says.
+    environment: BTreeMap<String, String>,
 }
 
 impl Lifecycle {
@@ -59,7 +61,8 @@ impl Lifecycle {
             }
             values.insert(name.clone(), value.to_owned());
         }
-        let lifecycle = Self { definition, options: values, perjury, layered: false };
+        let environment = BTreeMap::new();
+        let lifecycle = Self { definition, options: values, perjury, layered: false, environment };
         lifecycle.missing_option().map_or(Ok(lifecycle), Err)
     }
 
@@ -68,6 +71,23 @@ impl Lifecycle {
     pub fn layered(mut self, layered: bool) -> Self {
         self.layered = layered;
         self
+    }
+
+    /// Adds variables to the environment of the database's process.
+    pub fn environment(mut self, more: BTreeMap<String, String>) -> Self {
+        self.environment.extend(more);
+        self
+    }
+
+    /// The program with its arguments that [`Lifecycle::start`] runs on a node, and the user that
+    /// it runs as, where that is not the agent's own.
+    pub fn start_program(
+        &self,
+        cluster: &Cluster,
+        node: &Node,
+    ) -> Result<(Vec<String>, Option<String>), String> {
+        let request = self.start_request(&facts(cluster), node.index)?;
+        Ok((request.argv, request.user))
     }
 
     /// What the `database.toml` says.
@@ -184,7 +204,7 @@ impl Lifecycle {
         for when in self.active_conditions() {
             argv.extend(self.render_all(&when.arguments, facts, here)?);
         }
-        let mut env = BTreeMap::new();
+        let mut env = self.environment.clone();
         for (name, value) in &start.env {
             env.insert(name.clone(), self.render(value, facts, here)?);
         }

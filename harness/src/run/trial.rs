@@ -66,7 +66,10 @@ fn lifecycle(plan: &Plan, setting: &Setting<'_>, perjury: String) -> Result<Life
     let definition = Definition::parse(database.definition(), &file)
         .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
     let lifecycle = Lifecycle::new(definition, &plan.options(), perjury).map_err(Usage)?;
-    Ok(lifecycle.layered(plan.cluster.is_local()))
+    let local = plan.cluster.is_local();
+    let faults = plan.faults(setting.registry)?;
+    let environment = faults.iter().flat_map(|fault| fault.environment(local)).collect();
+    Ok(lifecycle.layered(local).environment(environment))
 }
 
 fn conductor(

@@ -1,5 +1,6 @@
 //! What the agent can be asked to do: each verb, with the hands that do it.
 
+use super::clock::Clocks;
 use super::command::Commands;
 use super::echo::{self, Echoes};
 use super::firewall::Firewall;
@@ -7,11 +8,13 @@ use super::ledger::{Ledger, Undo};
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
 use super::shaping::Shapes;
+use crate::wire::clock::{CLOCK_INSPECT, CLOCK_RESET, CLOCK_SET, CLOCK_STATUS};
 use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE, NET_SHAPE, NET_SHAPING, NET_UNSHAPE};
 use perjury_harness::agent::protocol as verbs;
-use perjury_harness::agent::protocol::ProcessName;
+use perjury_harness::agent::protocol::{ProcessName, ProcessState, StartProcess};
+use perjury_harness::database::PROCESS;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +29,7 @@ pub(crate) struct Duties {
     commands: Commands,
     echoes: Echoes,
     shapes: Shapes,
+    clocks: Clocks,
 }
 
 impl Duties {
@@ -40,6 +44,7 @@ impl Duties {
             commands: Commands::new(Arc::clone(&ledger)),
             echoes: Echoes::default(),
             shapes: Shapes::new(Arc::clone(&ledger)),
+            clocks: Clocks::new(state, Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -48,7 +53,7 @@ impl Duties {
     pub(crate) fn perform(&self, verb: &str, with: Value) -> Result<Value, String> {
         let name = |with| read::<ProcessName>(verb, with).map(|with| with.name);
         match verb {
-            verbs::PROCESS_START => write(self.processes.start(&read(verb, with)?)),
+            verbs::PROCESS_START => write(self.start(read(verb, with)?)),
             verbs::PROCESS_STATUS => write(self.processes.status(&name(with)?)),
             verbs::PROCESS_STOP => write(self.processes.stop(&name(with)?)),
             verbs::PROCESS_KILL => write(self.processes.kill(&name(with)?)),
@@ -61,6 +66,13 @@ impl Duties {
             CUSTOM_INJECT => write(self.commands.inject(&read(verb, with)?)),
             CUSTOM_HEAL => write(self.commands.heal(&read(verb, with)?)),
             CUSTOM_OBSERVE => write(Commands::observe(&read(verb, with)?)),
+            CLOCK_INSPECT => write(Clocks::inspect(&read(verb, with)?)),
+            CLOCK_SET => write(self.clocks.set(read(verb, with)?)),
+            CLOCK_RESET => write(self.clocks.reset(read(verb, with)?)),
+            CLOCK_STATUS => {
+                let database = self.processes.status(PROCESS)?;
+                write(self.clocks.status(read(verb, with)?, &database))
+            }
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             NET_ECHO => write(self.echoes.open()),
             NET_MEASURE => write(echo::measure(&read(verb, with)?)),
@@ -72,6 +84,11 @@ impl Duties {
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
             )),
         }
+    }
+
+    fn start(&self, mut what: StartProcess) -> Result<ProcessState, String> {
+        self.clocks.furnish(&mut what)?;
+        self.processes.start(&what)
     }
 
     /// Whether anything is left to undo.
@@ -97,6 +114,8 @@ impl Duties {
                     .firewall
                     .mend(&MendPeers::default())
                     .map(|_| "network: no packet is dropped any more".to_owned()),
+                Undo::Clock { page } => Clocks::undo(page),
+                Undo::KernelClock { distance_ns } => self.clocks.undo_kernel(*distance_ns),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
             };
             match undone.and_then(|line| {

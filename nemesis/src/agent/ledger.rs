@@ -34,6 +34,10 @@ pub(crate) enum Undo {
     Command { name: String, heal: String },
     /// Remove Perjury's own queues and its table of rules for single packets.
     Unshape {},
+    /// Let the programs that this file steers be told the true time.
+    Clock { page: PathBuf },
+    /// Bring the machine's wall clock so far from its monotonic clock again.
+    KernelClock { distance_ns: i64 },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -115,4 +115,20 @@ pub const TABLE: &[Bug] = &[
             ("rate", "60"),
         ],
     },
+    Bug {
+        name: "clock-lease",
+        about: "the leader answers reads alone while its lease lasts, by the wall clock",
+        imitates: "Redis, which expired keys by the wall clock, so that locks built on it outlived \
+                   their time (Kleppmann, How to do distributed locking, 2016), and Aerospike \
+                   3.99.0.3, which lost updates when clocks were too far apart (Jepsen, 2018)",
+        workload: "register",
+        nemesis: &["clock", "partition"],
+        anomalies: &["stale-read", "nonlinearizable"],
+        settings: &[
+            ("nemesis-interval", "2s"),
+            ("clock-kinds", "jump,freeze"),
+            ("clock-targets", "all"),
+            ("partition-shapes", "primaries"),
+        ],
+    },
 ];

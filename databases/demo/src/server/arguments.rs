@@ -2,6 +2,7 @@
 
 use super::start::{Config, Server, Tuning};
 use crate::bugs::Bug;
+use crate::clock::Stamps;
 use crate::wire::{Connection, Request, Response};
 use clap::Parser;
 use std::collections::BTreeMap;
@@ -77,7 +78,8 @@ fn start_logging() {
     let filter = EnvFilter::try_from_env("PERJURY_DEMO_LOG");
     // OpenRaft reports every message that a cut link swallows.
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("perjury_demo=info,openraft=off"));
-    let format = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    let format =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_timer(Stamps);
     // It fails only where a log is set up already.
     drop(format.with_writer(std::io::stderr).try_init());
 }
