@@ -5,9 +5,11 @@
 
 mod command;
 mod control;
+mod disk;
 mod duties;
 mod family;
 mod firewall;
+pub(crate) mod layer;
 mod ledger;
 mod log;
 mod probe;

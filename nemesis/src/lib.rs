@@ -25,4 +25,5 @@ pub fn register(registry: Registry) -> Registry {
         .fault(ProcessFault::CrashLoop)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
+        .internal("disk-layer", agent::layer::main)
 }

@@ -3,6 +3,7 @@
 //! The wire format itself and the verbs about processes are `perjury_harness::agent::protocol`.
 
 pub mod custom;
+pub mod disk;
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};

@@ -1,11 +1,15 @@
 //! What the agent can be asked to do: each verb, with the hands that do it.
 
 use super::command::Commands;
+use super::disk::Disks;
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
 use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
+use crate::wire::disk::{
+    DISK_FAIL, DISK_MEND, DISK_MOUNT, DISK_POWER_LOSS, DISK_PROBE, DISK_STATUS, LayerRequest,
+};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use perjury_harness::agent::protocol as verbs;
 use perjury_harness::agent::protocol::ProcessName;
@@ -21,6 +25,7 @@ pub(crate) struct Duties {
     processes: Processes,
     firewall: Firewall,
     commands: Commands,
+    disks: Disks,
 }
 
 impl Duties {
@@ -33,6 +38,7 @@ impl Duties {
             processes: Processes::new(state, Arc::clone(&ledger), Box::new(Kernel))?,
             firewall: Firewall::new(Arc::clone(&ledger)),
             commands: Commands::new(Arc::clone(&ledger)),
+            disks: Disks::new(state, Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -54,6 +60,14 @@ impl Duties {
             CUSTOM_INJECT => write(self.commands.inject(&read(verb, with)?)),
             CUSTOM_HEAL => write(self.commands.heal(&read(verb, with)?)),
             CUSTOM_OBSERVE => write(Commands::observe(&read(verb, with)?)),
+            DISK_MOUNT => write(self.disks.mount(&read(verb, with)?)),
+            DISK_STATUS => write(Ok(self.disks.status())),
+            DISK_POWER_LOSS => {
+                write(self.disks.steer(&LayerRequest::PowerLoss(read(verb, with)?)))
+            }
+            DISK_FAIL => write(self.disks.steer(&LayerRequest::Fail(Some(read(verb, with)?)))),
+            DISK_MEND => write(self.disks.steer(&LayerRequest::Fail(None))),
+            DISK_PROBE => write(Ok(Disks::probe(&read(verb, with)?))),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             _ => Err(format!(
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
@@ -82,6 +96,7 @@ impl Duties {
                     .mend(&MendPeers::default())
                     .map(|_| "network: no packet is dropped any more".to_owned()),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
+                Undo::Layer { directory, socket } => self.disks.undo(directory, socket),
             };
             match undone.and_then(|line| {
                 lock(&self.ledger).done(id, &line)?;

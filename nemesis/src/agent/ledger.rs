@@ -32,6 +32,8 @@ pub(crate) enum Undo {
     Mend {},
     /// Run this in a shell: the undo of a user's own fault.
     Command { name: String, heal: String },
+    /// Take away the disk layer over this directory, which is steered through this socket.
+    Layer { directory: String, socket: String },
 }
 
 #[derive(Serialize, Deserialize)]
