@@ -99,6 +99,13 @@ pub trait Fault: Send + Sync {
         Box::pin(async move { self.refuse(context) })
     }
 
+    /// Makes the nodes ready for it: asked once, when the database is installed and wiped and does
+    /// not run yet. An error ends the run before it starts.
+    fn prepare<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<(), String>> {
+        let _ = context;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Where it works, and what it needs there.
     fn providers(&self) -> Providers {
         Providers::default()

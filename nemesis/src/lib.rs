@@ -3,7 +3,9 @@
 pub mod agent;
 mod custom;
 mod ground;
+mod disk;
 mod partition;
+mod power;
 mod process;
 mod schedule;
 mod targets;
@@ -23,6 +25,8 @@ pub fn register(registry: Registry) -> Registry {
         .fault(partition::Partition)
         .fault(ProcessFault::Stop)
         .fault(ProcessFault::CrashLoop)
+        .fault(power::Power)
+        .fault(disk::Disk)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
         .internal("disk-layer", agent::layer::main)

@@ -1,6 +1,6 @@
 //! Disks: the layers over a database's directories, mounted, steered, probed and taken away.
 
-use super::layer::{BIN, MOUNT_TYPE, PROBE};
+use super::layer::{BIN, MOUNT_SOURCE, PROBE};
 use super::ledger::Undo;
 use super::process::{SharedLedger, lock};
 use super::sys;
@@ -205,8 +205,8 @@ fn is_mounted(directory: &str) -> Result<bool, String> {
     Ok(text.lines().any(|line| {
         // ... (5) mount point ... - type source options; spaces are written as \040.
         let point = line.split(' ').nth(4).map(|point| point.replace("\\040", " "));
-        let kind = line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').next());
-        point.as_deref() == Some(directory.trim_end_matches('/')) && kind == Some(MOUNT_TYPE)
+        let source = line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        point.as_deref() == Some(directory.trim_end_matches('/')) && source == Some(MOUNT_SOURCE)
     }))
 }
 

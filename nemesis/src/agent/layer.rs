@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The type under which `/proc/self/mountinfo` lists it.
-pub(crate) const MOUNT_TYPE: &str = "fuse.perjury";
+/// The source under which `/proc/self/mountinfo` lists it: nothing else is ever unmounted.
+pub(crate) const MOUNT_SOURCE: &str = "perjury-disk-layer";
 /// Requests at the same time: slow ones must not hold up the rest.
 const THREADS: usize = 4;
 /// Between two looks for what is to be written back.
@@ -55,8 +55,7 @@ fn run(directory: &Path, socket: &Path) -> io::Result<()> {
     let listener = UnixListener::bind(socket)?;
     let mut config = Config::default();
     config.mount_options = vec![
-        MountOption::FSName("perjury".to_owned()),
-        MountOption::Subtype("perjury".to_owned()),
+        MountOption::FSName(MOUNT_SOURCE.to_owned()),
         MountOption::DefaultPermissions,
     ];
     config.acl = SessionACL::All;

@@ -243,28 +243,17 @@ impl Core {
             let flag = if directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
             return unlinkat(&*at.fd, name, flag);
         }
-        if directory {
-            // Done for good first: only the kernel below knows whether it is empty.
-            let stat = fstatat(&*at.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-            unlinkat(&*at.fd, name, UnlinkatFlags::RemoveDir)?;
-            return self.rebuild(&at, name, &stat);
-        }
         let stat = fstatat(&*at.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        if is_directory(&stat) {
-            return Err(nix::errno::Errno::EISDIR);
+        match (directory, is_directory(&stat)) {
+            (true, false) => return Err(nix::errno::Errno::ENOTDIR),
+            (false, true) => return Err(nix::errno::Errno::EISDIR),
+            (true, true) if !is_empty(&pin(&at.fd, name)?) => {
+                return Err(nix::errno::Errno::ENOTEMPTY);
+            }
+            _ => {}
         }
         let kept = self.names.keep(&at, name)?;
-        self.note(Entry::Removed { at, name: name.to_owned(), kept, directory: false });
-        Ok(())
-    }
-
-    /// Puts an empty directory like the one just removed into the bin.
-    fn rebuild(&mut self, at: &Place, name: &OsStr, stat: &FileStat) -> nix::Result<()> {
-        let mode = Mode::from_bits_truncate(stat.st_mode & 0o7777);
-        mkdirat(&*at.fd, name, mode)?;
-        let kept = self.names.keep(at, name)?;
-        let at = at.clone();
-        self.note(Entry::Removed { at, name: name.to_owned(), kept, directory: true });
+        self.note(Entry::Removed { at, name: name.to_owned(), kept, directory });
         Ok(())
     }
 
