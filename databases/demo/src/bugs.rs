@@ -9,6 +9,7 @@ mod dirty_reads;
 mod early_ack;
 mod lost_cas;
 mod no_fsync;
+mod page_cache;
 mod retry_duplicates;
 mod split_brain;
 mod stale_reads;
@@ -34,10 +35,11 @@ pub enum Bug {
     LostCas,
     RetryDuplicates,
     SplitBrain,
+    PageCache,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -46,6 +48,7 @@ impl Bug {
         Self::LostCas,
         Self::RetryDuplicates,
         Self::SplitBrain,
+        Self::PageCache,
     ];
 
     /// As given to `--bug`.
@@ -59,6 +62,7 @@ impl Bug {
             Self::LostCas => "lost-cas",
             Self::RetryDuplicates => "retry-duplicates",
             Self::SplitBrain => "split-brain",
+            Self::PageCache => "page-cache",
         }
     }
 
@@ -66,6 +70,7 @@ impl Bug {
     pub(crate) fn durability(self) -> Durability {
         match self {
             Self::NoFsync => no_fsync::DURABILITY,
+            Self::PageCache => page_cache::DURABILITY,
             _ => Durability::Synced,
         }
     }
