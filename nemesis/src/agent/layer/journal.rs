@@ -114,7 +114,7 @@ pub(super) fn lose(
             Survivors::Subset => below(rng, 2) == 0,
         };
         // In order, only the first that is lost can be there in part.
-        let may_tear = how.torn && (how.survivors != Survivors::Prefix || index == prefix);
+        let may_tear = how.torn && (how.survivors == Survivors::Subset || index == prefix);
         if survives {
             change.redo(file)?;
             counts.kept_writes += 1;

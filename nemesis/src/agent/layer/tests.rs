@@ -230,6 +230,22 @@ fn torn_writes_end_between_sectors() {
 }
 
 #[test]
+fn when_order_is_kept_only_the_first_that_is_lost_can_be_there_in_part() {
+    for survivors in [Survivors::None, Survivors::Prefix] {
+        for seed in 0..40 {
+            let mut desk = Desk::new();
+            let (number, file) = desk.durable("log", "");
+            for index in 0..4 {
+                let text = char::from(b'a' + index).to_string().repeat(1500);
+                desk.core.write(number, &file, u64::from(index) * 1500, text.as_bytes()).unwrap();
+            }
+            desk.lose(survivors, true, seed);
+            assert!(!desk.read("log").unwrap().contains('\0'), "a hole");
+        }
+    }
+}
+
+#[test]
 fn what_is_retired_holds_nothing_back() {
     let mut desk = Desk::new();
     let (number, file) = desk.create("log");
