@@ -1,10 +1,10 @@
 //! The fault `disk`: the database's disk fails, is full, or is slow.
 //!
 //! It acts in the disk layer, which lies over the database's data directories. What is believed is
-//! what a file of our own meets there, written and synced like the database's.
+//! what a file of our own meets there, written, synced and read like the database's.
 
 use crate::ground::{Ground, Tally, ask};
-use crate::process::{conclude, mended};
+use crate::process::{conclude, kill, mended};
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets, parse_list};
 use crate::wire::disk::{
@@ -150,7 +150,8 @@ async fn fail(ground: &dyn Ground, value: &Value) -> Applied {
         Err(reason) => return Applied::Skipped(reason),
     };
     evidence["failure"] = json!(failure);
-    let hit = nodes.iter().map(|&node| async move { (node, fail_one(ground, node, failure).await) });
+    let hit =
+        nodes.iter().map(|&node| async move { (node, fail_one(ground, node, failure).await) });
     let mut tally = Tally::default();
     for (node, outcome) in join_all(hit).await {
         let name = ground.name(node).to_owned();
@@ -165,10 +166,8 @@ async fn fail(ground: &dyn Ground, value: &Value) -> Applied {
 async fn fail_one(ground: &dyn Ground, node: usize, failure: Failure) -> Result<Value, String> {
     let before = hits(&status(ground, node).await?);
     ask::<Value>(ground, node, DISK_FAIL, json!(failure), LIMIT).await?;
-    // Reads cannot be probed without a file that is there: the layer's own word has to do.
     let probes = probe(ground, node).await?;
-    let reads_only = failure == Failure::Eio { read: true, write: false, sync: false };
-    if !reads_only && let Some(unmet) = probes.iter().find(|probed| !met(probed, failure)) {
+    if let Some(unmet) = probes.iter().find(|probed| !met(probed, failure)) {
         return Err(format!("a probe did not meet it: {unmet:?}"));
     }
     let after = status(ground, node).await?;
@@ -188,6 +187,24 @@ async fn mend(ground: &dyn Ground) -> Tally {
             Ok(None) => drop(tally.skipped.insert(name, "the disk was well".to_owned())),
             Err(problem) => drop(tally.unseen.insert(name, problem)),
         }
+    }
+    revive(ground, tally).await
+}
+
+/// Starts the database where it has ended: many do when their disk fails, and rightly so.
+async fn revive(ground: &dyn Ground, mut tally: Tally) -> Tally {
+    let revived = kill::start(ground).await;
+    for (name, witness) in revived.done {
+        tally.skipped.remove(&name);
+        if !tally.unseen.contains_key(&name) {
+            let seen = tally.done.entry(name).or_insert_with(|| json!({}));
+            seen["database"] = witness;
+        }
+    }
+    for (name, problem) in revived.unseen {
+        tally.done.remove(&name);
+        tally.skipped.remove(&name);
+        tally.unseen.entry(name).or_insert(problem);
     }
     tally
 }

@@ -2,8 +2,8 @@
 
 pub mod agent;
 mod custom;
-mod ground;
 mod disk;
+mod ground;
 mod partition;
 mod power;
 mod process;

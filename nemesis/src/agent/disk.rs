@@ -99,7 +99,8 @@ impl Disks {
                 return stdin.write_all(b"keep\n").map_err(failed);
             }
         }
-        let said: String = fs::read_to_string(&log).unwrap_or_default().chars().take(EXCERPT).collect();
+        let said: String =
+            fs::read_to_string(&log).unwrap_or_default().chars().take(EXCERPT).collect();
         Err(format!("cannot mount the disk layer over {directory}: {}", said.trim()))
     }
 
@@ -135,12 +136,12 @@ impl Disks {
         Ok(self.status())
     }
 
-    /// Writes and syncs a file through each directory.
+    /// Writes, syncs and reads a file through each directory.
     pub(crate) fn probe(what: &Directories) -> Vec<DiskProbed> {
         let probes = what.directories.iter().map(|directory| {
             let began = Instant::now();
             let path = Path::new(directory).join(PROBE);
-            let tried = try_writing(&path);
+            let tried = try_file(&path);
             let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let _ = fs::remove_file(&path);
             let error = tried.err().map(|error| match error.raw_os_error() {
@@ -180,10 +181,13 @@ impl Disks {
     }
 }
 
-fn try_writing(path: &Path) -> io::Result<()> {
+fn try_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.write_all(&[0x70; 512])?;
-    file.sync_all()
+    file.sync_all()?;
+    drop(file);
+    // Opened anew, so that it does not come out of the kernel's cache.
+    fs::read(path).map(|_| ())
 }
 
 /// Why no layer can be mounted here.

@@ -62,9 +62,7 @@ impl Duties {
             CUSTOM_OBSERVE => write(Commands::observe(&read(verb, with)?)),
             DISK_MOUNT => write(self.disks.mount(&read(verb, with)?)),
             DISK_STATUS => write(Ok(self.disks.status())),
-            DISK_POWER_LOSS => {
-                write(self.disks.steer(&LayerRequest::PowerLoss(read(verb, with)?)))
-            }
+            DISK_POWER_LOSS => write(self.disks.steer(&LayerRequest::PowerLoss(read(verb, with)?))),
             DISK_FAIL => write(self.disks.steer(&LayerRequest::Fail(Some(read(verb, with)?)))),
             DISK_MEND => write(self.disks.steer(&LayerRequest::Fail(None))),
             DISK_PROBE => write(Ok(Disks::probe(&read(verb, with)?))),

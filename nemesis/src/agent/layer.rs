@@ -3,6 +3,7 @@
 //! `perjury disk-layer DIR SOCKET` mounts itself over `DIR` and is steered through `SOCKET`. It prints
 //! `mounted` and ends unless it then reads `keep`: an agent that dies in between leaves nothing.
 
+mod attributes;
 mod core;
 mod fuse;
 mod journal;
@@ -54,10 +55,8 @@ fn run(directory: &Path, socket: &Path) -> io::Result<()> {
     let _ = fs::remove_file(socket);
     let listener = UnixListener::bind(socket)?;
     let mut config = Config::default();
-    config.mount_options = vec![
-        MountOption::FSName(MOUNT_SOURCE.to_owned()),
-        MountOption::DefaultPermissions,
-    ];
+    config.mount_options =
+        vec![MountOption::FSName(MOUNT_SOURCE.to_owned()), MountOption::DefaultPermissions];
     config.acl = SessionACL::All;
     config.n_threads = Some(THREADS);
     // What is made gets the mode that was asked for: the kernel has applied its maker's mask.
@@ -103,10 +102,8 @@ fn steer(stream: &UnixStream, shared: &Shared, below: &OwnedFd) -> Option<()> {
                 lock(&shared.core).retire(below);
             }
         }
-        let answer = LayerAnswer {
-            failure: *lock(&shared.failure),
-            counts: lock(&shared.core).counts(),
-        };
+        let answer =
+            LayerAnswer { failure: *lock(&shared.failure), counts: lock(&shared.core).counts() };
         let mut text = serde_json::to_string(&answer).ok()?;
         text.push('\n');
         writer.write_all(text.as_bytes()).ok()?;

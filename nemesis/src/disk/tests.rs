@@ -12,10 +12,15 @@ async fn each_kind_is_met_by_files_and_mended() {
     let (lab, data) = lab();
     let file = data.join("file");
     std::fs::write(&file, "text").unwrap();
+    lab.start_all();
     let slow = json!({"kind": "slow", "delay_ms": 60});
     for (failure, write, read) in [
         (json!({"kind": "eio", "read": false, "write": true, "sync": true}), Some(libc::EIO), None),
-        (json!({"kind": "eio", "read": true, "write": false, "sync": false}), None, Some(libc::EIO)),
+        (
+            json!({"kind": "eio", "read": true, "write": false, "sync": false}),
+            None,
+            Some(libc::EIO),
+        ),
         (json!({"kind": "enospc"}), Some(libc::ENOSPC), None),
         (slow, None, None),
     ] {
@@ -31,6 +36,10 @@ async fn each_kind_is_met_by_files_and_mended() {
     }
     let again = Disk::act(&lab, &Op::new("disk-mend", Value::Null)).await;
     assert!(matches!(again, Applied::Skipped(_)), "{again:?}");
+    lab.call(0, "process.kill", json!({"name": "db"})).unwrap();
+    let revived = Disk::act(&lab, &Op::new("disk-mend", Value::Null)).await;
+    let Applied::Healed(evidence) = revived else { panic!("{revived:?}") };
+    assert!(evidence["nodes"]["n1"]["database"]["pid"].is_u64(), "{evidence}");
     undo(&lab);
 }
 

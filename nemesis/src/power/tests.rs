@@ -155,7 +155,8 @@ fn an_agent_that_is_killed_leaves_the_layer_to_the_next() {
 
 #[test]
 fn operations_come_from_the_seed_and_say_everything() {
-    let schedule = |seed| Power.schedule(&options(3, &[("power-targets", "all")]), Seed::root(seed));
+    let schedule =
+        |seed| Power.schedule(&options(3, &[("power-targets", "all")]), Seed::root(seed));
     let ops = operations(schedule(1), 8);
     assert_eq!(ops, operations(schedule(1), 8));
     assert_ne!(ops, operations(schedule(2), 8));

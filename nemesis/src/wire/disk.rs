@@ -12,8 +12,8 @@ pub const DISK_POWER_LOSS: &str = "disk.power_loss";
 pub const DISK_FAIL: &str = "disk.fail";
 /// `disk.mend` with `null`: operations work again; answers [`DiskStatus`].
 pub const DISK_MEND: &str = "disk.mend";
-/// `disk.probe` with [`Directories`]: writes and syncs a file of its own in each, and removes it;
-/// answers a list of [`DiskProbed`], in the order asked.
+/// `disk.probe` with [`Directories`]: writes, syncs and reads a file of its own in each, and
+/// removes it; answers a list of [`DiskProbed`], in the order asked.
 pub const DISK_PROBE: &str = "disk.probe";
 
 /// Directories, absolute. They exist.
@@ -119,7 +119,7 @@ pub struct DiskStatus {
 #[serde(deny_unknown_fields)]
 pub struct DiskProbed {
     pub directory: String,
-    /// `None` when it was written and synced; otherwise the error: `EIO`, `ENOSPC`.
+    /// `None` when it was written, synced and read; otherwise the error: `EIO`, `ENOSPC`.
     #[serde(default)]
     pub error: Option<String>,
     pub took_ms: u64,

@@ -229,18 +229,14 @@ impl Core {
     }
 
     /// Removes a file, or an empty directory.
-    pub(super) fn remove(
-        &mut self,
-        parent: u64,
-        name: &OsStr,
-        directory: bool,
-    ) -> nix::Result<()> {
+    pub(super) fn remove(&mut self, parent: u64, name: &OsStr, directory: bool) -> nix::Result<()> {
         let at = self.place(parent)?;
         if parent == ROOT && name == BIN {
             return Err(nix::errno::Errno::ENOENT);
         }
         if self.retired {
-            let flag = if directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+            let flag =
+                if directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
             return unlinkat(&*at.fd, name, flag);
         }
         let stat = fstatat(&*at.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -274,7 +270,8 @@ impl Core {
             Ok(other) if key(&other) == key(&stat) => return Ok(()),
             Ok(other) if is_directory(&other) != is_directory(&stat) => {
                 let wrong = is_directory(&other);
-                let errno = if wrong { nix::errno::Errno::EISDIR } else { nix::errno::Errno::ENOTDIR };
+                let errno =
+                    if wrong { nix::errno::Errno::EISDIR } else { nix::errno::Errno::ENOTDIR };
                 return Err(errno);
             }
             Ok(other) => {
@@ -391,12 +388,8 @@ impl Core {
 
     fn write_back(&mut self, names: Instant, content: Instant) {
         let old = |inode: &Inode| inode.changes.first().is_some_and(|(at, _)| *at < content);
-        let numbers: Vec<u64> = self
-            .inodes
-            .iter()
-            .filter(|(_, inode)| old(inode))
-            .map(|(number, _)| *number)
-            .collect();
+        let numbers: Vec<u64> =
+            self.inodes.iter().filter(|(_, inode)| old(inode)).map(|(number, _)| *number).collect();
         for number in numbers {
             self.counts.written_back += self.forget_changes(number);
         }
@@ -427,11 +420,10 @@ impl Core {
             self.weight -= changes.iter().map(|(_, change)| change.weight()).sum::<u64>();
             let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
             let path = by_descriptor(&inode.place.fd);
-            let lost = File::options()
-                .read(true)
-                .write(true)
-                .open(path)
-                .and_then(|file| journal::lose(&file, &changes, how, &mut rng, &mut self.counts));
+            let lost =
+                File::options().read(true).write(true).open(path).and_then(|file| {
+                    journal::lose(&file, &changes, how, &mut rng, &mut self.counts)
+                });
             self.counts.errors += u64::from(lost.is_err());
             self.drop_unknown(number);
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing is cached in the kernel beyond what is open, since a power loss changes files below it.
 
+use super::attributes::{attributes, time_spec};
 use super::core::{Core, Found, by_descriptor, is_directory, supports};
 use crate::agent::process::lock;
 use crate::wire::disk::Failure;
@@ -11,8 +12,7 @@ use fuser::{
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::{FileStat, UtimensatFlags, utimensat};
-use nix::sys::time::TimeSpec;
+use nix::sys::stat::{UtimensatFlags, utimensat};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
@@ -20,7 +20,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// The kernel asks each time.
 const AT_ONCE: Duration = Duration::ZERO;
@@ -120,7 +120,11 @@ impl Layer {
         self.gate(Touch::Sync)?;
         // Locked throughout: what is written meanwhile is not synced by this.
         let mut core = lock(&self.shared.core);
-        if data_only { file.sync_data()? } else { file.sync_all()? }
+        if data_only {
+            file.sync_data()?
+        } else {
+            file.sync_all()?
+        }
         Ok(core.sync_file(ino)?)
     }
 
@@ -159,14 +163,9 @@ impl Layer {
         entry(made, reply);
     }
 
-    fn change_names(
-        &self,
-        reply: ReplyEmpty,
-        change: impl FnOnce(&mut Core) -> nix::Result<()>,
-    ) {
-        let changed = self
-            .gate(Touch::Names)
-            .and_then(|()| Ok(change(&mut lock(&self.shared.core))?));
+    fn change_names(&self, reply: ReplyEmpty, change: impl FnOnce(&mut Core) -> nix::Result<()>) {
+        let changed =
+            self.gate(Touch::Names).and_then(|()| Ok(change(&mut lock(&self.shared.core))?));
         empty(changed, reply);
     }
 
@@ -218,51 +217,6 @@ fn errno(error: io::Error) -> Errno {
     Errno::from(error)
 }
 
-fn attributes(ino: u64, stat: &FileStat) -> FileAttr {
-    let time = |seconds: i64, nanos: i64| {
-        let nanos = u32::try_from(nanos).unwrap_or(0);
-        u64::try_from(seconds).map_or(UNIX_EPOCH, |s| UNIX_EPOCH + Duration::new(s, nanos))
-    };
-    let kind = match stat.st_mode & libc::S_IFMT {
-        libc::S_IFDIR => FileType::Directory,
-        libc::S_IFLNK => FileType::Symlink,
-        libc::S_IFIFO => FileType::NamedPipe,
-        libc::S_IFSOCK => FileType::Socket,
-        libc::S_IFBLK => FileType::BlockDevice,
-        libc::S_IFCHR => FileType::CharDevice,
-        _ => FileType::RegularFile,
-    };
-    let changed = time(stat.st_ctime, stat.st_ctime_nsec);
-    FileAttr {
-        ino: INodeNo(ino),
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        blocks: u64::try_from(stat.st_blocks).unwrap_or(0),
-        atime: time(stat.st_atime, stat.st_atime_nsec),
-        mtime: time(stat.st_mtime, stat.st_mtime_nsec),
-        ctime: changed,
-        crtime: changed,
-        kind,
-        perm: u16::try_from(stat.st_mode & 0o7777).unwrap_or(0),
-        nlink: u32::try_from(stat.st_nlink).unwrap_or(1),
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        rdev: u32::try_from(stat.st_rdev).unwrap_or(0),
-        blksize: 4096,
-        flags: 0,
-    }
-}
-
-fn time_spec(time: Option<TimeOrNow>) -> TimeSpec {
-    match time {
-        None => TimeSpec::UTIME_OMIT,
-        Some(TimeOrNow::Now) => TimeSpec::UTIME_NOW,
-        Some(TimeOrNow::SpecificTime(time)) => {
-            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            TimeSpec::from_duration(since)
-        }
-    }
-}
-
 impl Filesystem for Layer {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         entry(lock(&self.shared.core).lookup(parent.0, name).map_err(Into::into), reply);
@@ -279,7 +233,6 @@ impl Filesystem for Layer {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the trait has them")]
     fn setattr(
         &self,
         _: &Request,
@@ -391,9 +344,9 @@ impl Filesystem for Layer {
         newname: &OsStr,
         reply: ReplyEntry,
     ) {
-        let made = self.gate(Touch::Write).and_then(|()| {
-            Ok(lock(&self.shared.core).link(ino.0, newparent.0, newname)?)
-        });
+        let made = self
+            .gate(Touch::Write)
+            .and_then(|()| Ok(lock(&self.shared.core).link(ino.0, newparent.0, newname)?));
         entry(made, reply);
     }
 
@@ -552,9 +505,9 @@ impl Filesystem for Layer {
         _data_only: bool,
         reply: ReplyEmpty,
     ) {
-        let synced = self.gate(Touch::Sync).and_then(|()| {
-            Ok(lock(&self.shared.core).sync_directory(ino.0)?)
-        });
+        let synced = self
+            .gate(Touch::Sync)
+            .and_then(|()| Ok(lock(&self.shared.core).sync_directory(ino.0)?));
         empty(synced, reply);
     }
 
@@ -593,10 +546,10 @@ impl Filesystem for Layer {
     ) {
         // Without a mode it lengthens the file; to keep the length there is nothing to do here.
         let done = match mode {
-            0 => lock(&self.shared.core).stat(ino.0).map_err(Into::into).and_then(|stat| {
+            0 => lock(&self.shared.core).stat(ino.0).map_err(Into::into).map(|stat| {
                 let end = offset.saturating_add(length);
-                let longer = !is_directory(&stat) && u64::try_from(stat.st_size).is_ok_and(|now| now < end);
-                if longer { Ok(Some(end)) } else { Ok(None) }
+                let length = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+                (length < end && !is_directory(&stat)).then_some(end)
             }),
             libc::FALLOC_FL_KEEP_SIZE => Ok(None),
             _ => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),

@@ -33,9 +33,18 @@ pub(super) struct Place {
 /// An unsynced change of a file's content.
 #[derive(Debug)]
 pub(super) enum Change {
-    Write { offset: u64, old: Vec<u8>, new: Vec<u8>, length: u64 },
+    Write {
+        offset: u64,
+        old: Vec<u8>,
+        new: Vec<u8>,
+        length: u64,
+    },
     /// `tail` is what was cut off.
-    Resize { before: u64, after: u64, tail: Vec<u8> },
+    Resize {
+        before: u64,
+        after: u64,
+        tail: Vec<u8>,
+    },
 }
 
 impl Change {
@@ -131,9 +140,19 @@ pub(super) fn lose(
 /// An unsynced change of names.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Made { at: Place, name: OsString, object: Key, directory: bool },
+    Made {
+        at: Place,
+        name: OsString,
+        object: Key,
+        directory: bool,
+    },
     /// What was removed waits in the bin under the name `kept`.
-    Removed { at: Place, name: OsString, kept: String, directory: bool },
+    Removed {
+        at: Place,
+        name: OsString,
+        kept: String,
+        directory: bool,
+    },
     Renamed {
         from: (Place, OsString),
         to: (Place, OsString),
