@@ -114,6 +114,13 @@ pub trait Fault: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Makes the nodes ready for it: asked once, when the database is installed and wiped and does
+    /// not run yet. An error ends the run before it starts.
+    fn prepare<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<(), String>> {
+        let _ = context;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Where it works, and what it needs there.
     fn providers(&self) -> Providers {
         Providers::default()

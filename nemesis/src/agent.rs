@@ -6,10 +6,12 @@
 mod clock;
 mod command;
 mod control;
+mod disk;
 mod duties;
 mod echo;
 mod family;
 mod firewall;
+pub(crate) mod layer;
 mod ledger;
 mod log;
 pub(crate) mod probe;

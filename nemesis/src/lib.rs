@@ -3,11 +3,13 @@
 pub mod agent;
 mod clock;
 mod custom;
+mod disk;
 mod ground;
 mod latency;
 mod membership;
 mod packet;
 mod partition;
+mod power;
 mod process;
 mod schedule;
 mod surge;
@@ -33,7 +35,10 @@ pub fn register(registry: Registry) -> Registry {
         .fault(packet::Packet::default())
         .fault(latency::Latency::default())
         .fault(clock::ClockFault)
+        .fault(power::Power)
+        .fault(disk::Disk)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
         .internal("clock-probe", agent::clock_probe)
+        .internal("disk-layer", agent::layer::main)
 }

@@ -105,8 +105,12 @@ impl Fault for Packet {
         )
     }
 
-    /// A kind and targets: `delay n1+n2`. What they leave open is drawn, or pinned by options.
+    /// An operation's value as JSON, or a kind and targets: `delay n1+n2`. What they leave open is drawn, or pinned by options.
     fn script(&self, words: &str, options: &Options, seed: Seed) -> Result<Op, String> {
+        if words.starts_with('{') {
+            let value: Value = serde_json::from_str(words).map_err(|error| error.to_string())?;
+            return Ok(Op::new("shape", value));
+        }
         let (kind, spec) = words.split_once(char::is_whitespace).unwrap_or((words, "one"));
         let kind = targets::parse_list("kind", Some(kind), &Kind::ALL, Kind::name)?;
         let spec = Spec::parse(spec.trim(), options)?;

@@ -304,15 +304,15 @@ pub(crate) fn operations(
     invocations(&events).into_iter().map(|(_, op)| op).collect()
 }
 
-/// Runs `test` (its full name) again as root of a user and network namespace of its own, unless
-/// this is that run already. Whether this is it.
+/// Runs `test` (its full name) again as root of a user, a mount and a network namespace of its
+/// own, unless this is that run already. Whether this is it.
 pub(crate) fn in_namespaces(test: &str) -> bool {
     const INSIDE: &str = "PERJURY_TEST_INSIDE";
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
     let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net"])
+        .args(["--user", "--map-root-user", "--mount", "--net"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod custom;
+pub mod disk;
 
 mod packets;
 

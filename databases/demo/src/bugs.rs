@@ -11,6 +11,7 @@ mod early_ack;
 mod late_lease;
 mod lost_cas;
 mod no_fsync;
+mod page_cache;
 mod retry_duplicates;
 mod split_brain;
 mod stale_reads;
@@ -38,10 +39,11 @@ pub enum Bug {
     SplitBrain,
     LateLease,
     ClockLease,
+    PageCache,
 }
 
 impl Bug {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -52,6 +54,7 @@ impl Bug {
         Self::SplitBrain,
         Self::LateLease,
         Self::ClockLease,
+        Self::PageCache,
     ];
 
     /// As given to `--bug`.
@@ -67,6 +70,7 @@ impl Bug {
             Self::SplitBrain => "split-brain",
             Self::LateLease => "late-lease",
             Self::ClockLease => "clock-lease",
+            Self::PageCache => "page-cache",
         }
     }
 
@@ -74,6 +78,7 @@ impl Bug {
     pub(crate) fn durability(self) -> Durability {
         match self {
             Self::NoFsync => no_fsync::DURABILITY,
+            Self::PageCache => page_cache::DURABILITY,
             _ => Durability::Synced,
         }
     }

@@ -37,6 +37,17 @@ impl Conductor {
         refusals
     }
 
+    /// Makes the nodes ready for each fault; the first that cannot be ends it.
+    pub async fn prepare(&self) -> Result<(), String> {
+        for fault in &self.faults {
+            let prepared = tokio::time::timeout(FAULT_LIMIT, fault.prepare(&self.context)).await;
+            prepared
+                .unwrap_or_else(|_| Err(format!("not done after {} s", FAULT_LIMIT.as_secs())))
+                .map_err(|error| format!("preparing `{}`: {error}", fault.name()))?;
+        }
+        Ok(())
+    }
+
     /// The name of the fault that an operation belongs to.
     pub fn fault_of(&self, op: &Op) -> Option<&'static str> {
         let mut faults = self.faults.iter();

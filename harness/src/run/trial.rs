@@ -165,15 +165,18 @@ async fn start_database(
     let (lifecycle, cluster) = (&*context.lifecycle, &context.cluster);
     let failed = |error| HarnessFailure::new("starting the database", error);
     (setting.say)(&format!("installing and starting {}", plan.database));
-    let starting = cluster.nodes.iter().map(|node| async move {
-        lifecycle.install(cluster, node).await?;
-        lifecycle.wipe(cluster, node).await?;
-        lifecycle.check_ports(node).await?;
-        lifecycle.start(cluster, node).await.map(|_| ())
-    });
+    let starting = async {
+        try_join_all(cluster.nodes.iter().map(|node| async move {
+            lifecycle.install(cluster, node).await?;
+            lifecycle.wipe(cluster, node).await?;
+            lifecycle.check_ports(node).await
+        }))
+        .await?;
+        conductor.prepare().await?;
+        try_join_all(cluster.nodes.iter().map(|node| lifecycle.start(cluster, node))).await
+    };
     let started =
-        tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, try_join_all(starting))
-            .await;
+        tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, starting).await;
     started.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
     let limit = plan.ready_limit.map_or(Duration::from_secs(3600), |limit| limit.0);
     let deadline = tokio::time::Instant::now() + limit;

@@ -2,6 +2,7 @@
 
 use super::clock::Clocks;
 use super::command::Commands;
+use super::disk::Disks;
 use super::echo::{self, Echoes};
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
@@ -10,6 +11,9 @@ use super::process::{Kernel, Processes, SharedLedger, lock};
 use super::shaping::Shapes;
 use crate::wire::clock::{CLOCK_INSPECT, CLOCK_RESET, CLOCK_SET, CLOCK_STATUS};
 use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
+use crate::wire::disk::{
+    DISK_FAIL, DISK_MEND, DISK_MOUNT, DISK_POWER_LOSS, DISK_PROBE, DISK_STATUS, LayerRequest,
+};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE, NET_SHAPE, NET_SHAPING, NET_UNSHAPE};
 use perjury_harness::agent::protocol as verbs;
@@ -30,6 +34,7 @@ pub(crate) struct Duties {
     echoes: Echoes,
     shapes: Shapes,
     clocks: Clocks,
+    disks: Disks,
 }
 
 impl Duties {
@@ -45,6 +50,7 @@ impl Duties {
             echoes: Echoes::default(),
             shapes: Shapes::new(Arc::clone(&ledger)),
             clocks: Clocks::new(state, Arc::clone(&ledger)),
+            disks: Disks::new(state, Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -73,6 +79,12 @@ impl Duties {
                 let database = self.processes.status(PROCESS)?;
                 write(self.clocks.status(read(verb, with)?, &database))
             }
+            DISK_MOUNT => write(self.disks.mount(&read(verb, with)?)),
+            DISK_STATUS => write(Ok(self.disks.status())),
+            DISK_POWER_LOSS => write(self.disks.steer(&LayerRequest::PowerLoss(read(verb, with)?))),
+            DISK_FAIL => write(self.disks.steer(&LayerRequest::Fail(Some(read(verb, with)?)))),
+            DISK_MEND => write(self.disks.steer(&LayerRequest::Fail(None))),
+            DISK_PROBE => write(Ok(Disks::probe(&read(verb, with)?))),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             NET_ECHO => write(self.echoes.open()),
             NET_MEASURE => write(echo::measure(&read(verb, with)?)),
@@ -117,6 +129,7 @@ impl Duties {
                 Undo::Clock { page } => Clocks::undo(page),
                 Undo::KernelClock { distance_ns } => self.clocks.undo_kernel(*distance_ns),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
+                Undo::Layer { directory, socket } => self.disks.undo(directory, socket),
             };
             match undone.and_then(|line| {
                 lock(&self.ledger).done(id, &line)?;

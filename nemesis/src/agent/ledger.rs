@@ -38,6 +38,8 @@ pub(crate) enum Undo {
     Clock { page: PathBuf },
     /// Bring the machine's wall clock so far from its monotonic clock again.
     KernelClock { distance_ns: i64 },
+    /// Take away the disk layer over this directory, which is steered through this socket.
+    Layer { directory: String, socket: String },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// How a process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// SIGKILL.
     Kill,
     /// SIGTERM, and SIGKILL to what has not heeded it in five seconds.
@@ -33,7 +33,7 @@ pub(super) async fn end(ground: &dyn Ground, value: &Value, way: Way) -> Applied
 }
 
 /// As [`end`], on these nodes.
-pub(super) async fn end_on(ground: &dyn Ground, nodes: &[usize], way: Way) -> Tally {
+pub(crate) async fn end_on(ground: &dyn Ground, nodes: &[usize], way: Way) -> Tally {
     let verb = if way == Way::Kill { PROCESS_KILL } else { PROCESS_STOP };
     // Asked first: what was down before was not ended now.
     let before = ask_about_process(ground, nodes, PROCESS_STATUS).await;
@@ -61,7 +61,7 @@ pub(super) async fn end_on(ground: &dyn Ground, nodes: &[usize], way: Way) -> Ta
 }
 
 /// Starts the database on every node where it does not run, and sees that it runs.
-pub(super) async fn start(ground: &dyn Ground) -> Tally {
+pub(crate) async fn start(ground: &dyn Ground) -> Tally {
     let all: Vec<usize> = (0..ground.size()).collect();
     start_on(ground, &all).await
 }

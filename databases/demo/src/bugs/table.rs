@@ -131,4 +131,20 @@ pub const TABLE: &[Bug] = &[
             ("partition-shapes", "primaries"),
         ],
     },
+    Bug {
+        name: "page-cache",
+        about: "the log is written before it is acknowledged, and never synced: only a power loss \
+                takes it",
+        imitates: "Kafka's default, which leaves syncing to the operating system and trusts in its \
+                   replicas (its documentation says so), and NATS JetStream, which by default synced \
+                   every two minutes (Jepsen: NATS 2.12.1, 2025)",
+        workload: "set",
+        nemesis: &["power"],
+        anomalies: &["lost-element"],
+        settings: &[
+            ("nemesis-interval", "4s"),
+            ("power-targets", "all"),
+            ("power-survivors", "none"),
+        ],
+    },
 ];

@@ -16,6 +16,8 @@ pub(crate) enum Durability {
     Synced,
     /// At once; it stays in this process's memory until so much time has passed. A planted bug.
     Buffered(Duration),
+    /// When the operating system has it, on its way to the disk. A planted bug.
+    Unsynced,
 }
 
 /// Told when a request is durable, or why it never will be.
@@ -130,6 +132,7 @@ impl WriterThread {
                 self.flushed = Instant::now();
                 self.flush()
             }
+            Durability::Unsynced => self.flush(),
             Durability::Synced => {
                 self.flush()?;
                 if sync { self.file.sync_data() } else { Ok(()) }
