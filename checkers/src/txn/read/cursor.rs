@@ -79,7 +79,8 @@ impl<'a> Cursor<'a> {
                 }
                 b'\\' => {
                     escaped = true;
-                    self.at += 2;
+                    // A text may end here, before what the backslash is about.
+                    self.at = (self.at + 2).min(self.bytes.len());
                 }
                 _ => return None,
             }
