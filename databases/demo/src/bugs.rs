@@ -21,7 +21,9 @@ pub use table::TABLE;
 use crate::command::Command;
 use crate::log::Durability;
 use crate::node::{Node, Reply};
+use perjury_clock::Clock;
 use std::str::FromStr;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// One of the mistakes.
@@ -95,8 +97,8 @@ pub(crate) struct Planted {
 }
 
 impl Planted {
-    pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, fork: split_brain::Fork::default(), lease: clock_lease::Lease::default() }
+    pub(crate) fn new(bug: Bug, clock: Arc<Clock>) -> Self {
+        Self { bug, fork: split_brain::Fork::default(), lease: clock_lease::Lease::new(clock) }
     }
 }
 
