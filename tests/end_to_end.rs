@@ -48,6 +48,73 @@ fn list_append_and_set_are_valid_without_a_bug() {
     }
 }
 
+/// What each operation of a fault came to, with its evidence.
+fn installed(bench: &Bench) -> Vec<Value> {
+    let history = bench.run(&["history", "store/latest"]).expect_code(0).stdout.clone();
+    let events = history.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_faults = events.filter(|event| event["process"] == "nemesis");
+    let values = of_faults.map(|event| event["value"].clone());
+    values.filter(|value| value["outcome"] == "installed").collect()
+}
+
+#[test]
+fn clocks_are_as_wrong_as_asked_and_right_afterwards() {
+    let bench = Bench::new();
+    let script =
+        ["--at", "1s clock jump -5000 n1+n2 for 1s", "--at", "3s clock drift 200 all for 1s"];
+    let more = ["--at", "5s clock freeze n3 for 1s"];
+    bench.run(&[&["test", "--time-limit", "7s"][..], &script, &more].concat()).expect_code(0);
+    let offsets = |value: &Value, node: &str| -> Vec<f64> {
+        let offsets = value["evidence"]["nodes"][node]["offset_ms"].as_array();
+        offsets.expect("offsets").iter().filter_map(Value::as_f64).collect()
+    };
+    let skewed = installed(&bench);
+    assert_eq!(skewed.len(), 3, "{skewed:?}");
+    for node in ["n1", "n2"] {
+        let jumped = offsets(&skewed[0], node);
+        assert!(jumped.iter().all(|offset| (offset + 5000.0).abs() < 5.0), "{jumped:?}");
+    }
+    let drifted = offsets(&skewed[1], "n5");
+    let gained = drifted[drifted.len() - 1] - drifted[0];
+    assert!((0.05..0.2).contains(&gained), "200 millionths of about 300 ms: {drifted:?}");
+    let frozen = offsets(&skewed[2], "n3");
+    assert!(frozen[frozen.len() - 1] < -100.0, "{frozen:?}");
+}
+
+#[test]
+fn what_packets_suffer_is_measured_as_asked() {
+    let bench = Bench::new();
+    let run = ["test", "--nemesis", "packet", "--time-limit", "12s", "--nemesis-interval", "1s"];
+    let pins = ["packet-kinds=delay,loss,duplicate", "packet-percent=20", "packet-delay-ms=40"];
+    let set: Vec<&str> = pins.iter().flat_map(|pin| ["--set", pin]).collect();
+    let one_way = ["--set", "packet-directions=in", "--set", "packet-targets=one", "--seed", "2"];
+    bench.run(&[&run[..], &set, &one_way].concat()).expect_code(0);
+    let mut judged = 0;
+    for fault in installed(&bench) {
+        let policy = &fault["evidence"]["policy"];
+        for line in fault["evidence"]["measured"].as_array().expect("measurements") {
+            let number = |value: &Value| value.as_f64().unwrap_or(0.0);
+            let sent = number(&line["sent"]);
+            // Chance goes beyond that once in sixteen thousand measurements.
+            let deviation = 4.0 * (sent * 0.2 * 0.8).sqrt();
+            if policy["delay_ms"] == 40.0 && policy["jitter_ms"].is_null() {
+                let least = number(&line["round_trip_ms"]["least"]);
+                assert!((40.0..=42.0).contains(&least), "{line}");
+            } else if policy["loss_percent"] == 20.0 && policy["loss_burst"].is_null() {
+                let lost = sent - number(&line["heard"]);
+                assert!((lost - sent * 0.2).abs() <= deviation, "{line}");
+            } else if policy["duplicate_percent"] == 20.0 {
+                let doubled = number(&line["duplicates"]);
+                assert!((doubled - sent * 0.2).abs() <= deviation, "{line}");
+            } else {
+                continue;
+            }
+            judged += 1;
+        }
+    }
+    assert!(judged >= 4, "{judged} measurements");
+}
+
 /// The operations and fault choices that the load asked for, in order, without times.
 fn asked(bench: &Bench) -> (Vec<String>, Vec<String>) {
     let record = fs::read_to_string(bench.latest().join("run.json")).expect("the run's record");

@@ -1,7 +1,11 @@
 //! Clusters: the nodes under test and the network between them.
 
+mod policy;
+
 use crate::agent::Agent;
 use crate::control::Session;
+pub use policy::{Distribution, LinkPolicy};
+use serde::Serialize;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -43,10 +47,21 @@ pub struct Link {
 }
 
 /// Counts of one link since the cluster came up, in Ethernet frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LinkCount {
+    /// Frames handed to the receiver, second copies too.
     pub delivered: u64,
+    /// Frames dropped because the link is cut.
     pub dropped: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub reordered: u64,
+    pub corrupted: u64,
+    pub delayed: u64,
+    /// Segments that were replaced by resets of their connection.
+    pub reset: u64,
+    /// Frames dropped because too many waited for their turn on a slow link.
+    pub overflowed: u64,
 }
 
 /// A data network that Perjury itself carries.
@@ -59,4 +74,10 @@ pub trait Fabric: Send + Sync {
     fn cuts(&self) -> Vec<Link>;
     /// What one link carried and dropped.
     fn count(&self, link: Link) -> LinkCount;
+    /// Makes these links behave by `policy`, in place of what the same `layer` asked of them
+    /// before. Layers are the names of who asks; a frame passes through all of them. A plain
+    /// policy takes the layer away. Frames under way arrive as they would have.
+    fn shape(&self, layer: &'static str, links: &[Link], policy: &LinkPolicy);
+    /// The links that a layer shapes at this moment, or all layers.
+    fn shaped(&self, layer: Option<&str>) -> Vec<(Link, LinkPolicy)>;
 }

@@ -3,6 +3,7 @@
 //! Faults are written against this small trait, so that their logic can be tested with real agents
 //! and no controller. In a run it is the harness's [`FaultContext`].
 
+use crate::wire::{Probe, Probed};
 use futures::future::join_all;
 use perjury_harness::agent::protocol::{ProcessName, ProcessState, RunState};
 use perjury_harness::database::PROCESS;
@@ -60,6 +61,14 @@ pub(crate) trait Ground: Send + Sync {
 
     /// Client operations a second that are asked for; 0 for as many as are answered.
     fn rate(&self) -> f64;
+    /// Tries connections from where clients are.
+    fn knock(&self, probe: Probe) -> BoxFuture<'_, Vec<Probed>> {
+        // A fault's task must not wait for a thread that waits.
+        Box::pin(async move {
+            let tried = tokio::task::spawn_blocking(move || crate::agent::probe::run(&probe));
+            tried.await.ok().and_then(Result::ok).unwrap_or_default()
+        })
+    }
 
     /// Position of the node called `name`.
     fn position(&self, name: &str) -> Option<usize> {

@@ -4,7 +4,9 @@ pub mod agent;
 mod clock;
 mod custom;
 mod ground;
+mod latency;
 mod membership;
+mod packet;
 mod partition;
 mod process;
 mod schedule;
@@ -23,11 +25,13 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .fault(ProcessFault::Kill)
         .fault(ProcessFault::Pause)
-        .fault(partition::Partition)
+        .fault(partition::Partition::default())
         .fault(ProcessFault::Stop)
         .fault(ProcessFault::CrashLoop)
         .fault(membership::Membership)
         .fault(surge::Surge)
+        .fault(packet::Packet::default())
+        .fault(latency::Latency::default())
         .fault(clock::ClockFault)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)

@@ -2,6 +2,7 @@
 
 mod grudge;
 mod network;
+mod port;
 mod witness;
 
 use crate::ground::Ground;
@@ -10,18 +11,31 @@ use crate::targets::{self, Bag};
 use grudge::{Grudge, Shape};
 use network::Network;
 use perjury_harness::cluster::Link;
+use perjury_harness::generator::below;
+use perjury_harness::local::CONTROLLER;
 use perjury_harness::{
     Applied, BoxFuture, BoxGenerator, Fault, FaultContext, Op, Options, Providers, Seed, Support,
 };
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::time::Duration;
 use witness::names;
+
+/// The port that `one-port` is about.
+const PORT: &str = "partition-port";
+
+/// What clients are called in links: they are on the controller.
+const CLIENT: &str = "client";
 
 /// Pins the shapes: a comma-separated list of [`Shape`] names.
 const OPTION: &str = "partition-shapes";
 
 /// See the module's page.
-pub(crate) struct Partition;
+#[derive(Default)]
+pub(crate) struct Partition {
+    /// Packets to one port are dropped by the means that shape packets, and were by this fault.
+    port: port::Dropping,
+}
 
 impl Fault for Partition {
     fn name(&self) -> &'static str {
@@ -48,19 +62,28 @@ impl Fault for Partition {
         Box::pin(async move {
             match self.refuse(context) {
                 Some(reason) => Some(reason),
-                None => Network::of(context).await.err(),
+                None => match Network::of(context).await {
+                    Ok(Network::Firewall(_)) if wants(&context.options, Shape::Client) => Some(
+                        "clients can be cut off on local clusters only: elsewhere the \
+                              control connection comes from the same machine"
+                            .to_owned(),
+                    ),
+                    Ok(_) => None,
+                    Err(reason) => Some(reason),
+                },
             }
         })
     }
 
     fn schedule(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let fitting = shapes(options).unwrap_or_else(|_| Shape::ALL.to_vec());
+        let fitting = shapes(options).unwrap_or_else(|_| Shape::USUAL.to_vec());
+        let port = port(options).unwrap_or_default();
         let nodes = options.nodes.clone();
         let mut bag = Bag::new(fitting);
         schedule::break_and_mend(
             options.nemesis_interval,
             seed,
-            move |rng| Op::new("cut", value(bag.draw(rng), &nodes, rng)),
+            move |rng| Op::new("cut", value(bag.draw(rng), port, &nodes, rng)),
             Op::new("mend", Value::Null),
         )
     }
@@ -69,7 +92,7 @@ impl Fault for Partition {
     fn script(&self, words: &str, options: &Options, seed: Seed) -> Result<Op, String> {
         let nodes = &options.nodes;
         if let Some(shape) = Shape::ALL.into_iter().find(|shape| shape.name() == words) {
-            return Ok(Op::new("cut", value(shape, nodes, &mut seed.rng())));
+            return Ok(Op::new("cut", value(shape, port(options)?, nodes, &mut seed.rng())));
         }
         let groups = groups(words, nodes)?;
         let cut: Vec<[&str; 2]> = groups
@@ -84,11 +107,11 @@ impl Fault for Partition {
     }
 
     fn apply<'a>(&'a self, context: &'a FaultContext, op: &'a Op) -> BoxFuture<'a, Applied> {
-        Box::pin(apply(context, op))
+        Box::pin(apply(context, &self.port, op))
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(mend(context))
+        Box::pin(mend(context, &self.port))
     }
 }
 
@@ -117,7 +140,13 @@ fn groups<'w>(words: &'w str, nodes: &[String]) -> Result<Vec<Vec<&'w str>>, Str
 
 /// The shapes that are asked for and that so many nodes can take.
 fn shapes(options: &Options) -> Result<Vec<Shape>, String> {
-    let asked = targets::parse_list(OPTION, options.get(OPTION), &Shape::ALL, Shape::name)?;
+    let asked = match options.get(OPTION) {
+        None => Shape::USUAL.to_vec(),
+        given => targets::parse_list(OPTION, given, &Shape::ALL, Shape::name)?,
+    };
+    if asked.contains(&Shape::OnePort) && port(options)?.is_none() {
+        return Err(format!("`{}` needs a port: --set {PORT}=2380", Shape::OnePort.name()));
+    }
     let n = options.nodes.len();
     let fitting: Vec<Shape> = asked.iter().copied().filter(|shape| shape.needs() <= n).collect();
     match asked.iter().map(|shape| shape.needs()).min() {
@@ -129,21 +158,47 @@ fn shapes(options: &Options) -> Result<Vec<Shape>, String> {
     }
 }
 
-/// An operation's value: `{"shape":"halves","cut":[["n1","n3"],…]}`, where each pair is a link from
-/// the first to the second. Who leads is only known when it is done, so for primaries it says
-/// whom to cut off when nobody is known to lead: `{"shape":"primaries","fallback":[…]}`.
-fn value(shape: Shape, nodes: &[String], rng: &mut ChaCha8Rng) -> Value {
-    let grudge = shape.draw(nodes.len(), rng);
-    let pairs: Vec<[&str; 2]> =
-        grudge.iter().map(|link| [&*nodes[link.from], &*nodes[link.to]]).collect();
-    let key = if shape == Shape::Primaries { "fallback" } else { "cut" };
-    json!({ "shape": shape.name(), key: pairs })
+fn port(options: &Options) -> Result<Option<u16>, String> {
+    let Some(text) = options.get(PORT) else { return Ok(None) };
+    match text.parse() {
+        Ok(port) if port > 0 => Ok(Some(port)),
+        _ => Err(format!("`{PORT}={text}` is no port")),
+    }
 }
 
-async fn apply(ground: &dyn Ground, op: &Op) -> Applied {
+fn wants(options: &Options, shape: Shape) -> bool {
+    shapes(options).is_ok_and(|shapes| shapes.contains(&shape))
+}
+
+/// An operation's value: `{"shape":"halves","cut":[["n1","n3"],…]}`, where each pair is a link from
+/// the first to the second. Who leads is only known when it is done, so for primaries it says
+/// whom to cut off when nobody is known to lead: `{"shape":"primaries","fallback":[…]}`. A `port`
+/// cuts only what goes to it; `flaps` say how often the links come and go first.
+fn value(shape: Shape, port: Option<u16>, nodes: &[String], rng: &mut ChaCha8Rng) -> Value {
+    let grudge = shape.draw(nodes.len(), rng);
+    let name = |node: usize| if node == CONTROLLER { CLIENT } else { &*nodes[node] };
+    let pairs: Vec<[&str; 2]> =
+        grudge.iter().map(|link| [name(link.from), name(link.to)]).collect();
+    let key = if shape == Shape::Primaries { "fallback" } else { "cut" };
+    let mut value = json!({ "shape": shape.name(), key: pairs });
+    if let (Shape::OnePort, Some(port)) = (shape, port) {
+        value["port"] = json!(port);
+    }
+    if shape == Shape::Flapping {
+        value["flaps"] = json!(2 + below(rng, 5));
+        value["period_ms"] = json!(200 + 100 * below(rng, 9));
+    }
+    value
+}
+
+async fn apply(ground: &dyn Ground, dropping: &port::Dropping, op: &Op) -> Applied {
     match &*op.f {
+        "cut" if !op.value["port"].is_null() => match links(ground, &op.value["cut"]) {
+            Ok(grudge) => port::cut(ground, dropping, &grudge, &op.value).await,
+            Err(reason) => Applied::Skipped(reason),
+        },
         "cut" => cut(ground, &op.value).await,
-        "mend" => match mend(ground).await {
+        "mend" => match mend(ground, dropping).await {
             Ok(evidence) => Applied::Healed(evidence),
             Err(cause) => Applied::Indeterminate(cause),
         },
@@ -168,8 +223,15 @@ async fn cut(ground: &dyn Ground, value: &Value) -> Applied {
     if let Err(cause) = network.cut(ground, &grudge).await {
         return Applied::Indeterminate(cause);
     }
+    let flapped = match flap(ground, &network, &grudge, &before, value).await {
+        Ok(flapped) => flapped,
+        Err(cause) => return Applied::Indeterminate(cause),
+    };
     match witness::of_cut(ground, &network, &grudge, &before).await {
         Ok(mut evidence) => {
+            if let Some(flapped) = flapped {
+                evidence["flapped"] = flapped;
+            }
             evidence["shape"] = value["shape"].clone();
             evidence["cut"] = grudge.iter().map(|&link| json!(names(ground, link))).collect();
             if let Some(primaries) = primaries {
@@ -179,6 +241,36 @@ async fn cut(ground: &dyn Ground, value: &Value) -> Applied {
         }
         Err(cause) => Applied::Indeterminate(cause),
     }
+}
+
+/// Mends and cuts again, as often as the value says, and looks each time whether the links work
+/// in between.
+async fn flap(
+    ground: &dyn Ground,
+    network: &Network<'_>,
+    grudge: &Grudge,
+    before: &witness::Before,
+    value: &Value,
+) -> Result<Option<Value>, String> {
+    let flaps = value["flaps"].as_u64().unwrap_or(0).min(20);
+    if flaps == 0 {
+        return Ok(None);
+    }
+    let period = Duration::from_millis(value["period_ms"].as_u64().unwrap_or(500).min(1500));
+    let mut worked = 0;
+    for _ in 0..flaps {
+        tokio::time::sleep(period / 2).await;
+        network.release(ground, grudge).await?;
+        worked += u64::from(witness::works(ground, network, before).await?);
+        tokio::time::sleep(period / 2).await;
+        network.cut(ground, grudge).await?;
+    }
+    if worked == 0 {
+        return Err(format!("the links were mended {flaps} times and never seen to work"));
+    }
+    Ok(Some(
+        json!({ "times": flaps, "seen_working": worked, "period_ms": period.as_millis() as u64 }),
+    ))
 }
 
 /// The links that an operation's value means, and the names of the primaries if it is about them.
@@ -204,17 +296,32 @@ fn links(ground: &dyn Ground, pairs: &Value) -> Result<Grudge, String> {
         .iter()
         .map(|[from, to]| {
             let find = |name: &String| {
-                ground.position(name).ok_or_else(|| format!("there is no node `{name}`"))
+                let client = (name == CLIENT).then_some(CONTROLLER);
+                let known = ground.position(name).or(client);
+                known.ok_or_else(|| format!("there is no node `{name}`"))
             };
             Ok(Link { from: find(from)?, to: find(to)? })
         })
         .collect()
 }
 
-async fn mend(ground: &dyn Ground) -> Result<Value, String> {
+async fn mend(ground: &dyn Ground, dropping: &port::Dropping) -> Result<Value, String> {
     let network = Network::of(ground).await?;
     network.mend(ground).await?;
+    port::mend(ground, dropping).await?;
     witness::of_whole(ground).await
+}
+
+/// Links that are cut at this moment, by the fabric or by firewalls.
+pub(crate) async fn cuts(ground: &dyn Ground) -> Result<Grudge, String> {
+    Network::of(ground).await?.cuts(ground).await
+}
+
+/// For each node the addresses that only it has, by which others reach it.
+pub(crate) async fn addresses(
+    ground: &dyn Ground,
+) -> Result<Vec<std::collections::BTreeSet<std::net::IpAddr>>, String> {
+    network::addresses(ground).await
 }
 
 #[cfg(test)]

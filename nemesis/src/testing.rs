@@ -1,10 +1,14 @@
 //! A ground for tests: real agents with real processes, and a network real or pretended.
 
+mod hosts;
+mod packets;
+
 use crate::agent::tests::Client;
 use crate::ground::Ground;
 use crate::wire::{NET_PROBE, Probe, Probed, Reach};
+pub(crate) use hosts::Hosts;
 use perjury_harness::agent::protocol::ProcessState;
-use perjury_harness::cluster::{Link, LinkCount};
+use perjury_harness::cluster::{Link, LinkCount, LinkPolicy};
 use perjury_harness::{BoxFuture, Fabric};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +24,8 @@ use std::time::Duration;
 pub(crate) struct FakeFabric {
     cut: Mutex<BTreeSet<Link>>,
     counts: Mutex<BTreeMap<Link, LinkCount>>,
+    layers: Mutex<Vec<(&'static str, Link, LinkPolicy)>>,
+    heard: Mutex<packets::Ears>,
     /// Says that it cuts or mends, and does not.
     pub(crate) sabotage: Mutex<Option<&'static str>>,
 }
@@ -73,6 +79,16 @@ impl Fabric for FakeFabric {
     fn count(&self, link: Link) -> LinkCount {
         self.counts.lock().unwrap().get(&link).copied().unwrap_or_default()
     }
+
+    fn shape(&self, layer: &'static str, links: &[Link], policy: &LinkPolicy) {
+        self.pretend_to_shape(layer, links, policy);
+    }
+
+    fn shaped(&self, layer: Option<&str>) -> Vec<(Link, LinkPolicy)> {
+        let layers = self.layers.lock().unwrap();
+        let wanted = layers.iter().filter(|(name, ..)| layer.is_none_or(|layer| layer == *name));
+        wanted.map(|(_, link, policy)| (*link, policy.clone())).collect()
+    }
 }
 
 pub(crate) struct LabNode {
@@ -92,6 +108,8 @@ pub(crate) struct Lab {
     pub(crate) members: Mutex<Vec<usize>>,
     /// Says that it changes its members, and does not.
     pub(crate) deaf_cluster: AtomicBool,
+    /// A verb that agents say they have done, and do not do, with their answer.
+    pub(crate) pretence: Mutex<Option<(&'static str, Value)>>,
     _dir: tempfile::TempDir,
 }
 
@@ -124,6 +142,7 @@ impl Lab {
             members,
             pretended_load: Mutex::new((100.0, std::time::Instant::now())),
             deaf_cluster: AtomicBool::new(false),
+            pretence: Mutex::default(),
             _dir: dir,
         }
     }
@@ -156,7 +175,8 @@ impl Lab {
         let probe: Probe = serde_json::from_value(with).unwrap();
         let answers = probe.targets.into_iter().map(|target| {
             let to = self.nodes.iter().position(|node| node.address == target.ip()).unwrap();
-            let (reach, detail) = if fabric.connect(from, to) {
+            let swallowed = fabric.swallows(Link { from, to }, target.port());
+            let (reach, detail) = if !swallowed && fabric.connect(from, to) {
                 (Reach::Refused, "refused after 0 ms".to_owned())
             } else {
                 (Reach::TimedOut, format!("timed out after {} ms", probe.timeout_ms))
@@ -199,8 +219,16 @@ impl Ground for Lab {
         _timeout: Duration,
     ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
+            if let Some((pretended, answer)) = &*self.pretence.lock().unwrap()
+                && *pretended == verb
+            {
+                return Ok(answer.clone());
+            }
             match &self.fabric {
                 Some(fabric) if verb == NET_PROBE => Ok(self.pretend_probes(fabric, node, with)),
+                Some(fabric) if packets::VERBS.contains(&verb) => {
+                    Ok(self.pretend_packets(fabric, node, verb, with))
+                }
                 _ => self.call(node, verb, with),
             }
         })
@@ -208,6 +236,13 @@ impl Ground for Lab {
 
     fn fabric(&self) -> Option<&dyn Fabric> {
         self.fabric.as_ref().map(|fabric| fabric as &dyn Fabric)
+    }
+
+    fn knock(&self, probe: Probe) -> BoxFuture<'_, Vec<Probed>> {
+        let client = perjury_harness::local::CONTROLLER;
+        let fabric = self.fabric.as_ref().unwrap();
+        let answers = self.pretend_probes(fabric, client, json!(probe));
+        Box::pin(async move { serde_json::from_value(answers).unwrap() })
     }
 
     fn start(&self, node: usize) -> BoxFuture<'_, Result<ProcessState, String>> {

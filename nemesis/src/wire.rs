@@ -5,6 +5,9 @@
 pub mod clock;
 pub mod custom;
 
+mod packets;
+
+pub use packets::*;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 

@@ -6,6 +6,7 @@
 mod check;
 mod measure;
 mod parse;
+mod strong;
 mod weak;
 
 use std::fmt::Write as _;
@@ -22,7 +23,7 @@ struct Row {
 }
 
 /// All rows, a module for each kind.
-const ROWS: [&[Row]; 3] = [parse::ROWS, check::ROWS, weak::ROWS];
+const ROWS: [&[Row]; 4] = [parse::ROWS, check::ROWS, weak::ROWS, strong::ROWS];
 
 const HEAD: &str = "\
 | what | transactions | seconds | of CPU | MB read | MB/s | MB in memory, without the file | result |

@@ -8,6 +8,7 @@
 mod clock_lease;
 mod dirty_reads;
 mod early_ack;
+mod late_lease;
 mod lost_cas;
 mod no_fsync;
 mod retry_duplicates;
@@ -37,11 +38,12 @@ pub enum Bug {
     LostCas,
     RetryDuplicates,
     SplitBrain,
+    LateLease,
     ClockLease,
 }
 
 impl Bug {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -50,6 +52,7 @@ impl Bug {
         Self::LostCas,
         Self::RetryDuplicates,
         Self::SplitBrain,
+        Self::LateLease,
         Self::ClockLease,
     ];
 
@@ -64,6 +67,7 @@ impl Bug {
             Self::LostCas => "lost-cas",
             Self::RetryDuplicates => "retry-duplicates",
             Self::SplitBrain => "split-brain",
+            Self::LateLease => "late-lease",
             Self::ClockLease => "clock-lease",
         }
     }
@@ -93,12 +97,18 @@ impl FromStr for Bug {
 pub(crate) struct Planted {
     bug: Bug,
     fork: split_brain::Fork,
-    lease: clock_lease::Lease,
+    late_lease: late_lease::Lease,
+    clock_lease: clock_lease::Lease,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Bug, clock: Arc<Clock>) -> Self {
-        Self { bug, fork: split_brain::Fork::default(), lease: clock_lease::Lease::new(clock) }
+        Self {
+            bug,
+            fork: split_brain::Fork::default(),
+            late_lease: late_lease::Lease::default(),
+            clock_lease: clock_lease::Lease::new(clock),
+        }
     }
 }
 
@@ -134,8 +144,11 @@ pub(crate) async fn lead(
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await
         }
+        (Bug::LateLease, _) if command.is_read() => {
+            late_lease::read(&planted.late_lease, node, command).await
+        }
         (Bug::ClockLease, read) if read.is_read() => {
-            clock_lease::read(&planted.lease, node, read).await
+            clock_lease::read(&planted.clock_lease, node, read).await
         }
         (Bug::SplitBrain, _) => split_brain::lead(&planted.fork, node, command, deadline).await,
         _ => node.lead_correctly(command, deadline).await,

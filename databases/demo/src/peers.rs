@@ -53,6 +53,16 @@ impl Peers {
         Self { peers: Arc::new(addresses.into_iter().map(peer).collect()) }
     }
 
+    /// Their numbers.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.peers.keys().copied()
+    }
+
+    /// Where node `id` listens.
+    pub(crate) fn address(&self, id: u64) -> Option<&str> {
+        self.peers.get(&id).map(|peer| peer.address.as_str())
+    }
+
     /// Asks node `id`. Dropped half-way, the call takes its connection with it, so that no late
     /// answer is ever taken for the answer to something else.
     pub(crate) async fn call(&self, id: u64, request: &Request) -> Result<Response, CallError> {

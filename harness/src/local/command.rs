@@ -238,10 +238,12 @@ fn link_counts(cluster: &LocalCluster) -> String {
     for (from, sender) in &ends {
         for (to, receiver) in ends.iter().filter(|(to, _)| to != from) {
             let count = fabric.count(Link { from: *from, to: *to });
-            let line = serde_json::json!({
-                "from": sender, "to": receiver,
-                "delivered": count.delivered, "dropped": count.dropped,
-            });
+            let mut line = serde_json::json!({ "from": sender, "to": receiver });
+            if let (Some(line), Ok(serde_json::Value::Object(counts))) =
+                (line.as_object_mut(), serde_json::to_value(count))
+            {
+                line.extend(counts);
+            }
             let _ = writeln!(text, "{line}");
         }
     }

@@ -5,132 +5,25 @@
 //! ends, and is read and written here, through packet sockets. So a frame goes from one station to
 //! another only if this process decides so, link by link and direction by direction.
 
+mod frame;
+mod shaper;
+mod switch;
+mod waiting;
+
 use super::LocalError;
-use super::sys::{self, Received, Ring};
+use super::sys;
 use super::wire::{self, Station};
-use crate::cluster::{Fabric, Link, LinkCount};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::cluster::{Fabric, Link, LinkCount, LinkPolicy};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::eventfd::EventFd;
-use nix::sys::socket::sockopt::SocketError;
-use nix::sys::socket::{MsgFlags, getsockopt, send};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use switch::Switch;
 
 /// The index of the controller, with the clients in it, as an end of a [`Link`].
 pub const CONTROLLER: usize = usize::MAX;
-
-/// What the switch does to the frames of one link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Policy {
-    cut: bool,
-}
-
-#[derive(Default)]
-struct Counter {
-    delivered: AtomicU64,
-    dropped: AtomicU64,
-}
-
-/// The switch: ports are the nodes in order, then the controller.
-struct Switch {
-    macs: Vec<[u8; 6]>,
-    sockets: Vec<OwnedFd>,
-    /// One per ordered pair of ports, row by sending port. Frames pass under the read lock, so once
-    /// a change has returned, no frame passes by the old rules.
-    policies: RwLock<Vec<Policy>>,
-    counters: Vec<Counter>,
-    /// Frames that a socket or a receiver had no room for.
-    lost: AtomicU64,
-}
-
-impl Switch {
-    fn new(macs: Vec<[u8; 6]>, sockets: Vec<OwnedFd>) -> Self {
-        let links = macs.len() * macs.len();
-        Self {
-            sockets,
-            policies: RwLock::new(vec![Policy::default(); links]),
-            counters: (0..links).map(|_| Counter::default()).collect(),
-            lost: AtomicU64::new(0),
-            macs,
-        }
-    }
-
-    /// Sends a frame on to the port that has its destination, or to all others when it is for many.
-    fn forward(&self, from: usize, frame: &[u8]) {
-        let Some(destination) = frame.first_chunk::<6>() else { return };
-        let many = destination[0] & 1 == 1;
-        let policies = self.policies.read().unwrap_or_else(PoisonError::into_inner);
-        for (to, mac) in self.macs.iter().enumerate() {
-            if to == from || !(many || mac == destination) {
-                continue;
-            }
-            let link = from * self.macs.len() + to;
-            if policies[link].cut {
-                self.counters[link].dropped.fetch_add(1, Ordering::Relaxed);
-                continue;
-            }
-            match send(self.sockets[to].as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) => self.counters[link].delivered.fetch_add(1, Ordering::Relaxed),
-                Err(_) => self.lost.fetch_add(1, Ordering::Relaxed),
-            };
-        }
-    }
-
-    /// Serves one port until told to stop.
-    fn serve(&self, port: usize, mut ring: Ring, stop: &EventFd) {
-        let socket = &self.sockets[port];
-        loop {
-            while ring.receive(|received| match received {
-                Received::Frame(frame) => self.forward(port, frame),
-                Received::Incomplete => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
-            }) {}
-            if let Ok(lost) = sys::lost_frames(socket) {
-                self.lost.fetch_add(lost, Ordering::Relaxed);
-            }
-            let mut ready = [
-                PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stop.as_fd(), PollFlags::POLLIN),
-            ];
-            let polled = poll(&mut ready, PollTimeout::NONE);
-            if ready[1].any() == Some(true) {
-                return;
-            }
-            if !matches!(polled, Ok(_) | Err(Errno::EINTR)) {
-                tracing::error!("the switch stops serving port {port}: {polled:?}");
-                return;
-            }
-            if ready[0].revents().is_some_and(|seen| seen.contains(PollFlags::POLLERR)) {
-                // The interface was taken down. Reading the error clears it.
-                let _ = getsockopt(socket, SocketError);
-            }
-        }
-    }
-
-    fn port(&self, index: usize) -> usize {
-        let controller = self.macs.len() - 1;
-        if index == CONTROLLER { controller } else { index }
-    }
-
-    fn link(&self, link: Link) -> Option<usize> {
-        let (from, to) = (self.port(link.from), self.port(link.to));
-        let ports = self.macs.len();
-        (from < ports && to < ports).then_some(from * ports + to)
-    }
-
-    fn set(&self, links: &[Link], cut: bool) {
-        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
-        for link in links {
-            let at = self.link(*link);
-            assert!(at.is_some(), "{link:?} names a node that is not on this network");
-            policies[at.unwrap_or_default()].cut = cut;
-        }
-    }
-}
 
 /// The running switch. Dropping it stops it.
 pub(super) struct LocalFabric {
@@ -198,7 +91,7 @@ impl LocalFabric {
 
     /// Frames lost for want of room since the start; a fault never counts here.
     pub(super) fn lost(&self) -> u64 {
-        self.switch.lost.load(Ordering::Relaxed)
+        self.switch.unfit()
     }
 
     /// Stops carrying frames. Blocks until the last is out.
@@ -219,32 +112,26 @@ impl Drop for LocalFabric {
 
 impl Fabric for LocalFabric {
     fn cut(&self, links: &[Link]) {
-        self.switch.set(links, true);
+        self.switch.set_cut(links, true);
     }
 
     fn mend(&self, links: &[Link]) {
-        self.switch.set(links, false);
+        self.switch.set_cut(links, false);
     }
 
     fn cuts(&self) -> Vec<Link> {
-        let policies = self.switch.policies.read().unwrap_or_else(PoisonError::into_inner);
-        let ports = self.switch.macs.len();
-        let index = |port| if port == ports - 1 { CONTROLLER } else { port };
-        (0..ports * ports)
-            .filter(|at| policies[*at].cut)
-            .map(|at| Link { from: index(at / ports), to: index(at % ports) })
-            .collect()
+        self.switch.cuts()
     }
 
     fn count(&self, link: Link) -> LinkCount {
-        let Some(at) = self.switch.link(link) else { return LinkCount::default() };
-        let counter = &self.switch.counters[at];
-        LinkCount {
-            delivered: counter.delivered.load(Ordering::Relaxed),
-            dropped: counter.dropped.load(Ordering::Relaxed),
-        }
+        self.switch.count(link)
+    }
+
+    fn shape(&self, layer: &'static str, links: &[Link], policy: &LinkPolicy) {
+        self.switch.set_layer(layer, links, policy);
+    }
+
+    fn shaped(&self, layer: Option<&str>) -> Vec<(Link, LinkPolicy)> {
+        self.switch.shaped(layer)
     }
 }
-
-#[cfg(test)]
-mod tests;

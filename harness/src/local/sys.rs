@@ -5,7 +5,8 @@
 )]
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::sockopt::{SndBuf, SndBufForce};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket};
 use nix::unistd::ForkResult;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -92,6 +93,9 @@ pub(super) fn disable_offload(interface: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes of frames that are sent and not received yet, with what the kernel adds to each.
+const SEND_ROOM: usize = 8 << 20;
+
 /// Opens a socket on one interface for whole Ethernet frames, both ways, with a ring in which the
 /// kernel leaves what arrives. It does not see what leaves through the interface.
 pub(super) fn packet_socket(interface: &str) -> io::Result<(OwnedFd, Ring)> {
@@ -100,6 +104,11 @@ pub(super) fn packet_socket(interface: &str) -> io::Result<(OwnedFd, Ring)> {
     // Protocol 0 at first: nothing is received until the socket is bound to its interface.
     let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
     set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32)?;
+    // Frames count as the sender's until the receiving station's kernel has looked at them. As root
+    // there is room for a burst, otherwise as much as the machine gives anybody.
+    if setsockopt(&socket, SndBufForce, &SEND_ROOM).is_err() {
+        let _ = setsockopt(&socket, SndBuf, &SEND_ROOM);
+    }
     let ring = Ring::new(&socket)?;
     // SAFETY: all bytes zero is a valid `sockaddr_ll`.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
@@ -122,6 +131,7 @@ pub(super) struct Ring {
 }
 
 /// A frame in the ring.
+#[derive(Clone, Copy)]
 pub(super) enum Received<'a> {
     Frame(&'a [u8]),
     /// It is not all there: longer than a slot, or with its checksum left to hardware.
@@ -155,35 +165,66 @@ impl Ring {
         Ok(Self { memory, at: 0 })
     }
 
-    /// Hands the oldest frame to `take` and gives its slot back. False if there is none.
-    pub(super) fn receive(&mut self, take: impl FnOnce(Received<'_>)) -> bool {
-        // SAFETY: `at` is below SLOTS, so the slot is inside the mapping.
-        let slot = unsafe { self.memory.add(self.at * Self::SLOT) };
-        let header = slot.cast::<libc::tpacket2_hdr>().as_ptr();
+    /// Hands the oldest frames to `take`, up to `most`, and then gives their slots back. How many
+    /// there were; `take` is not called for none.
+    pub(super) fn receive_many(
+        &mut self,
+        most: usize,
+        take: impl FnOnce(&[Received<'_>]),
+    ) -> usize {
+        let mut frames = Vec::new();
+        while frames.len() < most.min(Self::SLOTS)
+            && let Some(frame) = self.look((self.at + frames.len()) % Self::SLOTS)
+        {
+            frames.push(frame);
+        }
+        let count = frames.len();
+        if count == 0 {
+            return 0;
+        }
+        take(&frames);
+        for number in 0..count {
+            let slot = (self.at + number) % Self::SLOTS;
+            self.status(slot).store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        }
+        self.at = (self.at + count) % Self::SLOTS;
+        count
+    }
+
+    /// The header of a slot.
+    fn header(&self, slot: usize) -> *mut libc::tpacket2_hdr {
+        assert!(slot < Self::SLOTS, "the ring has no slot {slot}");
+        // SAFETY: the slot is inside the mapping (checked above).
+        unsafe { self.memory.add(slot * Self::SLOT) }.cast().as_ptr()
+    }
+
+    fn status(&self, slot: usize) -> &AtomicU32 {
+        let header = self.header(slot);
         // SAFETY: every slot begins with a header, at an aligned address; kernel and program pass the
         // slot to each other through its status alone, so that has to be atomic.
-        let status = unsafe { AtomicU32::from_ptr(&raw mut (*header).tp_status) };
-        let flags = status.load(Ordering::Acquire);
+        unsafe { AtomicU32::from_ptr(&raw mut (*header).tp_status) }
+    }
+
+    /// What is in a slot, if the kernel has filled it. Valid until its status is changed, for which
+    /// `receive_many` waits until `take` has returned.
+    fn look(&self, slot: usize) -> Option<Received<'_>> {
+        let flags = self.status(slot).load(Ordering::Acquire);
         if flags & libc::TP_STATUS_USER == 0 {
-            return false;
+            return None;
         }
+        let header = self.header(slot);
         // SAFETY: the kernel has finished writing the header (seen above, with acquire ordering).
         let (length, kept, start) =
             unsafe { ((*header).tp_len, (*header).tp_snaplen, (*header).tp_mac) };
         let (start, kept_length) = (usize::from(start), kept as usize);
         let whole = kept == length && flags & libc::TP_STATUS_CSUMNOTREADY == 0;
-        if whole && start + kept_length <= Self::SLOT {
-            // SAFETY: the range is inside the slot (checked above), which is the program's until its
-            // status is changed below, after the slice is gone.
-            let frame =
-                unsafe { std::slice::from_raw_parts(slot.add(start).as_ptr(), kept_length) };
-            take(Received::Frame(frame));
-        } else {
-            take(Received::Incomplete);
+        if !whole || start + kept_length > Self::SLOT {
+            return Some(Received::Incomplete);
         }
-        status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.at = (self.at + 1) % Self::SLOTS;
-        true
+        let bytes = header.cast::<u8>();
+        // SAFETY: the range is inside the slot (checked above), which is the program's until its
+        // status is changed, and that happens after the slice is gone.
+        Some(Received::Frame(unsafe { std::slice::from_raw_parts(bytes.add(start), kept_length) }))
     }
 }
 
@@ -194,6 +235,51 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: this is the mapping made in `new`, and no slice of it outlives `receive`.
         unsafe { libc::munmap(self.memory.as_ptr().cast(), Self::BYTES) };
+    }
+}
+
+/// Sends frames without waiting, in as few system calls as possible. `outcome` hears of each, by
+/// its number, whether it was sent.
+pub(super) fn send_many<'a>(
+    socket: &OwnedFd,
+    frames: impl Iterator<Item = &'a [u8]>,
+    mut outcome: impl FnMut(usize, bool),
+) {
+    let mut parts: Vec<libc::iovec> = frames
+        .map(|frame| libc::iovec {
+            iov_base: frame.as_ptr().cast_mut().cast(),
+            iov_len: frame.len(),
+        })
+        .collect();
+    let mut messages: Vec<libc::mmsghdr> = parts
+        .iter_mut()
+        .map(|part| {
+            // SAFETY: all bytes zero is a valid `mmsghdr`: no address, no data, no control data.
+            let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            message.msg_hdr.msg_iov = part;
+            message.msg_hdr.msg_iovlen = 1;
+            message
+        })
+        .collect();
+    let mut done = 0;
+    while done < messages.len() {
+        let rest = &mut messages[done..];
+        // SAFETY: each message refers to one live part, and that to a live frame that is only read.
+        let sent = unsafe {
+            libc::sendmmsg(
+                socket.as_raw_fd(),
+                rest.as_mut_ptr(),
+                rest.len() as libc::c_uint,
+                libc::MSG_DONTWAIT,
+            )
+        };
+        // An error is the first one's; those behind it may have more luck.
+        let (count, well) = match usize::try_from(sent) {
+            Ok(count) if count > 0 => (count, true),
+            _ => (1, false),
+        };
+        (done..done + count).for_each(|number| outcome(number, well));
+        done += count;
     }
 }
 

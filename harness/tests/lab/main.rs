@@ -2,6 +2,7 @@
 //! the same lab. A program of its own, as a lab has to be entered before any thread exists.
 
 mod control;
+mod shaping;
 
 use nix::sched::{CloneFlags, setns};
 use perjury_harness::cluster::Link;
@@ -46,6 +47,7 @@ async fn inside() {
     cuts_hold_and_mend(&cluster);
     the_controller_can_be_cut_off(&cluster);
     large_transfers_arrive_whole(&cluster);
+    shaping::policies_do_what_they_say(&cluster);
     assert_eq!(cluster.lost_frames(), 0);
     control::sessions_work(&cluster.nodes()[2]).await;
     let started = Instant::now();
@@ -57,7 +59,8 @@ async fn inside() {
     let second = LocalCluster::up(LocalSpec { names, ..LocalSpec::default() }).await;
     let second = second.expect("another cluster in the same lab");
     assert_eq!(second.nodes()[1].name, "west");
-    assert!(talk(&second.nodes()[0], &second.nodes()[1]));
+    // The first packets of new nodes may be late on a busy machine.
+    assert!((0..5).any(|_| talk(&second.nodes()[0], &second.nodes()[1])));
     drop(second);
 }
 

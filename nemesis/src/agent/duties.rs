@@ -2,13 +2,16 @@
 
 use super::clock::Clocks;
 use super::command::Commands;
+use super::echo::{self, Echoes};
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
+use super::shaping::Shapes;
 use crate::wire::clock::{CLOCK_INSPECT, CLOCK_RESET, CLOCK_SET, CLOCK_STATUS};
 use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
+use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE, NET_SHAPE, NET_SHAPING, NET_UNSHAPE};
 use perjury_harness::agent::protocol as verbs;
 use perjury_harness::agent::protocol::{ProcessName, ProcessState, StartProcess};
 use perjury_harness::database::PROCESS;
@@ -24,6 +27,8 @@ pub(crate) struct Duties {
     processes: Processes,
     firewall: Firewall,
     commands: Commands,
+    echoes: Echoes,
+    shapes: Shapes,
     clocks: Clocks,
 }
 
@@ -37,6 +42,8 @@ impl Duties {
             processes: Processes::new(state, Arc::clone(&ledger), Box::new(Kernel))?,
             firewall: Firewall::new(Arc::clone(&ledger)),
             commands: Commands::new(Arc::clone(&ledger)),
+            echoes: Echoes::default(),
+            shapes: Shapes::new(Arc::clone(&ledger)),
             clocks: Clocks::new(state, Arc::clone(&ledger)),
             ledger,
         })
@@ -67,6 +74,12 @@ impl Duties {
                 write(self.clocks.status(read(verb, with)?, &database))
             }
             NET_PROBE => write(probe::run(&read(verb, with)?)),
+            NET_ECHO => write(self.echoes.open()),
+            NET_MEASURE => write(echo::measure(&read(verb, with)?)),
+            NET_HEARD => write(self.echoes.heard(read(verb, with)?)),
+            NET_SHAPE => write(self.shapes.shape(&read(verb, with)?)),
+            NET_UNSHAPE => write(self.shapes.unshape()),
+            NET_SHAPING => write(self.shapes.status(&read(verb, with)?)),
             _ => Err(format!(
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
             )),
@@ -94,6 +107,9 @@ impl Duties {
         for (id, undo) in pending.into_iter().rev() {
             let undone = match &undo {
                 Undo::Resume { name, processes } => self.processes.undo_resume(name, processes),
+                Undo::Unshape {} => {
+                    self.shapes.unshape().map(|_| "network: packets are shaped no more".to_owned())
+                }
                 Undo::Mend {} => self
                     .firewall
                     .mend(&MendPeers::default())

@@ -7,20 +7,19 @@
 use super::control::{self, canonical};
 use super::ledger::Undo;
 use super::process::{SharedLedger, lock};
+use super::tools;
 use crate::wire::{CutPeers, Direction, MendPeers, NetRule, NetStatus};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// Rules at a time.
 const RULES_MAX: usize = 4096;
 
-const NO_NFT: &str = "nft is not installed on this node: install the package `nftables`";
+pub(super) const NO_NFT: &str = "nft is not installed on this node: install the package `nftables`";
 
 /// Before connection tracking and before packets are routed, so that those for containers on the
 /// node are dropped too. Neighbour discovery passes, as ARP does: otherwise a cut of one direction
@@ -60,7 +59,7 @@ pub(crate) struct Firewall {
 impl Firewall {
     /// With the program `nft` of this node and its control connection.
     pub(crate) fn new(ledger: SharedLedger) -> Self {
-        Self::with(find_nft(), control::addresses(), ledger)
+        Self::with(tools::find("nft"), control::addresses(), ledger)
     }
 
     fn with(nft: Option<PathBuf>, control: Vec<IpAddr>, ledger: SharedLedger) -> Self {
@@ -209,30 +208,7 @@ impl Firewall {
     }
 
     fn run(&self, arguments: &[&str], script: &str) -> Result<String, String> {
-        let program = self.nft.as_ref().ok_or(NO_NFT)?;
-        let failed = |error: std::io::Error| format!("cannot run {}: {error}", program.display());
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // nft reads all of it before it writes anything; a failure shows in its exit code.
-            let _ = stdin.write_all(script.as_bytes());
-        }
-        let output = child.wait_with_output().map_err(failed)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let remedy = if complaint.contains("not permitted") {
-            ": the agent must run as root; let the login user use `sudo` without a password"
-        } else {
-            ""
-        };
-        Err(format!("nft: {complaint}{remedy}"))
+        tools::run(self.nft.as_ref().ok_or(NO_NFT)?, arguments, script)
     }
 }
 
@@ -244,17 +220,7 @@ fn directions(direction: Direction) -> &'static [Direction] {
     }
 }
 
-/// Non-interactive logins often lack the `sbin` directories in their `PATH`.
-fn find_nft() -> Option<PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    path.split(':')
-        .chain(["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"])
-        .filter(|directory| directory.starts_with('/'))
-        .map(|directory| Path::new(directory).join("nft"))
-        .find(|program| program.is_file())
-}
-
-fn items(text: &str) -> Result<Vec<Value>, String> {
+pub(super) fn items(text: &str) -> Result<Vec<Value>, String> {
     let mut whole: Value = serde_json::from_str(text).map_err(|error| {
         format!("nft's JSON output cannot be read ({error}): it needs nft 0.9.1 or later with JSON")
     })?;

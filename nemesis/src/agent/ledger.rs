@@ -32,6 +32,8 @@ pub(crate) enum Undo {
     Mend {},
     /// Run this in a shell: the undo of a user's own fault.
     Command { name: String, heal: String },
+    /// Remove Perjury's own queues and its table of rules for single packets.
+    Unshape {},
     /// Let the programs that this file steers be told the true time.
     Clock { page: PathBuf },
     /// Bring the machine's wall clock so far from its monotonic clock again.

@@ -6,6 +6,7 @@
 
 use perjury_harness::cluster::Link;
 use perjury_harness::generator::{below, pick, shuffle};
+use perjury_harness::local::CONTROLLER;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
 
@@ -34,10 +35,19 @@ pub(crate) enum Shape {
     Primaries,
     /// One side does not hear the other, while the other hears it.
     OneWay,
+    /// A third of the nodes against the rest.
+    MinorityThird,
+    /// Clients do not reach one node, and other nodes do.
+    Client,
+    /// Only packets to one port are dropped, between two halves.
+    OnePort,
+    /// Halves that are cut and mended several times before they stay cut.
+    Flapping,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 7] = [
+    /// Those of a run that names none.
+    pub(crate) const USUAL: [Self; 8] = [
         Self::Halves,
         Self::RandomHalves,
         Self::MajoritiesRing,
@@ -45,6 +55,21 @@ impl Shape {
         Self::IsolateOne,
         Self::Primaries,
         Self::OneWay,
+        Self::MinorityThird,
+    ];
+
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Halves,
+        Self::RandomHalves,
+        Self::MajoritiesRing,
+        Self::Bridge,
+        Self::IsolateOne,
+        Self::Primaries,
+        Self::OneWay,
+        Self::MinorityThird,
+        Self::Client,
+        Self::OnePort,
+        Self::Flapping,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -56,6 +81,10 @@ impl Shape {
             Self::IsolateOne => "isolate-one",
             Self::Primaries => "primaries",
             Self::OneWay => "one-way",
+            Self::MinorityThird => "minority-third",
+            Self::Client => "client",
+            Self::OnePort => "one-port",
+            Self::Flapping => "flapping",
         }
     }
 
@@ -63,6 +92,7 @@ impl Shape {
     pub(crate) fn needs(self) -> usize {
         match self {
             Self::MajoritiesRing | Self::Bridge => 3,
+            Self::Client => 1,
             _ => 2,
         }
     }
@@ -73,7 +103,16 @@ impl Shape {
         let mut nodes: Vec<usize> = (0..n).collect();
         match self {
             Self::Halves => complete(&[&nodes[..n / 2], &nodes[n / 2..]]),
-            Self::RandomHalves => {
+            Self::MinorityThird => {
+                shuffle(rng, &mut nodes);
+                let (third, rest) = nodes.split_at((n / 3).max(1).min(n));
+                complete(&[third, rest])
+            }
+            Self::Client => {
+                let node = pick_one(n, rng);
+                complete(&[&node, &[CONTROLLER]])
+            }
+            Self::RandomHalves | Self::OnePort | Self::Flapping => {
                 shuffle(rng, &mut nodes);
                 complete(&[&nodes[..n / 2], &nodes[n / 2..]])
             }

@@ -57,6 +57,24 @@ impl<'a> Network<'a> {
         all_well(join_all(requests).await)
     }
 
+    /// Lets these links carry everything again.
+    pub(super) async fn release(&self, ground: &dyn Ground, grudge: &Grudge) -> Result<(), String> {
+        let addresses = match self {
+            Self::Fabric(fabric) => {
+                fabric.mend(&grudge.iter().copied().collect::<Vec<_>>());
+                return Ok(());
+            }
+            Self::Firewall(addresses) => addresses,
+        };
+        let receivers: BTreeSet<usize> = grudge.iter().map(|link| link.to).collect();
+        let requests = receivers.into_iter().map(|to| {
+            let unheard = grudge.iter().filter(|link| link.to == to);
+            let peers = unheard.flat_map(|link| &addresses.0[link.from]).copied().collect();
+            ask::<NetStatus>(ground, to, NET_MEND, json!(MendPeers { peers }), TIMEOUT)
+        });
+        all_well(join_all(requests).await)
+    }
+
     /// Lets every link carry everything again.
     pub(super) async fn mend(&self, ground: &dyn Ground) -> Result<(), String> {
         if let Self::Fabric(fabric) = self {
@@ -115,6 +133,11 @@ impl<'a> Network<'a> {
         }
         ways
     }
+}
+
+/// For each node the addresses that only it has.
+pub(super) async fn addresses(ground: &dyn Ground) -> Result<Vec<BTreeSet<IpAddr>>, String> {
+    Ok(Addresses::of(ground, &statuses(ground).await?)?.0)
 }
 
 async fn statuses(ground: &dyn Ground) -> Result<Vec<NetStatus>, String> {

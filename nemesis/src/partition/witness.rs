@@ -9,6 +9,7 @@ use crate::ground::{Ground, ask};
 use crate::wire::{NET_PROBE, Probe, Probed};
 use futures::future::try_join_all;
 use perjury_harness::cluster::Link;
+use perjury_harness::local::CONTROLLER;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,7 +42,8 @@ pub(super) struct Before {
 
 /// The names of a link's ends.
 pub(super) fn names(ground: &dyn Ground, link: Link) -> [String; 2] {
-    [ground.name(link.from).to_owned(), ground.name(link.to).to_owned()]
+    let name = |node| if node == CONTROLLER { super::CLIENT } else { ground.name(node) };
+    [name(link.from).to_owned(), name(link.to).to_owned()]
 }
 
 /// `n1->n3`
@@ -70,7 +72,8 @@ pub(super) async fn before(
         let back = Link { from: link.to, to: link.from };
         [*link, back].iter().any(|way| cuts.contains(way))
     };
-    let sample = sample(grudge.iter().copied());
+    // Clients are asked whether they reach a node; that takes both ways.
+    let sample = sample(grudge.iter().copied().filter(|link| link.to != CONTROLLER));
     let unbroken: Grudge = sample.iter().copied().filter(|link| !broken(link)).collect();
     let picture = look(ground, network, &unbroken, true, |picture| {
         picture.values().all(|(through, _)| *through)
@@ -90,6 +93,16 @@ pub(super) async fn before(
     };
     let whole = self::sample(all().filter(|link| !broken(link) && !cut_soon(link)));
     Ok(Before { dropped: network.dropped(ground, grudge).await?, whole, sample })
+}
+
+/// Whether the links that are about to be cut again work at this moment.
+pub(super) async fn works(
+    ground: &dyn Ground,
+    network: &Network<'_>,
+    before: &Before,
+) -> Result<bool, String> {
+    let picture = look_once(ground, network, &before.sample, true, &PORTS).await?;
+    Ok(picture.values().all(|(through, _)| *through))
 }
 
 /// At most [`LINKS_PER_NODE`] from each node.
@@ -144,8 +157,11 @@ pub(super) async fn of_cut(
 pub(super) async fn of_whole(ground: &dyn Ground) -> Result<Value, String> {
     let n = ground.size();
     let all = (0..n).flat_map(|from| (0..n).map(move |to| Link { from, to }));
-    let links = sample(all.filter(|link| link.from != link.to));
     let network = Network::of(ground).await?;
+    let clients = (0..n).map(|to| Link { from: CONTROLLER, to });
+    let local = matches!(network, Network::Fabric(_));
+    let mut links = sample(all.filter(|link| link.from != link.to));
+    links.extend(clients.filter(|_| local));
     let left = network.cuts(ground).await?;
     if let Some(link) = left.first() {
         return Err(format!("{} is still cut", arrow(ground, *link)));
@@ -170,6 +186,18 @@ fn report(ground: &dyn Ground, picture: &Picture) -> Value {
     lines.collect()
 }
 
+/// Whether connections to `port` get over each of `links`, and in words.
+pub(super) async fn of_port(
+    ground: &dyn Ground,
+    network: &Network<'_>,
+    links: &Grudge,
+    port: u16,
+) -> Result<Vec<(Link, bool, String)>, String> {
+    let links = sample(links.iter().copied());
+    let picture = look_once(ground, network, &links, true, &[port]).await?;
+    Ok(picture.into_iter().map(|(link, (through, detail))| (link, through, detail)).collect())
+}
+
 /// Tries connections over `links` until the picture is as `wanted`, or patience ends. Where a
 /// link should work, its main address is tried; where it should not, every address of the node.
 async fn look(
@@ -181,7 +209,7 @@ async fn look(
 ) -> Result<Picture, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let picture = look_once(ground, network, links, working).await?;
+        let picture = look_once(ground, network, links, working, &PORTS).await?;
         if wanted(&picture) || Instant::now() > deadline {
             return Ok(picture);
         }
@@ -194,6 +222,7 @@ async fn look_once(
     network: &Network<'_>,
     links: &Grudge,
     working: bool,
+    ports: &[u16],
 ) -> Result<Picture, String> {
     let mut by_sender: BTreeMap<usize, Vec<Link>> = BTreeMap::new();
     for link in links {
@@ -203,15 +232,19 @@ async fn look_once(
         let targets_of = |link: &Link| -> Vec<SocketAddr> {
             let ways = network.ways(ground, link.to);
             let ways = ways.into_iter().take(if working { 1 } else { WAYS });
-            ways.flat_map(|way| PORTS.map(|port| SocketAddr::new(way, port))).collect()
+            ways.flat_map(|way| ports.iter().map(move |&port| SocketAddr::new(way, port))).collect()
         };
         let targets: Vec<Vec<SocketAddr>> = links.iter().map(targets_of).collect();
         let timeout_ms = PROBE_TIMEOUT.as_millis() as u64;
-        let with = json!(Probe { targets: targets.concat(), timeout_ms });
+        let probe = Probe { targets: targets.concat(), timeout_ms };
         let patience = PROBE_TIMEOUT + Duration::from_secs(5);
-        let mut answers: Vec<Probed> = ask(ground, from, NET_PROBE, with, patience).await?;
+        let mut answers: Vec<Probed> = if from == CONTROLLER {
+            ground.knock(probe).await
+        } else {
+            ask(ground, from, NET_PROBE, json!(probe), patience).await?
+        };
         if answers.len() != targets.iter().map(Vec::len).sum::<usize>() {
-            return Err(format!("the agent on {} did not try all targets", ground.name(from)));
+            return Err(format!("the agent on node {from} did not try all targets"));
         }
         let judged = links.into_iter().zip(&targets).map(|(link, targets)| {
             let rest = answers.split_off(targets.len());

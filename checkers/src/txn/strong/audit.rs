@@ -1,9 +1,9 @@
 //! The audit: proofs are checked by code that shares nothing with what made them, before anybody
 //! is told that a level does not hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cycle, Isolation, Level, Older, Polygraph, Proof, Relation};
+use super::{Cycle, Isolation, Level, Older, Order, Polygraph, Proof, Relation};
 use crate::txn::key_value::INITIAL;
 
 /// How many choices are tried at the most; as many calls are open at once at the most as there are
@@ -95,9 +95,13 @@ impl Judge<'_> {
             let (from, to) = (link.from, link.to);
             let reads = |txn: u32, version: u32| polygraph.read(txn).contains(&version);
             let fine = match link.relation {
-                Relation::Session => in_session_order(polygraph, from, to),
+                Relation::Session => {
+                    self.level.order != Order::None && in_session_order(polygraph, from, to)
+                }
                 Relation::RealTime => {
-                    polygraph.timed && polygraph.ends[from as usize] < polygraph.begins[to as usize]
+                    self.level.order == Order::RealTime
+                        && polygraph.timed
+                        && polygraph.ends[from as usize] < polygraph.begins[to as usize]
                 }
                 Relation::Wr(version) => polygraph.writer(version) == from && reads(to, version),
                 Relation::Ww(older) => {
@@ -132,27 +136,25 @@ impl Judge<'_> {
         Ok(used)
     }
 
+    /// Whether what was read shows that a version is older, in whatever order of versions.
     fn is_known(&self, older: Older) -> bool {
         let polygraph = self.polygraph;
-        let key = polygraph.key_of(older.first);
+        let Older { first, second } = older;
+        let key = polygraph.key_of(first);
+        if polygraph.key_of(second) != key || first == second {
+            return false;
+        }
         let initial = polygraph.versions(key).start;
-        if self.is_block(initial, older.first) && !self.is_block(initial, older.second) {
+        if self.block(initial, first, &[second]).is_some() {
             return true;
         }
+        // If x is older than y, so is the block that x begins than the one that y ends.
         let lifted = |x: u32, y: u32| {
-            (x == older.first && y == older.second)
-                || self.is_block(x, older.first)
-                    && self.is_block(older.second, y)
-                    && !self.is_block(x, older.second)
-                    && !self.is_block(x, y)
+            x != y && ((x, y) == (first, second) || self.are_apart((x, first), (second, y)))
         };
         let read_before = |y: u32| {
             let writer = polygraph.writer(y);
-            writer != INITIAL
-                && polygraph
-                    .read(writer)
-                    .iter()
-                    .any(|x| *x != y && polygraph.key_of(*x) == key && lifted(*x, y))
+            writer != INITIAL && self.read_of_key(writer, key).any(|x| lifted(x, y))
         };
         polygraph.versions(key).any(read_before)
             || polygraph.known.iter().any(|(x, y)| polygraph.key_of(*x) == key && lifted(*x, *y))
@@ -160,34 +162,63 @@ impl Judge<'_> {
 
     /// One of two blocks of versions comes before the other.
     fn opposites(&self, one: Older, other: Older) -> Result<(), String> {
-        let blocks = self.is_block(other.second, one.first)
-            && self.is_block(one.second, other.first)
-            && !self.is_block(other.second, one.second)
-            && !self.is_block(one.second, other.second);
-        if blocks { Ok(()) } else { Err(format!("{one:?} and {other:?} are no opposites")) }
+        let apart = self.are_apart((other.second, one.first), (one.second, other.first));
+        if apart { Ok(()) } else { Err(format!("{one:?} and {other:?} are no opposites")) }
     }
 
-    /// Whether a version is the first, or each one after it was written by who read the one
-    /// before, with nothing in between.
-    fn is_block(&self, first: u32, last: u32) -> bool {
-        if first == last || self.level.isolation == Isolation::Prefix {
-            return first == last;
+    /// Whether there are such blocks of versions of one key that have none in common. Nothing
+    /// comes between the versions of either, so all of one come before all of the other.
+    fn are_apart(&self, one: (u32, u32), other: (u32, u32)) -> bool {
+        let [(a, b), (c, d)] = [one, other];
+        let key = self.polygraph.key_of(a);
+        [b, c, d].iter().all(|version| self.polygraph.key_of(*version) == key)
+            && [(a, b, c, d), (c, d, a, b)].into_iter().any(|(a, b, c, d)| {
+                self.block(a, b, &[c, d]).is_some_and(|taken| self.block(c, d, &taken).is_some())
+            })
+    }
+
+    fn read_of_key(&self, txn: u32, key: u32) -> impl Iterator<Item = u32> {
+        let read = self.polygraph.read(txn).iter().copied();
+        read.filter(move |version| self.polygraph.key_of(*version) == key)
+    }
+
+    /// The versions from one to another, each written by who read the one before, so that
+    /// nothing can be in between; but for these versions.
+    fn block(&self, first: u32, last: u32, without: &[u32]) -> Option<Vec<u32>> {
+        let polygraph = self.polygraph;
+        if without.contains(&first) || without.contains(&last) {
+            return None;
         }
-        let key = self.polygraph.key_of(first);
-        let mut reached = BTreeSet::from([last]);
+        if first == last || self.level.isolation == Isolation::Prefix {
+            // There something may be in between.
+            return (first == last).then(|| vec![first]);
+        }
+        let key = polygraph.key_of(first);
+        // Per version that was reached the one that was written on top of it.
+        let mut above = BTreeMap::from([(last, last)]);
         let mut open = vec![last];
         while let Some(version) = open.pop() {
-            let writer = self.polygraph.writer(version);
+            if version == first {
+                let mut block = vec![first];
+                let mut at = first;
+                while at != last {
+                    at = above[&at];
+                    block.push(at);
+                }
+                return Some(block);
+            }
+            let writer = polygraph.writer(version);
             if writer == INITIAL {
                 continue;
             }
-            for former in self.polygraph.read(writer) {
-                if self.polygraph.key_of(*former) == key && reached.insert(*former) {
-                    open.push(*former);
+            for former in self.read_of_key(writer, key) {
+                if !without.contains(&former) && !above.contains_key(&former) {
+                    above.insert(former, version);
+                    open.push(former);
                 }
             }
         }
-        reached.contains(&first)
+        None
     }
 }
 

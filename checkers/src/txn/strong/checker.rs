@@ -79,6 +79,8 @@ impl StrongIsolation {
             "pairs": effort.pairs,
             "overlaps": effort.overlaps,
             "derived": effort.derived,
+            "guesses": effort.guesses,
+            "conflicts": effort.conflicts,
             "searched": effort.searched,
             "model": self.model.name(),
             "anomalies": flaws.counts,

@@ -36,6 +36,8 @@ pub(super) struct Dynamic<'n> {
     ahead: Vec<u32>,
     behind: Vec<u32>,
     places: Vec<u32>,
+    /// Points looked at in all.
+    pub(super) looks: usize,
 }
 
 impl<'n> Dynamic<'n> {
@@ -59,6 +61,7 @@ impl<'n> Dynamic<'n> {
             ahead: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
+            looks: 0,
         }
     }
 
@@ -73,9 +76,11 @@ impl<'n> Dynamic<'n> {
         let (low, high) = (self.positions[to as usize], self.positions[from as usize]);
         if low <= high {
             if !self.collect_ahead(to, from, high) {
+                self.looks += self.ahead.len();
                 return Err(self.path(to, from));
             }
             self.collect_behind(from, low);
+            self.looks += self.ahead.len() + self.behind.len();
             self.reorder();
         }
         let number = self.added.len() as u32;

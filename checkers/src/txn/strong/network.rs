@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::guess::Guess;
 use super::level::{Isolation, Level, Order};
 use super::polygraph::{Polygraph, Successors};
 use crate::Budget;
@@ -20,6 +21,7 @@ pub(super) enum Why {
     /// A transaction begins before it commits, or a helping point does not matter.
     Program,
     Session,
+    /// Or it is guessed.
     RealTime,
     /// The second read this version.
     Read(u32),
@@ -69,7 +71,12 @@ pub(super) struct Network<'p> {
 
 impl<'p> Network<'p> {
     /// Linear. `None` if time is up.
-    pub(super) fn new(polygraph: &'p Polygraph, level: Level, budget: &Budget) -> Option<Self> {
+    pub(super) fn new(
+        polygraph: &'p Polygraph,
+        level: Level,
+        guess: Option<&Guess>,
+        budget: &Budget,
+    ) -> Option<Self> {
         let successors = match level.isolation {
             Isolation::Prefix => Successors::loose(polygraph),
             Isolation::Snapshot | Isolation::Serializable => Successors::new(polygraph),
@@ -96,13 +103,17 @@ impl<'p> Network<'p> {
         }
         let chain_of = all.add_chains(&successors);
         all.add_known(&successors, &chain_of);
+        let everybody: Vec<u32> = (0..polygraph.len() as u32).collect();
+        let times = (polygraph.begins.as_slice(), polygraph.ends.as_slice());
         match level.order {
             Order::None => {}
             Order::RealTime if polygraph.timed => {
-                let everybody: Vec<u32> = (0..polygraph.len() as u32).collect();
-                all.add_real_time(&everybody, Why::RealTime);
+                all.add_real_time(&everybody, times, Why::RealTime);
             }
-            Order::Session | Order::RealTime => all.add_sessions(),
+            Order::Session | Order::RealTime => all.add_sessions(times),
+        }
+        if let Some(Guess { begins, ends }) = guess {
+            all.add_real_time(&everybody, (begins, ends), Why::RealTime);
         }
         all.known_edges = all.edges.len();
         Some(all).filter(|_| !budget.is_cancelled())
@@ -238,10 +249,11 @@ impl<'p> Network<'p> {
                 // Versions that follow each other in a circle: reads show that already.
                 continue;
             }
-            if chains[0] != chains[1] {
+            let initial = self.chain_starts[self.polygraph.key_of(*later) as usize];
+            if chains[0] != chains[1] && chains[1] != initial {
                 let edges = self.option(chains[0], chains[1]);
                 self.edges.extend(edges);
-            } else if !self.follows(successors, *earlier, *later) {
+            } else if chains[0] != chains[1] || !self.follows(successors, *earlier, *later) {
                 let [first, second] = [*earlier, *later].map(|v| self.polygraph.writer(v));
                 if first != INITIAL && second != INITIAL {
                     let (from, to) = (self.commit(first), self.begin(second));
@@ -261,7 +273,7 @@ impl<'p> Network<'p> {
         at == second
     }
 
-    fn add_sessions(&mut self) {
+    fn add_sessions(&mut self, times: (&[u32], &[u32])) {
         let polygraph = self.polygraph;
         let mut members: Vec<Vec<u32>> = vec![Vec::new(); polygraph.session_count as usize];
         for txn in 0..polygraph.len() as u32 {
@@ -274,20 +286,19 @@ impl<'p> Network<'p> {
                     self.edge(self.commit(pair[0]), self.begin(pair[1]), Why::Session);
                 }
             } else {
-                self.add_real_time(session, Why::Session);
+                self.add_real_time(session, times, Why::Session);
             }
         }
     }
 
     /// A helping point after every group of ends, in a chain, and before all later begins: as
     /// many edges as there are begins and ends.
-    fn add_real_time(&mut self, txns: &[u32], why: Why) {
-        let polygraph = self.polygraph;
+    fn add_real_time(&mut self, txns: &[u32], (begins, ends): (&[u32], &[u32]), why: Why) {
         let mut moments: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * txns.len());
         for txn in txns {
             // At the same position a begin is not after an end.
-            moments.push((polygraph.begins[*txn as usize], false, *txn));
-            let end = polygraph.ends[*txn as usize];
+            moments.push((begins[*txn as usize], false, *txn));
+            let end = ends[*txn as usize];
             if end != NEVER {
                 moments.push((end, true, *txn));
             }

@@ -16,6 +16,9 @@ const PAIR_BITS: usize = 1 << 32;
 const MAX_CHAINS: usize = 1 << 13;
 /// Passes over everything at the most. What is left is searched.
 const MAX_ROUNDS: usize = 12;
+/// A pass that adds less than this part of all that was added is the last: what little is still
+/// open then is searched in less time than another pass takes.
+const WORTH: usize = 10;
 
 /// How saturation ended.
 #[derive(Debug)]
@@ -106,13 +109,16 @@ struct Column {
     slot: u32,
 }
 
-/// Adds edges that follow, until there is nothing more to find or it is no longer worth it.
+/// Adds edges that follow, until there is nothing more to find or it is no longer worth it; if
+/// it is to be thorough it always is.
 pub(super) fn saturate(
     network: &mut Network<'_>,
     rounds: &mut Rounds,
+    thorough: bool,
     budget: &Budget,
 ) -> Saturated {
     let mut families = families(network);
+    let mut is_enough = false;
     for round in 0.. {
         let forward = Adjacency::forward(network.point_count, &network.edges);
         let order = adjacency::topological(network, &forward);
@@ -120,7 +126,7 @@ pub(super) fn saturate(
             let cycle = adjacency::short_cycle(network, &forward, &order);
             return cycle.map_or(Saturated::Cancelled, Saturated::Cycle);
         }
-        if round == MAX_ROUNDS || families.iter().all(|family| family.undecided == 0) {
+        if is_enough || round == MAX_ROUNDS || families.iter().all(|family| family.undecided == 0) {
             rounds.order.clone_from(&order);
             return Saturated::Order(order);
         }
@@ -133,6 +139,7 @@ pub(super) fn saturate(
         drop(forward);
         rounds.starts.push(network.edges.len() as u32);
         let added = add_edges(network, &mut families);
+        is_enough = !thorough && added < (network.edges.len() - network.known_edges) / WORTH;
         if added == 0 {
             return Saturated::Order(std::mem::take(&mut rounds.order));
         }

@@ -29,12 +29,38 @@ pub(super) enum Searched {
     /// Cycles, of which every choice of orders closes at least one.
     Cycles(Vec<Vec<Part>>),
     Cancelled,
-    /// More conflicts than may be kept.
+    /// More work than was allowed.
     TooHard,
 }
 
-/// Decides. `order` is one of the network's.
-pub(super) fn search(network: &Network<'_>, order: &[u32], budget: &Budget) -> Searched {
+/// How much work a search may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    pub(super) conflicts: usize,
+    /// Points that are looked at to keep an order of them.
+    pub(super) looks: usize,
+}
+
+impl Limit {
+    /// About as much as looking at the network a few times.
+    pub(super) fn short(network: &Network<'_>) -> Self {
+        Self { conflicts: 2_000, looks: 20 * network.edges.len() + 100_000 }
+    }
+
+    /// As far as memory goes.
+    pub(super) fn long(budget: &Budget) -> Self {
+        Self { conflicts: budget.max_states / 16, looks: usize::MAX }
+    }
+}
+
+/// Decides. `order` is one of the network's. Adds to the conflicts that were met.
+pub(super) fn search(
+    network: &Network<'_>,
+    order: &[u32],
+    limit: Limit,
+    budget: &Budget,
+    conflicts: &mut u64,
+) -> Searched {
     let forward = Adjacency::forward(network.point_count, &network.edges);
     let backward = Adjacency::backward(network.point_count, &network.edges);
     let mut acyclic = Acyclic {
@@ -44,10 +70,11 @@ pub(super) fn search(network: &Network<'_>, order: &[u32], budget: &Budget) -> S
         levels: Vec::new(),
         seen: 0,
         cycles: Vec::new(),
+        most_looks: limit.looks,
     };
     // There are only learnt clauses; by default hardly any would be kept.
     let options = SolverOpts { min_learnts_lim: 20_000, ..SolverOpts::default() };
-    let limits = Limits { budget: budget.clone(), conflicts: 0 };
+    let limits = Limits { budget: budget.clone(), conflicts: 0, most: limit.conflicts };
     let mut solver = Solver::new(options, limits);
     let mut variables: FxHashMap<(u32, u32), ()> = FxHashMap::default();
     loop {
@@ -67,11 +94,13 @@ pub(super) fn search(network: &Network<'_>, order: &[u32], budget: &Budget) -> S
         if fresh == 0 {
             return Searched::Order(acyclic.order.positions);
         }
+        let before = acyclic.cycles.len();
         let answer = solver.solve_limited_th(&mut acyclic, &[]);
+        *conflicts += (acyclic.cycles.len() - before) as u64;
         if answer == lbool::FALSE {
             return Searched::Cycles(acyclic.cycles);
         }
-        if answer != lbool::TRUE {
+        if answer != lbool::TRUE || acyclic.is_tired() {
             let cancelled = budget.is_cancelled();
             return if cancelled { Searched::Cancelled } else { Searched::TooHard };
         }
@@ -82,6 +111,7 @@ pub(super) fn search(network: &Network<'_>, order: &[u32], budget: &Budget) -> S
 struct Limits {
     budget: Budget,
     conflicts: usize,
+    most: usize,
 }
 
 impl Callbacks for Limits {
@@ -90,7 +120,7 @@ impl Callbacks for Limits {
     }
 
     fn stop(&self) -> bool {
-        self.conflicts > self.budget.max_states / 16 || self.budget.is_cancelled()
+        self.conflicts > self.most || self.budget.is_cancelled()
     }
 }
 
@@ -114,9 +144,16 @@ struct Acyclic<'n> {
     levels: Vec<(usize, usize)>,
     seen: usize,
     cycles: Vec<Vec<Part>>,
+    most_looks: usize,
 }
 
 impl Acyclic<'_> {
+    /// Whether the order was kept only up to some literal, as more would be too much work. What
+    /// the solver says then is no longer believed, unless it is a contradiction.
+    fn is_tired(&self) -> bool {
+        self.order.looks > self.most_looks
+    }
+
     /// Adds the edges of a literal; the error is a clause that they contradict.
     fn assume(&mut self, literal: Lit) -> Result<(), Vec<Lit>> {
         let choice = &self.choices[literal.var().idx() as usize];
@@ -162,6 +199,9 @@ impl Theory for Acyclic<'_> {
     fn partial_check(&mut self, acts: &mut TheoryArg<'_>) {
         while let Some(literal) = acts.model().get(self.seen).copied() {
             self.seen += 1;
+            if self.is_tired() {
+                continue;
+            }
             if let Err(clause) = self.assume(literal) {
                 acts.raise_conflict(&clause, false);
                 return;

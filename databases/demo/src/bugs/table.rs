@@ -96,6 +96,26 @@ pub const TABLE: &[Bug] = &[
         settings: &[("nemesis-interval", "3s"), ("partition-shapes", "primaries,halves")],
     },
     Bug {
+        name: "late-lease",
+        about: "the leader's read lease is counted from when answers arrive, not from when it asked",
+        imitates: "etcd's Go client, which counts the time of a lease from when the answer to its \
+                   keep-alive arrives (client/v3/lease.go), so that it believes longer than the \
+                   server that it holds it; the rule is Gray and Cheriton's (Leases, 1989)",
+        workload: "register",
+        nemesis: &["packet"],
+        anomalies: &["stale-read", "nonlinearizable"],
+        settings: &[
+            ("nemesis-interval", "3s"),
+            ("packet-kinds", "delay"),
+            ("packet-targets", "primaries"),
+            ("packet-directions", "in"),
+            ("packet-delay-ms", "1500"),
+            // Writes that wait for a majority must not occupy every client of the old leader.
+            ("concurrency", "20n"),
+            ("rate", "60"),
+        ],
+    },
+    Bug {
         name: "clock-lease",
         about: "the leader answers reads alone while its lease lasts, by the wall clock",
         imitates: "Redis, which expired keys by the wall clock, so that locks built on it outlived \

@@ -215,3 +215,33 @@ async fn clock_lease() {
     assert!(!outlives_its_lease(Some(Bug::ClockLease), false).await);
     assert!(!outlives_its_lease(None, true).await);
 }
+
+/// Whether a leader to which answers come late reads what another has overwritten since.
+async fn leads_too_long(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, followers) = cluster.leader_and_followers().await;
+    cluster.must(leader, Workload::Register, "write", json!([1, "old"])).await;
+    cluster.must(leader, Workload::Register, "read", json!([1, null])).await;
+    cluster.slow(leader, Duration::ZERO, Duration::from_millis(1500));
+    // Heartbeats are heard and answered. Those after them are not heard in time, nor is the news
+    // of the next leader.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    cluster.slow(leader, Duration::from_secs(20), Duration::from_millis(1500));
+    cluster.deafen(leader);
+    let other = cluster.leader(&followers).await;
+    cluster.must(other, Workload::Register, "write", json!([1, "new"])).await;
+    for _ in 0..20 {
+        let read = cluster.ask(leader, Workload::Register, "read", json!([1, null]));
+        let read = tokio::time::timeout(Duration::from_millis(100), read).await;
+        if let Ok(Ok(read)) = read {
+            return read == json!([1, "old"]);
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_lease() {
+    assert!(leads_too_long(Some(Bug::LateLease)).await);
+    assert!(!leads_too_long(None).await);
+}

@@ -111,6 +111,18 @@ impl Cluster {
         }
     }
 
+    /// Makes what `node` asks others, and their answers, take so long.
+    pub(crate) fn slow(&self, node: usize, requests: Duration, answers: Duration) {
+        for (_, link) in self.links.iter().filter(|((from, _), _)| *from == node) {
+            link.slow(requests, answers);
+        }
+    }
+
+    /// Cuts what others ask `node`.
+    pub(crate) fn deafen(&self, node: usize) {
+        self.links.iter().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.cut());
+    }
+
     pub(crate) fn mend(&self) {
         self.links.values().for_each(Link::mend);
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::agent::ledger::Ledger;
 use crate::testing::{has_network_tools, in_namespaces, shell};
+use std::path::Path;
 use std::sync::Arc;
 
 fn firewall(dir: &Path, nft: Option<PathBuf>, control: &[&str]) -> Firewall {
@@ -31,7 +32,7 @@ fn rules_come_and_go_one_by_one_and_the_table_with_the_last() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let firewall = firewall(dir.path(), find_nft(), &["198.51.100.1"]);
+    let firewall = firewall(dir.path(), super::tools::find("nft"), &["198.51.100.1"]);
     assert_eq!(firewall.status().unwrap().problem, None);
     let both = firewall.cut(&cut(&["10.0.0.2", "fd00::2"], Direction::Both)).unwrap();
     let expected = [
@@ -66,7 +67,7 @@ fn packets_that_leave_are_counted_and_dropped_too() {
            ip addr add 10.0.0.1/24 dev d0",
     );
     let dir = tempfile::tempdir().unwrap();
-    let firewall = firewall(dir.path(), find_nft(), &[]);
+    let firewall = firewall(dir.path(), super::tools::find("nft"), &[]);
     firewall.cut(&cut(&["10.0.0.9"], Direction::Out)).unwrap();
     let socket = std::net::UdpSocket::bind("10.0.0.1:0").unwrap();
     let _ = socket.send_to(b"x", "10.0.0.9:9");
