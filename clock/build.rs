@@ -3,8 +3,6 @@
 //! It is compiled apart since it must be a dynamic library without a C library beneath, while
 //! everything else here is one static program. Needs nothing but `rustc` and its linker.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script speaks to cargo")]
-
 use std::path::PathBuf;
 use std::process::Command;
 

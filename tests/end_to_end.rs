@@ -58,6 +58,30 @@ fn installed(bench: &Bench) -> Vec<Value> {
 }
 
 #[test]
+fn clocks_are_as_wrong_as_asked_and_right_afterwards() {
+    let bench = Bench::new();
+    let script =
+        ["--at", "1s clock jump -5000 n1+n2 for 1s", "--at", "3s clock drift 200 all for 1s"];
+    let more = ["--at", "5s clock freeze n3 for 1s"];
+    bench.run(&[&["test", "--time-limit", "7s"][..], &script, &more].concat()).expect_code(0);
+    let offsets = |value: &Value, node: &str| -> Vec<f64> {
+        let offsets = value["evidence"]["nodes"][node]["offset_ms"].as_array();
+        offsets.expect("offsets").iter().filter_map(Value::as_f64).collect()
+    };
+    let skewed = installed(&bench);
+    assert_eq!(skewed.len(), 3, "{skewed:?}");
+    for node in ["n1", "n2"] {
+        let jumped = offsets(&skewed[0], node);
+        assert!(jumped.iter().all(|offset| (offset + 5000.0).abs() < 5.0), "{jumped:?}");
+    }
+    let drifted = offsets(&skewed[1], "n5");
+    let gained = drifted[drifted.len() - 1] - drifted[0];
+    assert!((0.05..0.2).contains(&gained), "200 millionths of about 300 ms: {drifted:?}");
+    let frozen = offsets(&skewed[2], "n3");
+    assert!(frozen[frozen.len() - 1] < -100.0, "{frozen:?}");
+}
+
+#[test]
 fn what_packets_suffer_is_measured_as_asked() {
     let bench = Bench::new();
     let run = ["test", "--nemesis", "packet", "--time-limit", "12s", "--nemesis-interval", "1s"];

@@ -52,6 +52,14 @@ impl Clock {
         Self::steered_by(page, if probe { steer::PROBE_AT } else { steer::PROGRAM_AT })
     }
 
+    /// Steered by this file.
+    ///
+    /// # Errors
+    /// When it is not there, or no steering file.
+    pub fn steered(path: &Path) -> std::io::Result<Self> {
+        Ok(Self::steered_by(Some(Page::open(path)?), steer::PROGRAM_AT))
+    }
+
     fn steered_by(page: Option<Page>, note_at: usize) -> Self {
         let asked = page.as_ref().map_or(0, |page| page.note(note_at).asked);
         Self { page, asked: Mutex::new(asked), note_at }

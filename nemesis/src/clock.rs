@@ -191,7 +191,7 @@ impl Fault for ClockFault {
         let mut bag = Bag::new(Self::specs(options).unwrap_or_else(|_| Spec::ALL.to_vec()));
         let mut kinds = Bag::new(kinds::kinds(options).unwrap_or_else(|_| Kind::ALL.to_vec()));
         let own = options.clone();
-        schedule::break_and_mend(
+        schedule::mostly_broken(
             options.nemesis_interval,
             seed,
             move |rng| Self::op(kinds.draw(rng), &bag.draw(rng), &own, rng),

@@ -10,6 +10,33 @@ use std::time::Duration;
 pub(crate) fn break_and_mend<F>(
     interval: Duration,
     seed: Seed,
+    breaking: F,
+    mending: Op,
+) -> BoxGenerator
+where
+    F: FnMut(&mut ChaCha8Rng) -> Op + Clone + Send + 'static,
+{
+    resting(interval, interval, seed, breaking, mending)
+}
+
+/// The same with a quarter of the rest and twice the hold: for what is wrong most of the time, so
+/// that other faults come upon it.
+pub(crate) fn mostly_broken<F>(
+    interval: Duration,
+    seed: Seed,
+    breaking: F,
+    mending: Op,
+) -> BoxGenerator
+where
+    F: FnMut(&mut ChaCha8Rng) -> Op + Clone + Send + 'static,
+{
+    resting(interval / 4, interval * 2, seed, breaking, mending)
+}
+
+fn resting<F>(
+    rest: Duration,
+    hold: Duration,
+    seed: Seed,
     mut breaking: F,
     mending: Op,
 ) -> BoxGenerator
@@ -17,9 +44,9 @@ where
     F: FnMut(&mut ChaCha8Rng) -> Op + Clone + Send + 'static,
 {
     on_nemesis(unfold(seed.derive("break and mend"), move |rng| {
-        let rest = jitter(interval, rng);
+        let rest = jitter(rest, rng);
         let breaking = breaking(rng);
-        let hold = jitter(interval, rng);
+        let hold = jitter(hold, rng);
         Some(concat(vec![sleep(rest), op(breaking), sleep(hold), op(mending.clone())]))
     }))
 }

@@ -23,7 +23,9 @@ pub use table::TABLE;
 use crate::command::Command;
 use crate::log::Durability;
 use crate::node::{Node, Reply};
+use perjury_clock::Clock;
 use std::str::FromStr;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// One of the mistakes.
@@ -105,12 +107,12 @@ pub(crate) struct Planted {
 }
 
 impl Planted {
-    pub(crate) fn new(bug: Bug) -> Self {
+    pub(crate) fn new(bug: Bug, clock: Arc<Clock>) -> Self {
         Self {
             bug,
             fork: split_brain::Fork::default(),
             late_lease: late_lease::Lease::default(),
-            clock_lease: clock_lease::Lease::default(),
+            clock_lease: clock_lease::Lease::new(clock),
         }
     }
 }

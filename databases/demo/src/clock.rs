@@ -1,16 +1,15 @@
 //! The wall clock of a server: the machine's, unless Perjury's agent steers it.
 
 use perjury_clock::Clock;
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::from_env);
+static CLOCK: LazyLock<Arc<Clock>> = LazyLock::new(|| Arc::new(Clock::from_env()));
 
-/// Time since 1970, as far as this server knows.
-pub(crate) fn wall() -> Duration {
-    CLOCK.now()
+/// The clock of this process.
+pub(crate) fn own() -> Arc<Clock> {
+    Arc::clone(&CLOCK)
 }
 
 /// Stamps the log with this clock.
@@ -18,7 +17,7 @@ pub(crate) struct Stamps;
 
 impl FormatTime for Stamps {
     fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
-        let since = i64::try_from(wall().as_micros()).unwrap_or(i64::MAX);
+        let since = i64::try_from(CLOCK.now().as_micros()).unwrap_or(i64::MAX);
         let stamp = jiff::Timestamp::from_microsecond(since).unwrap_or_default();
         write!(writer, "{stamp:.6}")
     }

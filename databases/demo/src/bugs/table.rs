@@ -125,7 +125,8 @@ pub const TABLE: &[Bug] = &[
         nemesis: &["clock", "partition"],
         anomalies: &["stale-read", "nonlinearizable"],
         settings: &[
-            ("nemesis-interval", "2s"),
+            ("nemesis-interval", "3s"),
+            ("operation-timeout", "500ms"),
             ("clock-kinds", "jump,freeze"),
             ("clock-targets", "all"),
             ("partition-shapes", "primaries"),

@@ -2,7 +2,7 @@
 
 use super::start::{Config, Server, Tuning};
 use crate::bugs::Bug;
-use crate::clock::Stamps;
+use crate::clock::{self, Stamps};
 use crate::wire::{Connection, Request, Response};
 use clap::Parser;
 use std::collections::BTreeMap;
@@ -120,6 +120,7 @@ fn config(arguments: &Arguments) -> Result<Config, String> {
         data: arguments.data.clone().ok_or_else(missing)?,
         bug: arguments.bug,
         tuning: Tuning::default(),
+        clock: clock::own(),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::raft::Raft;
 use crate::reads::Reads;
 use crate::wire::{Connection, Request, Response, WireError};
 use openraft::{EmptyNode, SnapshotPolicy};
+use perjury_clock::Clock;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct Config {
     /// The mistake to make, if any.
     pub bug: Option<Bug>,
     pub tuning: Tuning,
+    /// What it takes for the wall clock.
+    pub clock: Arc<Clock>,
 }
 
 /// Numbers that tests change.
@@ -127,7 +130,7 @@ async fn open(config: &Config) -> Result<Node, StartError> {
         log,
         machine,
         peers,
-        planted: config.bug.map(Planted::new),
+        planted: config.bug.map(|bug| Planted::new(bug, Arc::clone(&config.clock))),
     })
 }
 

@@ -1,6 +1,8 @@
 //! Each planted bug shows its mistake when asked to, and only then.
 
 use crate::support::{Cluster, until};
+use perjury_clock::Page;
+use perjury_clock::steer::{FROZEN, Steering};
 use perjury_demo::bugs::Bug;
 use perjury_demo::client::Workload;
 use perjury_harness::{Client, Failure, Op};
@@ -188,6 +190,30 @@ async fn two_leaders(bug: Option<Bug>) -> bool {
 async fn split_brain() {
     assert!(two_leaders(Some(Bug::SplitBrain)).await);
     assert!(!two_leaders(None).await);
+}
+
+/// Whether a leader that is cut off answers reads from before another one took over, with the wall
+/// clock standing still or not.
+async fn outlives_its_lease(bug: Option<Bug>, frozen: bool) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (leader, followers) = cluster.leader_and_followers().await;
+    if frozen {
+        let frozen = Steering { mode: FROZEN, frozen_ns: 1_000_000_000, ..Steering::default() };
+        Page::open(&cluster.clock()).unwrap().steer(frozen).unwrap();
+    }
+    cluster.must(leader, Workload::Register, "write", json!([1, "old"])).await;
+    cluster.must(leader, Workload::Register, "read", json!([1, null])).await;
+    cluster.isolate(&[leader]);
+    let new_leader = cluster.leader(&followers).await;
+    cluster.must(new_leader, Workload::Register, "write", json!([1, "new"])).await;
+    cluster.ask(leader, Workload::Register, "read", json!([1, null])).await == Ok(json!([1, "old"]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clock_lease() {
+    assert!(outlives_its_lease(Some(Bug::ClockLease), true).await);
+    assert!(!outlives_its_lease(Some(Bug::ClockLease), false).await);
+    assert!(!outlives_its_lease(None, true).await);
 }
 
 /// Whether a leader to which answers come late reads what another has overwritten since.

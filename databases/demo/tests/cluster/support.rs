@@ -1,6 +1,7 @@
 //! A cluster for tests: started, stopped, cut and asked.
 
 use crate::links::Link;
+use perjury_clock::{Clock, Page};
 use perjury_demo::bugs::Bug;
 use perjury_demo::client::{DemoClient, Workload};
 use perjury_demo::server::{Config, Server, Tuning};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -48,6 +50,7 @@ impl Cluster {
         }
         let servers = (0..count).map(|_| None).collect();
         let directory = TempDir::new().unwrap();
+        Page::create(&directory.path().join("clock")).unwrap();
         let mut cluster = Self { directory, addresses, servers, links, bug, tuning };
         for (node, listener) in listeners.into_iter().enumerate() {
             cluster.serve(node, listener).await;
@@ -70,8 +73,14 @@ impl Cluster {
             data: self.data(node),
             bug: self.bug,
             tuning: self.tuning.clone(),
+            clock: Arc::new(Clock::steered(&self.clock()).unwrap()),
         };
         self.servers[node] = Some(Server::start(config, listener).await.unwrap());
+    }
+
+    /// The file that steers the wall clock of all nodes.
+    pub(crate) fn clock(&self) -> PathBuf {
+        self.directory.path().join("clock")
     }
 
     pub(crate) fn data(&self, node: usize) -> PathBuf {
