@@ -8,6 +8,7 @@ mod control;
 mod disk;
 mod duties;
 mod family;
+mod file;
 mod firewall;
 pub(crate) mod layer;
 mod ledger;

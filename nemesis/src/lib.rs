@@ -3,6 +3,7 @@
 pub mod agent;
 mod custom;
 mod disk;
+mod file;
 mod ground;
 mod partition;
 mod power;
@@ -27,6 +28,7 @@ pub fn register(registry: Registry) -> Registry {
         .fault(ProcessFault::CrashLoop)
         .fault(power::Power)
         .fault(disk::Disk)
+        .fault(file::Files)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
         .internal("disk-layer", agent::layer::main)

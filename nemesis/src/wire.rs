@@ -4,6 +4,7 @@
 
 pub mod custom;
 pub mod disk;
+pub mod file;
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};

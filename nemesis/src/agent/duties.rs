@@ -2,6 +2,7 @@
 
 use super::command::Commands;
 use super::disk::Disks;
+use super::file::Files;
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
@@ -10,6 +11,7 @@ use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
 use crate::wire::disk::{
     DISK_FAIL, DISK_MEND, DISK_MOUNT, DISK_POWER_LOSS, DISK_PROBE, DISK_STATUS, LayerRequest,
 };
+use crate::wire::file::{FILE_COMPARE, FILE_CORRUPT, FILE_RESTORE, FILE_STATUS};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use perjury_harness::agent::protocol as verbs;
 use perjury_harness::agent::protocol::ProcessName;
@@ -26,6 +28,7 @@ pub(crate) struct Duties {
     firewall: Firewall,
     commands: Commands,
     disks: Disks,
+    files: Files,
 }
 
 impl Duties {
@@ -39,6 +42,7 @@ impl Duties {
             firewall: Firewall::new(Arc::clone(&ledger)),
             commands: Commands::new(Arc::clone(&ledger)),
             disks: Disks::new(state, Arc::clone(&ledger)),
+            files: Files::new(Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -66,6 +70,10 @@ impl Duties {
             DISK_FAIL => write(self.disks.steer(&LayerRequest::Fail(Some(read(verb, with)?)))),
             DISK_MEND => write(self.disks.steer(&LayerRequest::Fail(None))),
             DISK_PROBE => write(Ok(Disks::probe(&read(verb, with)?))),
+            FILE_CORRUPT => write(self.files.corrupt(&read(verb, with)?)),
+            FILE_RESTORE => write(self.files.restore()),
+            FILE_STATUS => write(Ok(self.files.status())),
+            FILE_COMPARE => write(Files::compare(&read::<Vec<_>>(verb, with)?)),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             _ => Err(format!(
                 "the agent does not know `{verb}`: is it of the same version as the controller?"
@@ -94,6 +102,7 @@ impl Duties {
                     .mend(&MendPeers::default())
                     .map(|_| "network: no packet is dropped any more".to_owned()),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
+                Undo::File { damage } => Files::undo(damage),
                 Undo::Layer { directory, socket } => self.disks.undo(directory, socket),
             };
             match undone.and_then(|line| {
