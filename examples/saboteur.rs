@@ -54,7 +54,9 @@ fn lie(arguments: Vec<String>) -> ExitCode {
 fn answer(verb: &str) -> Option<Value> {
     let process = |state: &str| {
         let observed = format!("pid 4711 is {state}");
-        Some(json!({ "state": state, "pid": 4711, "start_ticks": 1, "pids": [], "observed": observed }))
+        Some(
+            json!({ "state": state, "pid": 4711, "start_ticks": 1, "pids": [], "observed": observed }),
+        )
     };
     match verb {
         "process.kill" | "process.stop" => process("gone"),

@@ -10,6 +10,7 @@ mod disk;
 mod duties;
 mod echo;
 mod family;
+mod file;
 mod firewall;
 pub(crate) mod layer;
 mod ledger;

@@ -4,6 +4,7 @@ pub mod agent;
 mod clock;
 mod custom;
 mod disk;
+mod file;
 mod ground;
 mod latency;
 mod membership;
@@ -37,6 +38,7 @@ pub fn register(registry: Registry) -> Registry {
         .fault(clock::ClockFault)
         .fault(power::Power)
         .fault(disk::Disk)
+        .fault(file::Files)
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
         .internal("clock-probe", agent::clock_probe)

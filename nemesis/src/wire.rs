@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod custom;
 pub mod disk;
+pub mod file;
 
 mod packets;
 

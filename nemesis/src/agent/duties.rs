@@ -4,6 +4,7 @@ use super::clock::Clocks;
 use super::command::Commands;
 use super::disk::Disks;
 use super::echo::{self, Echoes};
+use super::file::Files;
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
 use super::probe;
@@ -14,6 +15,7 @@ use crate::wire::custom::{CUSTOM_HEAL, CUSTOM_INJECT, CUSTOM_OBSERVE};
 use crate::wire::disk::{
     DISK_FAIL, DISK_MEND, DISK_MOUNT, DISK_POWER_LOSS, DISK_PROBE, DISK_STATUS, LayerRequest,
 };
+use crate::wire::file::{FILE_COMPARE, FILE_CORRUPT, FILE_RESTORE, FILE_STATUS};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE, NET_SHAPE, NET_SHAPING, NET_UNSHAPE};
 use perjury_harness::agent::protocol as verbs;
@@ -35,6 +37,7 @@ pub(crate) struct Duties {
     shapes: Shapes,
     clocks: Clocks,
     disks: Disks,
+    files: Files,
 }
 
 impl Duties {
@@ -51,6 +54,7 @@ impl Duties {
             shapes: Shapes::new(Arc::clone(&ledger)),
             clocks: Clocks::new(state, Arc::clone(&ledger)),
             disks: Disks::new(state, Arc::clone(&ledger)),
+            files: Files::new(Arc::clone(&ledger)),
             ledger,
         })
     }
@@ -85,6 +89,10 @@ impl Duties {
             DISK_FAIL => write(self.disks.steer(&LayerRequest::Fail(Some(read(verb, with)?)))),
             DISK_MEND => write(self.disks.steer(&LayerRequest::Fail(None))),
             DISK_PROBE => write(Ok(Disks::probe(&read(verb, with)?))),
+            FILE_CORRUPT => write(self.files.corrupt(&read(verb, with)?)),
+            FILE_RESTORE => write(self.files.restore()),
+            FILE_STATUS => write(Ok(self.files.status())),
+            FILE_COMPARE => write(Files::compare(&read::<Vec<_>>(verb, with)?)),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             NET_ECHO => write(self.echoes.open()),
             NET_MEASURE => write(echo::measure(&read(verb, with)?)),
@@ -129,6 +137,7 @@ impl Duties {
                 Undo::Clock { page } => Clocks::undo(page),
                 Undo::KernelClock { distance_ns } => self.clocks.undo_kernel(*distance_ns),
                 Undo::Command { name, heal } => Commands::undo(name, heal),
+                Undo::File { damage } => Files::undo(damage),
                 Undo::Layer { directory, socket } => self.disks.undo(directory, socket),
             };
             match undone.and_then(|line| {

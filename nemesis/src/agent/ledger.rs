@@ -40,6 +40,8 @@ pub(crate) enum Undo {
     KernelClock { distance_ns: i64 },
     /// Take away the disk layer over this directory, which is steered through this socket.
     Layer { directory: String, socket: String },
+    /// Put back what is still as this damage left it.
+    File { damage: crate::wire::file::Damage },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -38,64 +38,13 @@ async fn every_kind_is_installed_seen_and_healed() {
     assert!(matches!(again, Applied::Skipped(_)), "{again:?}");
 }
 
-/// An agent that says that it has set, or reset, the clock.
-struct Saboteur<'a>(&'a Lab, &'static str);
-
-impl Ground for Saboteur<'_> {
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-    fn name(&self, node: usize) -> &str {
-        self.0.name(node)
-    }
-    fn address(&self, node: usize) -> std::net::IpAddr {
-        self.0.address(node)
-    }
-    fn ask<'a>(
-        &'a self,
-        node: usize,
-        verb: &'a str,
-        with: Value,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<Value, String>> {
-        if verb == self.1 {
-            return Box::pin(async { Ok(Value::Null) });
-        }
-        self.0.ask(node, verb, with, timeout)
-    }
-    fn fabric(&self) -> Option<&dyn perjury_harness::Fabric> {
-        self.0.fabric()
-    }
-    fn start(
-        &self,
-        node: usize,
-    ) -> BoxFuture<'_, Result<perjury_harness::agent::protocol::ProcessState, String>> {
-        self.0.start(node)
-    }
-    fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
-        self.0.primaries()
-    }
-    fn can_change_members(&self) -> bool {
-        false
-    }
-    fn members(&self) -> BoxFuture<'_, Option<Vec<usize>>> {
-        self.0.members()
-    }
-    fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>> {
-        self.0.set_members(members)
-    }
-    fn operations_begun(&self) -> u64 {
-        0
-    }
-    fn rate(&self) -> f64 {
-        0.0
-    }
-}
-
 #[tokio::test]
 async fn an_agent_that_only_says_so_is_not_believed() {
     let lab = Lab::pretended(1);
     start_teller(&lab, 0);
+    let pretend = |verb: Option<&'static str>| {
+        *lab.pretence.lock().unwrap() = verb.map(|verb| (verb, Value::Null));
+    };
     for value in [
         json!({"kind": "jump", "delta_ms": 11}),
         json!({"kind": "strobe", "delta_ms": 700, "period_ms": 8}),
@@ -103,14 +52,18 @@ async fn an_agent_that_only_says_so_is_not_believed() {
         json!({"kind": "freeze"}),
         json!({"kind": "smear", "delta_ms": -1000, "over_ms": 2000}),
     ] {
-        let outcome = ClockFault::act(&Saboteur(&lab, CLOCK_SET), &op(value.clone())).await;
+        pretend(Some(CLOCK_SET));
+        let outcome = ClockFault::act(&lab, &op(value.clone())).await;
         assert!(matches!(outcome, Applied::Indeterminate(_)), "{value}: {outcome:?}");
     }
+    pretend(None);
     let jump = op(json!({"kind": "jump", "delta_ms": 60_000}));
     assert!(matches!(ClockFault::act(&lab, &jump).await, Applied::Installed(_)));
     let unskew = Op::new("unskew", Value::Null);
-    let outcome = ClockFault::act(&Saboteur(&lab, CLOCK_RESET), &unskew).await;
+    pretend(Some(CLOCK_RESET));
+    let outcome = ClockFault::act(&lab, &unskew).await;
     assert!(matches!(outcome, Applied::Indeterminate(_)), "{outcome:?}");
+    pretend(None);
     assert!(matches!(ClockFault::act(&lab, &unskew).await, Applied::Healed(_)));
 }
 

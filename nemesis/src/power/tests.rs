@@ -67,57 +67,6 @@ async fn a_power_loss_takes_what_was_not_synced() {
     assert_eq!(std::fs::read_dir(&data).unwrap().count(), 2, "and leaves nothing");
 }
 
-/// Its agent says that the power went, and nothing happened.
-struct Saboteur(Lab);
-
-impl Ground for Saboteur {
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-    fn name(&self, node: usize) -> &str {
-        self.0.name(node)
-    }
-    fn address(&self, node: usize) -> IpAddr {
-        self.0.address(node)
-    }
-    fn ask<'a>(
-        &'a self,
-        node: usize,
-        verb: &'a str,
-        with: Value,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<Value, String>> {
-        let pretended = [DISK_POWER_LOSS, crate::wire::disk::DISK_FAIL];
-        let verb = if pretended.contains(&verb) { "disk.status" } else { verb };
-        let with = if verb == "disk.status" { Value::Null } else { with };
-        self.0.ask(node, verb, with, timeout)
-    }
-    fn fabric(&self) -> Option<&dyn Fabric> {
-        self.0.fabric()
-    }
-    fn start(&self, node: usize) -> BoxFuture<'_, Result<ProcessState, String>> {
-        Ground::start(&self.0, node)
-    }
-    fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
-        self.0.primaries()
-    }
-    fn can_change_members(&self) -> bool {
-        self.0.can_change_members()
-    }
-    fn members(&self) -> BoxFuture<'_, Option<Vec<usize>>> {
-        self.0.members()
-    }
-    fn set_members<'a>(&'a self, members: &'a [usize]) -> BoxFuture<'a, Result<(), String>> {
-        self.0.set_members(members)
-    }
-    fn operations_begun(&self) -> u64 {
-        self.0.operations_begun()
-    }
-    fn rate(&self) -> f64 {
-        self.0.rate()
-    }
-}
-
 #[tokio::test]
 async fn an_agent_that_only_says_so_is_not_believed() {
     if !has_fuse() || !in_namespaces("power::tests::an_agent_that_only_says_so_is_not_believed") {
@@ -125,10 +74,12 @@ async fn an_agent_that_only_says_so_is_not_believed() {
     }
     let (lab, _) = lab();
     lab.start_all();
-    let saboteur = Saboteur(lab);
-    let outcome = Power::act(&saboteur, &off(true)).await;
+    let pretend = |verb| *lab.pretence.lock().unwrap() = Some((verb, Value::Null));
+    pretend(DISK_POWER_LOSS);
+    let outcome = Power::act(&lab, &off(true)).await;
     let Applied::Indeterminate(cause) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("lost no power"), "{cause}");
+    pretend(crate::wire::disk::DISK_FAIL);
     for failure in [
         json!({"kind": "eio", "read": false, "write": true, "sync": true}),
         json!({"kind": "enospc"}),
@@ -136,10 +87,10 @@ async fn an_agent_that_only_says_so_is_not_believed() {
         json!({"kind": "eio", "read": true, "write": false, "sync": false}),
     ] {
         let value = json!({"spec": "one", "targets": ["n1"], "failure": failure});
-        let outcome = disk::Disk::act(&saboteur, &Op::new("disk-fail", value)).await;
+        let outcome = disk::Disk::act(&lab, &Op::new("disk-fail", value)).await;
         assert!(matches!(outcome, Applied::Indeterminate(_)), "{failure}: {outcome:?}");
     }
-    undo(&saboteur.0);
+    undo(&lab);
 }
 
 #[tokio::test]
