@@ -100,13 +100,14 @@ impl Files {
             let (old, new) = (bytes(&patch.old)?, bytes(&patch.new)?);
             let length = file.metadata().map_err(failed)?.len();
             if new.is_empty() {
-                // Longer or shorter by now: the database has seen to it.
                 if length == patch.offset {
                     file.write_all_at(&old, patch.offset).map_err(failed)?;
                     restored += old.len();
+                    continue;
                 }
-                continue;
             }
+            // Who went on writing behind a cut has left zeros where it was.
+            let new = if new.is_empty() { vec![0; old.len()] } else { new };
             for (at, (old, new)) in (patch.offset..).zip(old.iter().zip(&new)) {
                 let mut now = [0];
                 let read = file.read_at(&mut now, at).map_err(failed)?;
@@ -204,7 +205,7 @@ fn compare(damage: &Damage) -> Result<Compared, String> {
             }
             if now == Some(*old) {
                 compared.as_before += 1;
-            } else if now == new {
+            } else if now == new || (new.is_none() && now == Some(0)) {
                 compared.damaged += 1;
             } else {
                 compared.otherwise += 1;
