@@ -309,7 +309,7 @@ macro_rules! wait {
         pub unsafe extern "C" fn $name($($argument: *mut c_void,)* until: *const Timespec) -> c_int {
             type Wait = unsafe extern "C" fn($(wait!(@type $argument),)* *const Timespec) -> c_int;
             static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
-            let Some(next) = sys::next(&NEXT, $symbol) else { return sys::NO_SUCH_CALL };
+            let Some(next) = sys::next(&NEXT, $symbol, b"GLIBC_2.3.2\0") else { return sys::NO_SUCH_CALL };
             // SAFETY: the library's function of this name has this signature.
             let next = unsafe { core::mem::transmute::<*mut c_void, Wait>(next) };
             if until.is_null() {

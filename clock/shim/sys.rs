@@ -162,35 +162,62 @@ pub(crate) unsafe fn variable(
     None
 }
 
-/// The C library's own function of this name (which ends with a zero byte), looked up once.
-pub(crate) fn next(known: &AtomicPtr<c_void>, name: &'static [u8]) -> Option<*mut c_void> {
+/// The address of a symbol that the C library may lack; null where it does. Weak, since older C
+/// libraries have these in a library that a program need not have loaded.
+macro_rules! weak {
+    ($symbol:literal) => {{
+        let address: *mut c_void;
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: reads one entry of this library's own table of addresses.
+        unsafe {
+            asm!(concat!(".weak ", $symbol), concat!("mov {}, qword ptr [rip + ", $symbol, "@GOTPCREL]"),
+                out(reg) address, options(nostack, readonly));
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: reads one entry of this library's own table of addresses.
+        unsafe {
+            asm!(concat!(".weak ", $symbol), concat!("adrp {0}, :got:", $symbol),
+                concat!("ldr {0}, [{0}, :got_lo12:", $symbol, "]"),
+                out(reg) address, options(nostack, readonly));
+        }
+        address
+    }};
+}
+
+/// The C library's own function of this name, looked up once. Both end with a zero byte.
+///
+/// Before glibc 2.36, `dlsym` gives the oldest version of a function that has several (its bug
+/// 14932). For condition variables that is one for another layout of them: so the version is named.
+/// Where there is none of that name, as on other processors and in musl, there is only one.
+pub(crate) fn next(
+    known: &AtomicPtr<c_void>,
+    name: &'static [u8],
+    version: &'static [u8],
+) -> Option<*mut c_void> {
     type Lookup = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+    type Versioned = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+    /// The next library after this one.
+    const NEXT: *mut c_void = -1_isize as *mut c_void;
     let before = known.load(Ordering::Acquire);
     if !before.is_null() {
         return Some(before);
     }
-    let lookup: *mut c_void;
-    // Weak, since older C libraries have it in a library that a program need not have loaded.
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: reads one entry of this library's own table of addresses.
-    unsafe {
-        asm!(".weak dlsym", "mov {}, qword ptr [rip + dlsym@GOTPCREL]", out(reg) lookup,
-            options(nostack, readonly));
+    let mut found: *mut c_void = core::ptr::null_mut();
+    let (versioned, lookup) = (weak!("dlvsym"), weak!("dlsym"));
+    if !versioned.is_null() {
+        // SAFETY: this is dlvsym, whose signature this is.
+        found = unsafe {
+            let lookup = core::mem::transmute::<*mut c_void, Versioned>(versioned);
+            lookup(NEXT, name.as_ptr().cast(), version.as_ptr().cast())
+        };
     }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: reads one entry of this library's own table of addresses.
-    unsafe {
-        asm!(".weak dlsym", "adrp {0}, :got:dlsym", "ldr {0}, [{0}, :got_lo12:dlsym]",
-            out(reg) lookup, options(nostack, readonly));
+    if found.is_null() && !lookup.is_null() {
+        // SAFETY: this is dlsym, whose signature this is.
+        found = unsafe {
+            let lookup = core::mem::transmute::<*mut c_void, Lookup>(lookup);
+            lookup(NEXT, name.as_ptr().cast())
+        };
     }
-    if lookup.is_null() {
-        return None;
-    }
-    // SAFETY: this is dlsym, whose signature this is; -1 means the next library after this one.
-    let found = unsafe {
-        let lookup = core::mem::transmute::<*mut c_void, Lookup>(lookup);
-        lookup(-1_isize as *mut c_void, name.as_ptr().cast())
-    };
     known.store(found, Ordering::Release);
     (!found.is_null()).then_some(found)
 }

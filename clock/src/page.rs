@@ -106,6 +106,8 @@ impl Page {
     pub(crate) fn note(&self, at: usize) -> Note {
         let asked = self.read::<1>(at + ASKED).map_or(0, |[asked]| asked);
         let mut note = Note { asked, last: None };
+        // The same odd lock all the time belongs to somebody who was killed.
+        let (mut held, mut times) = (0, 0);
         for _ in 0..TRIES {
             let Ok([lock]) = self.read::<1>(at + LOCK) else { break };
             let Ok(last) = self.read::<LAST_WORDS>(at + LAST) else { break };
@@ -120,11 +122,25 @@ impl Page {
                     };
                     note.last = Some((generation, sample));
                 }
-                break;
+                return note;
             }
+            times = if held == lock { times + 1 } else { 1 };
+            held = lock;
             std::thread::yield_now();
         }
+        if held % 2 == 1 && times == TRIES {
+            self.release(at, held);
+        }
         note
+    }
+
+    /// Whoever was noting what it was told was killed meanwhile. What it left is half a note, so
+    /// that is given a generation that never is.
+    fn release(&self, at: usize, lock: u64) {
+        let generation_at = at + LAST + 8 * (LAST_WORDS - 1);
+        let _ = self
+            .write(generation_at, &[u64::MAX])
+            .and_then(|()| self.write(at + LOCK, &[lock.wrapping_add(1)]));
     }
 
     pub(crate) fn write_note(&self, at: usize, asked: u64, generation: u64, sample: Sample) {

@@ -52,3 +52,21 @@ fn a_clock_is_steered_while_it_runs_and_notes_what_it_told() {
     page.steer(Steering::default()).unwrap();
     assert_eq!(clock.sample().shift_ns(), 0);
 }
+
+#[test]
+fn a_note_whose_writer_was_killed_is_given_up_and_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("page");
+    let page = Page::create(&path).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let word = |at: usize, word: u64| {
+        std::os::unix::fs::FileExt::write_all_at(&file, &word.to_ne_bytes(), at as u64).unwrap();
+    };
+    // As the preloaded library leaves it when its process is killed between two words.
+    word(steer::PROGRAM_AT + steer::LAST, 1);
+    word(steer::PROGRAM_AT + steer::LOCK, 7);
+    assert_eq!(page.program().last, None);
+    // Free again, for whoever is told the time next; what was left belongs to no parameters.
+    let (generation, _) = page.program().last.unwrap();
+    assert_eq!(generation, u64::MAX);
+}

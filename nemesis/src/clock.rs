@@ -218,6 +218,7 @@ impl Fault for ClockFault {
             };
             op.value[key] = json!(number);
         }
+        kinds::read(&op.value)?;
         Ok(op)
     }
 

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub(super) const MAX_MS: u64 = 288_000;
 /// What it jumps by at least.
 const MIN_MS: u64 = 11;
+/// The slowest drift that the kernel's clock shows within the time that is looked at.
+const MIN_PPM: u64 = 100;
 /// In millionths. An ordinary bad clock loses 17 seconds a day, which is 200.
 const RATES_PPM: [i64; 8] = [200, -200, 10_000, -10_000, 100_000, -100_000, 1_000_000, -500_000];
 
@@ -103,6 +105,23 @@ pub(super) fn read(value: &Value) -> Result<Skew, String> {
             map.remove(word);
         }
     }
-    serde_json::from_value(value.clone())
-        .map_err(|error| format!("{value} is no wrong clock: {error}"))
+    let skew = serde_json::from_value(value.clone())
+        .map_err(|error| format!("{value} is no wrong clock: {error}"))?;
+    visible(skew)?;
+    Ok(skew)
+}
+
+/// What is too small to be told from a clock that is right would be believed without evidence.
+fn visible(skew: Skew) -> Result<(), String> {
+    match skew {
+        Skew::Jump { delta_ms } | Skew::Strobe { delta_ms, .. } | Skew::Smear { delta_ms, .. }
+            if delta_ms.unsigned_abs() < MIN_MS =>
+        {
+            Err(format!("delta_ms {delta_ms} is too little to be measured: at least {MIN_MS}"))
+        }
+        Skew::Drift { rate_ppm } if rate_ppm.unsigned_abs() < MIN_PPM => {
+            Err(format!("rate_ppm {rate_ppm} is too little to be measured: at least {MIN_PPM}"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -93,7 +93,9 @@ fn scripts_name_a_kind_a_number_and_whom() {
     assert_eq!(kinds::read(&op.value).unwrap(), Skew::Jump { delta_ms: -5000 });
     assert_eq!(op.value["targets"], json!(["n1"]));
     assert!(kinds::read(&read("freeze all").unwrap().value).is_ok());
-    for wrong in ["jump", "hop n1", "freeze 5 n1", "jump x n1", "jump n9"] {
+    for wrong in
+        ["jump", "hop n1", "freeze 5 n1", "jump x n1", "jump n9", "jump 5 n1", "drift 0 n1"]
+    {
         assert!(read(wrong).is_err(), "{wrong}");
     }
 }

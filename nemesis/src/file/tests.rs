@@ -2,9 +2,6 @@
 
 use super::*;
 use crate::testing::{Lab, operations, options};
-use perjury_harness::Fabric;
-use perjury_harness::agent::protocol::ProcessState;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 fn lab() -> (Lab, Vec<String>, PathBuf) {

@@ -1,12 +1,8 @@
 //! Tests of `power` with real agents, real mounts, and a database that is a shell script.
 
 use super::*;
-use crate::ground::Ground;
 use crate::testing::{Lab, in_namespaces, operations, options};
 use crate::wire::disk::{DISK_MOUNT, Directories};
-use perjury_harness::Fabric;
-use perjury_harness::agent::protocol::ProcessState;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Whether this machine has FUSE. One without has no disk to test.

@@ -1,0 +1,211 @@
+//! Every fault against the demo database: seen to be in force, seen to be gone; and never believed
+//! of an agent that only says so.
+
+mod common;
+
+use common::{Bench, PERJURY, repository};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Every fault of local nodes once: what is asked, and when.
+const LOCAL: &[&str] = &[
+    "1s kill n1 for 1s",
+    "3s pause n2 for 1s",
+    "5s stop n3 for 1s",
+    "7s crash-loop n4 for 2s",
+    "10s cut n1|n2,n3,n4,n5 for 1s",
+    "13s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"delay_ms\":40,\"seed\":1}} for 1s",
+    "17s packet loss n3 for 1s",
+    "21s spread for 1s",
+    "25s clock jump 30000 n2 for 1s",
+    "27s clock drift 100000 n3 for 1s",
+    "30s power n4 for 1s",
+    "33s disk slow n5 for 1s",
+    "36s file bit-flips n1 for 1s",
+    "39s remove-members n2 for 1s",
+    "43s surge 5 for 1s",
+    "46s mark n3 for 1s",
+];
+
+/// A fault of a user's own.
+const MARK: &str = "[[fault]]
+name = \"mark\"
+about = \"a file that should not be there\"
+inject = \"touch /var/tmp/mark\"
+heal = \"rm -f /var/tmp/mark\"
+observe = \"test -e /var/tmp/mark\"
+";
+
+/// Arguments of a run with these lines as its script.
+fn arguments<'a>(lines: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["test", "demo", "--seed", "5", "--concurrency", "4n"];
+    all.extend(more);
+    all.extend(lines.iter().flat_map(|line| ["--at", *line]));
+    all
+}
+
+/// Fault records of the latest run, by breaking function.
+fn records(bench: &Bench) -> BTreeMap<String, Vec<Value>> {
+    let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for fault in bench.results()["faults"].as_array().expect("faults") {
+        let f = fault["f"].as_str().expect("a function").to_owned();
+        records.entry(f).or_default().push(fault.clone());
+    }
+    records
+}
+
+#[test]
+fn every_fault_is_seen_on_local_nodes_and_seen_to_be_gone() {
+    let bench = Bench::new();
+    std::fs::write(bench.dir.path().join("mark.toml"), MARK).expect("a file");
+    let more = ["--time-limit", "49s", "--fault", "mark.toml", "--set", "latency-ms=20-40"];
+    // What a flipped bit does to the database is its own affair: the verdict is not judged here.
+    let ran = bench.run(&arguments(LOCAL, &more));
+    let records = records(&bench);
+    for (f, faults) in &records {
+        for fault in faults {
+            assert_eq!(fault["outcome"], "healed", "{f}: {fault:#}\n{}", ran.stderr);
+        }
+    }
+    let asked: Vec<&str> = records.keys().map(String::as_str).collect();
+    let expected = [
+        "corrupt",
+        "crash-loop",
+        "cut",
+        "disk-fail",
+        "kill",
+        "mark",
+        "pause",
+        "power-off",
+        "remove-members",
+        "shape",
+        "skew",
+        "spread",
+        "stop",
+        "surge",
+    ];
+    assert_eq!(asked, expected, "{}", ran.stderr);
+    delay_is_precise(&records["shape"][0]);
+    offset_is_precise(&records["skew"][0]);
+    assert!(records["kill"][0]["evidence"].to_string().contains("is gone"));
+    assert!(records["pause"][0]["evidence"].to_string().contains("state T"));
+    assert!(records["cut"][0]["evidence"]["dropped"]["n1->n2"].as_u64() > Some(0));
+}
+
+/// Round trips are 40 ms longer, within two.
+fn delay_is_precise(fault: &Value) {
+    let measured = fault["evidence"]["measured"].as_array().expect("measurements");
+    for link in measured {
+        let median = link["round_trip_ms"]["median"].as_f64().expect("a median");
+        let before = link["round_trip_before_ms"]["median"].as_f64().unwrap_or(0.0);
+        assert!((median - before - 40.0).abs() < 2.0, "{link}");
+    }
+}
+
+/// The clock is 30 s ahead, within five milliseconds.
+fn offset_is_precise(fault: &Value) {
+    let offsets = fault["evidence"]["nodes"]["n2"]["offset_ms"].as_array().expect("offsets");
+    for offset in offsets {
+        let offset = offset.as_f64().expect("milliseconds");
+        assert!((offset - 30_000.0).abs() < 5.0, "{fault}");
+    }
+}
+
+/// The saboteur's program: `examples/saboteur.rs`, which is built with the tests.
+fn saboteur() -> PathBuf {
+    let program = PathBuf::from(PERJURY).with_file_name("examples").join("saboteur");
+    assert!(program.exists(), "{} is missing: run `cargo build --examples`", program.display());
+    program
+}
+
+/// Fails unless a run ended as unknown and no fault was believed.
+fn assert_nothing_believed(bench: &Bench, code: Option<i32>, output: &str, functions: &[&str]) {
+    assert_eq!(code, Some(2), "{output}");
+    let records = records(bench);
+    for f in functions {
+        let faults = records.get(*f).unwrap_or_else(|| panic!("{f} was not tried: {output}"));
+        for fault in faults {
+            assert_eq!(fault["outcome"], "indeterminate", "{f}: {fault:#}");
+        }
+    }
+    let reasons = bench.results()["reasons"].to_string();
+    let doubted = reasons.matches("fault-not-observed").count();
+    assert_eq!(doubted, functions.len(), "{reasons}");
+}
+
+#[test]
+fn an_agent_that_only_says_so_is_not_believed() {
+    let bench = Bench::new();
+    std::fs::write(bench.dir.path().join("mark.toml"), MARK).expect("a file");
+    let lines = [
+        "1s kill n1",
+        "2s pause n2",
+        "3s stop n3",
+        "4s crash-loop n4",
+        "5s clock jump 30000 n2",
+        "7s power n4",
+        "9s disk slow n5",
+        "11s file truncate n1",
+        "13s mark n3",
+    ];
+    let more = ["--time-limit", "15s", "--fault", "mark.toml"];
+    let output = Command::new(saboteur())
+        .args(arguments(&lines, &more))
+        .env("PERJURY_STORE", bench.store())
+        .current_dir(bench.dir.path())
+        .output()
+        .expect("the saboteur runs");
+    let functions = [
+        "kill",
+        "pause",
+        "stop",
+        "crash-loop",
+        "skew",
+        "power-off",
+        "disk-fail",
+        "corrupt",
+        "mark",
+    ];
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_nothing_believed(&bench, output.status.code(), &text, &functions);
+}
+
+#[test]
+fn an_agent_that_only_says_that_it_cuts_and_loses_packets_is_not_believed() {
+    let bench = Bench::new();
+    let script = format!(
+        "exec {} test demo --nodes n1,n2,n3 --ssh-config $PERJURY_SSH_CONFIG --time-limit 12s \
+         --at '1s cut n1|n2,n3' --at '6s packet loss n2'",
+        saboteur().display()
+    );
+    let ran = bench.run(&["local", "up", "--nodes", "3", "--", "sh", "-c", &script]);
+    assert_nothing_believed(&bench, ran.code, &ran.stderr, &["cut", "shape"]);
+}
+
+/// Where the table of `docs/faults.md` begins and ends.
+const TABLE: [&str; 2] = ["<!-- providers -->\n", "<!-- end of providers -->\n"];
+
+#[test]
+fn the_table_of_providers_is_what_the_faults_say() {
+    let bench = Bench::beside_others();
+    let faults: Value =
+        serde_json::from_str(&bench.run(&["faults", "--json"]).stdout).expect("JSON");
+    let providers = ["local, root", "local, user", "hosts"];
+    let mut table = format!("| Fault | {} |\n|---|---|---|---|\n", providers.join(" | "));
+    for fault in faults.as_array().expect("faults") {
+        let cells = providers.map(|name| fault["providers"][name].as_str().unwrap_or_default());
+        let name = fault["name"].as_str().unwrap_or_default();
+        table += &format!("| `{name}` | {} |\n", cells.join(" | "));
+    }
+    let page = repository("docs/faults.md");
+    let text = std::fs::read_to_string(&page).expect("the page");
+    let [begin, end] = TABLE.map(|mark| text.find(mark).expect("the table's marks"));
+    let wanted = format!("{}{}{table}{}", &text[..begin], TABLE[0], &text[end..]);
+    if std::env::var_os("PERJURY_WRITE_DOCS").is_some() {
+        std::fs::write(&page, wanted).expect("the page is written");
+    } else {
+        assert_eq!(text, wanted, "run this test with PERJURY_WRITE_DOCS=1");
+    }
+}
