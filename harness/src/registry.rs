@@ -18,6 +18,8 @@ pub struct Registry {
     pub internal: Vec<(&'static str, InternalCommand)>,
     /// Makes a fault of what a user described.
     pub custom: Option<fn(CustomFault) -> Arc<dyn Fault>>,
+    /// Those of a user's own that are among `faults` already.
+    added: Vec<CustomFault>,
 }
 
 impl Registry {
@@ -45,13 +47,16 @@ impl Registry {
         self
     }
 
-    /// This registry with a user's faults too.
+    /// This registry with a user's faults too; those that it has already are not added again.
     ///
     /// # Errors
     /// When a name is taken, or this binary has no such faults.
     pub fn with(&self, faults: &[CustomFault]) -> Result<Self, Usage> {
         let mut registry = self.clone();
         for fault in faults {
+            if registry.added.contains(fault) {
+                continue;
+            }
             let make = self.custom.ok_or_else(|| {
                 Usage(format!("{}: this program knows no faults of your own", fault.name))
             })?;
@@ -68,6 +73,7 @@ impl Registry {
                 )));
             }
             registry.faults.push(made);
+            registry.added.push(fault.clone());
         }
         Ok(registry)
     }
