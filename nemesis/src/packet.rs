@@ -105,7 +105,8 @@ impl Fault for Packet {
         )
     }
 
-    /// An operation's value as JSON, or a kind and targets: `delay n1+n2`. What they leave open is drawn, or pinned by options.
+    /// An operation's value as JSON, or a kind and targets: `delay n1+n2`. What they leave open is
+    /// drawn, or pinned by options.
     fn script(&self, words: &str, options: &Options, seed: Seed) -> Result<Op, String> {
         if words.starts_with('{') {
             let value: Value = serde_json::from_str(words).map_err(|error| error.to_string())?;

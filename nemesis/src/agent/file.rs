@@ -99,12 +99,10 @@ impl Files {
         for patch in &damage.patches {
             let (old, new) = (bytes(&patch.old)?, bytes(&patch.new)?);
             let length = file.metadata().map_err(failed)?.len();
-            if new.is_empty() {
-                if length == patch.offset {
-                    file.write_all_at(&old, patch.offset).map_err(failed)?;
-                    restored += old.len();
-                    continue;
-                }
+            if new.is_empty() && length == patch.offset {
+                file.write_all_at(&old, patch.offset).map_err(failed)?;
+                restored += old.len();
+                continue;
             }
             // Who went on writing behind a cut has left zeros where it was.
             let new = if new.is_empty() { vec![0; old.len()] } else { new };
