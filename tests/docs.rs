@@ -12,6 +12,7 @@ fn every_command_in_the_documents_is_accepted() {
     let at = |name: &str| bench.dir.path().join(name);
     fs::write(at("ssh_config"), "Host a b c\n  HostName 127.0.0.1\n").expect("a file");
     fs::write(at("history.edn"), HISTORY).expect("a file");
+    fs::write(at("my.script"), "every 5s pause one for 1s\n").expect("a file");
     bench.run(&["test", "--time-limit", "3s", "--nemesis", "none"]).expect_code(0);
     let plan = fs::read(bench.latest().join("plan.toml")).expect("the plan of a run");
     fs::write(at("plan.toml"), plan).expect("a file");
