@@ -9,6 +9,9 @@ use crate::{Budget, Verdict};
 const MOST: usize = 5;
 /// The most steps of a transaction.
 const STEPS: u8 = 3;
+/// The most steps of a history: with more, some take brute force so long that a fuzzer, whose
+/// build is fifty times slower, takes them for endless.
+const ALL_STEPS: u8 = 10;
 /// Keys.
 const KEYS: u8 = 2;
 
@@ -30,11 +33,15 @@ pub(crate) fn checkers(bytes: &[u8]) {
         // A value is written twice.
         return;
     }
-    let allowed = refuted(&txns, datatype);
     let Some(claimed) = finding.stats["models"]["ruled-out-by"].as_object() else { return };
-    for (model, kind) in claimed {
-        let is_judged = ORACLES.contains(&model.as_str());
-        assert!(!is_judged || allowed.contains(model.as_str()), "{model} by {kind}: {txns:?}");
+    let judged: Vec<_> = claimed.iter().filter(|c| ORACLES.contains(&c.0.as_str())).collect();
+    if judged.is_empty() {
+        // Trying all choices takes long.
+        return;
+    }
+    let expected = refuted(&txns, datatype);
+    for (model, kind) in judged {
+        assert!(expected.contains(model.as_str()), "{model} by {kind}: {txns:?}");
     }
 }
 
@@ -66,6 +73,7 @@ fn history(bytes: &[u8], lists: bool) -> Transactions {
     let mut bytes = bytes.iter().copied();
     let mut builder = Builder::new(true);
     let mut written = [0u32; KEYS as usize];
+    let mut left = ALL_STEPS;
     for number in 0..MOST as u32 {
         let (Some(head), Some(steps)) = (bytes.next(), bytes.next()) else { break };
         let status = match head % 8 {
@@ -86,7 +94,9 @@ fn history(bytes: &[u8], lists: bool) -> Transactions {
             end: if known { end } else { NEVER },
             status,
         });
-        for _ in 0..steps % STEPS + 1 {
+        let steps = (steps % STEPS + 1).min(left);
+        left -= steps;
+        for _ in 0..steps {
             let Some(step) = bytes.next() else { break };
             let key = step % KEYS;
             if step & 2 == 0 {
