@@ -138,7 +138,7 @@ fn assert_nothing_believed(bench: &Bench, code: Option<i32>, output: &str, funct
 
 #[test]
 fn an_agent_that_only_says_so_is_not_believed() {
-    let bench = Bench::new();
+    let bench = Bench::beside_others();
     std::fs::write(bench.dir.path().join("mark.toml"), MARK).expect("a file");
     let lines = [
         "1s kill n1",
@@ -175,7 +175,7 @@ fn an_agent_that_only_says_so_is_not_believed() {
 
 #[test]
 fn an_agent_that_only_says_that_it_cuts_and_loses_packets_is_not_believed() {
-    let bench = Bench::new();
+    let bench = Bench::beside_others();
     // Plain loss: nft has no bursts of it.
     let loss = r#"{"links":[["n1","n2"]],"policy":{"loss_percent":30,"seed":1}}"#;
     let script = format!(
