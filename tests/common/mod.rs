@@ -102,7 +102,7 @@ impl Bench {
 }
 
 impl Ran {
-    fn new(output: &Output, took: Duration) -> Self {
+    pub fn new(output: &Output, took: Duration) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
