@@ -190,7 +190,7 @@ fn a_killed_controller_leaves_a_history_and_nothing_else() {
 #[test]
 fn a_controller_killed_under_all_faults_leaves_the_machine_as_it_was() {
     let faults =
-        "kill,pause,stop,crash-loop,partition,packet,clock,power,disk,file,membership,surge";
+        "kill,pause,stop,crash-loop,partition,packet,clock,power,disk,file,membership,surge,cpu";
     for kill in 0..kills() {
         let seed = kill.to_string();
         let before = machine();

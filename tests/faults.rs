@@ -30,6 +30,9 @@ const LOCAL: &[&str] = &[
     "44s remove-members n2 for 1s",
     "47s surge 5 for 1s",
     "49s mark n3 for 1s",
+    "44s file rollback n3 for 1s",
+    "49s cpu n4 for 2s",
+    "52s memory n5 for 1s",
 ];
 
 /// A fault of a user's own.
@@ -60,10 +63,10 @@ fn records(bench: &Bench) -> BTreeMap<String, Vec<Value>> {
 }
 
 #[test]
-fn every_fault_is_seen_on_local_nodes_and_seen_to_be_gone() {
+fn all_faults_are_seen_on_local_nodes_and_seen_to_be_gone() {
     let bench = Bench::new();
     std::fs::write(bench.dir.path().join("mark.toml"), MARK).expect("a file");
-    let more = ["--time-limit", "52s", "--fault", "mark.toml", "--set", "latency-ms=20-40"];
+    let more = ["--time-limit", "55s", "--fault", "mark.toml", "--set", "latency-ms=20-40"];
     // What a flipped bit does to the database is its own affair: the verdict is not judged here.
     let ran = bench.run(&arguments(LOCAL, &more));
     assert!(matches!(ran.code, Some(0..=2)), "{:?}: {}", ran.code, ran.stderr);
@@ -76,11 +79,13 @@ fn every_fault_is_seen_on_local_nodes_and_seen_to_be_gone() {
     let asked: Vec<&str> = records.keys().map(String::as_str).collect();
     let expected = [
         "corrupt",
+        "cpu",
         "crash-loop",
         "cut",
         "disk-fail",
         "kill",
         "mark",
+        "memory",
         "pause",
         "power-off",
         "remove-members",
@@ -185,8 +190,10 @@ fn an_agent_that_only_says_so_is_not_believed() {
         "9s disk slow n5",
         "11s file truncate n1",
         "13s mark n3",
+        "14s cpu n3",
+        "15s memory n4",
     ];
-    let more = ["--time-limit", "15s", "--fault", "mark.toml"];
+    let more = ["--time-limit", "17s", "--fault", "mark.toml"];
     let output = Command::new(saboteur())
         .args(arguments(&lines, &more))
         .env("PERJURY_STORE", bench.store())
@@ -203,6 +210,8 @@ fn an_agent_that_only_says_so_is_not_believed() {
         "disk-fail",
         "corrupt",
         "mark",
+        "cpu",
+        "memory",
     ];
     let text = String::from_utf8_lossy(&output.stderr);
     assert_nothing_believed(&bench, output.status.code(), &text, &functions);

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// Every fault by its name, and when it is asked for. They overlap, but for those that take a node
 /// down: to start one starts all.
-const LINES: [(&str, &str); 13] = [
+const LINES: [(&str, &str); 15] = [
     ("kill", "1s kill n1 for 1s"),
     ("pause", "1s pause n2 for 1s"),
     ("file", "1s file bit-flips n5 for 1s"),
@@ -28,8 +28,10 @@ const LINES: [(&str, &str); 13] = [
     ),
     ("latency", "13s spread for 1s"),
     ("power", "13s power n4 for 1s"),
+    ("cpu", "13s cpu n5 for 2s"),
+    ("memory", "15s memory n3 for 1s"),
     ("membership", "16s remove-members n2 for 1s"),
-    ("surge", "19s surge 8 for 1s"),
+    ("surge", "20s surge 8 for 1s"),
 ];
 
 /// No account has this number; none is needed.
@@ -116,7 +118,7 @@ fn text(value: &Value) -> &str {
 
 fn arguments<'a>(refused: &BTreeSet<&str>) -> Vec<&'a str> {
     let mut all = vec!["test", "demo", "--seed", "5", "--concurrency", "4n"];
-    all.extend(["--time-limit", "21s", "--set", "latency-ms=20-40"]);
+    all.extend(["--time-limit", "26s", "--set", "latency-ms=20-40"]);
     let asked = LINES.iter().filter(|line| !refused.contains(line.0));
     all.extend(asked.flat_map(|line| ["--at", line.1]));
     all

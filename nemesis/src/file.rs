@@ -24,13 +24,14 @@ const KINDS: &str = "file-kinds";
 const SEEDS: u64 = 1 << 32;
 /// Whom it hits by default: a replicated database may lose what a majority has lost.
 const USUAL: [Spec; 2] = [Spec::One, Spec::MinorityThird];
-const ALL: [Kind; 3] = [Kind::Truncate, Kind::BitFlips, Kind::ChunkCopy];
+const ALL: [Kind; 4] = [Kind::Truncate, Kind::BitFlips, Kind::ChunkCopy, Kind::Rollback];
 
 fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Truncate => "truncate",
         Kind::BitFlips => "bit-flips",
         Kind::ChunkCopy => "chunk-copy",
+        Kind::Rollback => "rollback",
     }
 }
 
@@ -137,8 +138,8 @@ async fn mend_one(ground: &dyn Ground, node: usize) -> Result<Option<Value>, Str
     let seen: Vec<Compared> = ask(ground, node, FILE_COMPARE, json!(damages), LIMIT).await?;
     // A file that the database has made longer or shorter since it was cut off is its own.
     let left = damages.iter().zip(&seen).find(|(damage, compared)| {
-        let end = damage.patches.first().map(|patch| patch.offset);
-        let its_own = damage.kind == Kind::Truncate && compared.length != end;
+        let cut = damage.patches.last().filter(|patch| patch.new.is_empty());
+        let its_own = cut.is_some_and(|patch| compared.length != Some(patch.offset));
         compared.damaged > 0 && !its_own
     });
     match left {
@@ -162,7 +163,7 @@ impl Fault for Files {
     }
 
     fn about(&self) -> &'static str {
-        "damages files of the database (cut off, flipped bits, copied pieces) and puts them back"
+        "damages files of the database (cut off, flipped bits, copied pieces, rolled back) and puts them back"
     }
 
     fn functions(&self) -> &'static [&'static str] {

@@ -11,6 +11,7 @@ mod membership;
 mod packet;
 mod partition;
 mod power;
+mod pressure;
 mod process;
 mod schedule;
 mod surge;
@@ -39,6 +40,8 @@ pub fn register(registry: Registry) -> Registry {
         .fault(power::Power)
         .fault(disk::Disk)
         .fault(file::Files)
+        .fault(pressure::cpu())
+        .fault(pressure::memory())
         .custom_faults(|fault| std::sync::Arc::new(custom::Custom::new(fault)))
         .internal("agent", agent::main)
         .internal("clock-probe", agent::clock_probe)

@@ -13,9 +13,14 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Longest piece that is cut off or copied.
 const PIECE: u64 = 4096;
+/// How old the snapshot is that is put back.
+const AGE: Duration = Duration::from_secs(1);
+/// The longest file of which a snapshot is taken.
+const SNAPSHOT: u64 = 64 << 20;
 /// Most files that one is chosen from.
 const FILES: usize = 10_000;
 
@@ -172,8 +177,44 @@ fn plan(path: &Path, file: &File, kind: Kind, rng: &mut ChaCha8Rng) -> io::Resul
             let (old, new) = (read(to, size)?, read(from, size)?);
             patches.push(Patch { offset: to, old: digits(&old), new: digits(&new) });
         }
+        Kind::Rollback => {
+            if length > SNAPSHOT {
+                return Err(io::Error::other(format!(
+                    "{length} bytes are too many for a snapshot"
+                )));
+            }
+            let snapshot = read(0, length)?;
+            std::thread::sleep(AGE);
+            let now = read(0, file.metadata()?.len().min(SNAPSHOT))?;
+            patches = back_to(&snapshot, &now);
+            if patches.is_empty() {
+                return Err(io::Error::other("it is as it was a second before"));
+            }
+        }
     }
     Ok(Damage { path: path.display().to_string(), kind, length, patches })
+}
+
+/// What makes the snapshot again out of what is there now.
+fn back_to(snapshot: &[u8], now: &[u8]) -> Vec<Patch> {
+    let both = snapshot.len().min(now.len());
+    let mut patches = Vec::new();
+    let mut at = 0;
+    while at < both {
+        let same = (at..both).take_while(|i| snapshot[*i] == now[*i]).count();
+        let from = at + same;
+        let other = (from..both).take_while(|i| snapshot[*i] != now[*i]).count();
+        at = from + other;
+        if other > 0 {
+            let (old, new) = (digits(&now[from..at]), digits(&snapshot[from..at]));
+            patches.push(Patch { offset: from as u64, old, new });
+        }
+    }
+    if now.len() > both {
+        let old = digits(&now[both..]);
+        patches.push(Patch { offset: both as u64, old, new: String::new() });
+    }
+    patches
 }
 
 fn compare(damage: &Damage) -> Result<Compared, String> {

@@ -21,6 +21,8 @@ pub enum Kind {
     BitFlips,
     /// Up to 4096 bytes are copied over others of the same file.
     ChunkCopy,
+    /// It is again as it was a second before, as if an old snapshot had been put back.
+    Rollback,
 }
 
 /// Damage one file below these directories.
@@ -39,7 +41,7 @@ pub struct Corrupt {
 pub struct Patch {
     pub offset: u64,
     pub old: String,
-    /// As long as `old`; empty where the file was cut off.
+    /// As long as `old`; empty where the file was cut off, which is the last patch.
     pub new: String,
 }
 
