@@ -24,11 +24,12 @@ const TRIES: usize = 20;
 /// Between two settings of a clock that drifts or stands still.
 const STEP: Duration = Duration::from_millis(2);
 /// Names of processes that set the clock, as `/proc` has them, and of their services.
-const KEEPERS: [(&str, &str); 4] = [
+const KEEPERS: [(&str, &str); 5] = [
     ("chronyd", "chrony"),
     ("ntpd", "ntp"),
     ("systemd-timesyn", "systemd-timesyncd"),
     ("VBoxService", "vboxadd-service"),
+    ("phc2sys", "phc2sys"),
 ];
 
 /// A machine's clocks.
