@@ -342,6 +342,8 @@ impl Processes {
         self.reap();
         let members = family::members(record, &self.era);
         if members.is_empty() && !record.gone {
+            // It may have ended since, and how it ended is told only by reaping it.
+            self.reap();
             record.gone = true;
             self.write(record)?;
         }
