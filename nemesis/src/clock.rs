@@ -53,7 +53,7 @@ impl ClockFault {
         if *op.f == *FUNCTIONS[0] {
             return skew(ground, &op.value).await;
         }
-        crate::process::mended(unskew(ground).await)
+        unskew(ground).await.mended()
     }
 }
 
@@ -111,7 +111,7 @@ async fn skew(ground: &dyn Ground, value: &Value) -> Applied {
             }
         }
     }
-    crate::process::conclude(tally, evidence)
+    tally.broken(evidence)
 }
 
 /// Puts all clocks right, and sees that they are.
@@ -227,11 +227,7 @@ impl Fault for ClockFault {
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let tally = unskew(context).await;
-            let well = tally.unseen.is_empty();
-            if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
-        })
+        Box::pin(async move { unskew(context).await.healed() })
     }
 }
 

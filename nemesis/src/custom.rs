@@ -4,7 +4,6 @@
 //! after injection, and to deny it again once it is healed.
 
 use crate::ground::{Ground, Tally, ask};
-use crate::process::conclude;
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets};
 use crate::wire::custom::{
@@ -112,7 +111,7 @@ impl Custom {
                 }
             }
         }
-        conclude(tally, evidence)
+        tally.broken(evidence)
     }
 
     /// Heals every node: harmless where nothing is broken.
@@ -148,7 +147,7 @@ impl Custom {
         if *op.f == *self.functions[0] {
             return self.inject(ground, &op.value).await;
         }
-        crate::process::mended(self.mend(ground).await)
+        self.mend(ground).await.mended()
     }
 }
 
@@ -195,11 +194,7 @@ impl Fault for Custom {
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let tally = self.mend(context).await;
-            let well = tally.unseen.is_empty();
-            if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
-        })
+        Box::pin(async move { self.mend(context).await.healed() })
     }
 }
 

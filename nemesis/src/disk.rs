@@ -4,7 +4,7 @@
 //! what a file of our own meets there, written, synced and read like the database's.
 
 use crate::ground::{Ground, Tally, ask};
-use crate::process::{conclude, kill, mended};
+use crate::process::kill;
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets, parse_list};
 use crate::wire::disk::{
@@ -160,7 +160,7 @@ async fn fail(ground: &dyn Ground, value: &Value) -> Applied {
             Err(problem) => drop(tally.unseen.insert(name, problem)),
         }
     }
-    conclude(tally, evidence)
+    tally.broken(evidence)
 }
 
 async fn fail_one(ground: &dyn Ground, node: usize, failure: Failure) -> Result<Value, String> {
@@ -255,7 +255,7 @@ impl Disk {
     pub(crate) async fn act(ground: &dyn Ground, op: &Op) -> Applied {
         match &*op.f {
             "disk-fail" => fail(ground, &op.value).await,
-            _ => mended(mend(ground).await),
+            _ => mend(ground).await.mended(),
         }
     }
 }
@@ -325,11 +325,7 @@ impl Fault for Disk {
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let tally = mend(context).await;
-            let well = tally.unseen.is_empty();
-            if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
-        })
+        Box::pin(async move { mend(context).await.healed() })
     }
 }
 

@@ -1,7 +1,6 @@
 //! The fault `file`: files of the database are damaged behind its back, and put back.
 
 use crate::ground::{Ground, Tally, ask};
-use crate::process::{conclude, mended};
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets, parse_list};
 use crate::wire::file::{
@@ -83,7 +82,7 @@ async fn corrupt(ground: &dyn Ground, directories: &[String], value: &Value) -> 
             Err(problem) => drop(tally.unseen.insert(name, problem)),
         }
     }
-    conclude(tally, evidence)
+    tally.broken(evidence)
 }
 
 /// The inner error is a reason why nothing was done.
@@ -152,7 +151,7 @@ impl Files {
     pub(crate) async fn act(ground: &dyn Ground, directories: &[String], op: &Op) -> Applied {
         match &*op.f {
             "corrupt" => corrupt(ground, directories, &op.value).await,
-            _ => mended(mend(ground).await),
+            _ => mend(ground).await.mended(),
         }
     }
 }
@@ -206,11 +205,7 @@ impl Fault for Files {
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let tally = mend(context).await;
-            let well = tally.unseen.is_empty();
-            if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
-        })
+        Box::pin(async move { mend(context).await.healed() })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::wire::{Probe, Probed};
 use futures::future::join_all;
 use perjury_harness::agent::protocol::{ProcessName, ProcessState, RunState};
 use perjury_harness::database::PROCESS;
-use perjury_harness::{BoxFuture, Fabric, FaultContext};
+use perjury_harness::{Applied, BoxFuture, Fabric, FaultContext};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -187,6 +187,35 @@ impl Tally {
             evidence.insert("skipped".to_owned(), json!(self.skipped));
         }
         Value::Object(evidence)
+    }
+
+    /// What an operation that breaks ends as: installed where it was seen everywhere that it was
+    /// meant to be.
+    pub(crate) fn broken(self, more: Value) -> Applied {
+        if !self.unseen.is_empty() {
+            let seen: Vec<&String> = self.done.keys().collect();
+            return Applied::Indeterminate(format!("{} (seen on {seen:?})", self.problems()));
+        }
+        if self.done.is_empty() {
+            return Applied::Skipped(self.reasons());
+        }
+        Applied::Installed(self.evidence(more))
+    }
+
+    /// What an operation that mends ends as.
+    pub(crate) fn mended(self) -> Applied {
+        if !self.unseen.is_empty() {
+            return Applied::Indeterminate(self.problems());
+        }
+        if self.done.is_empty() {
+            return Applied::Skipped(self.reasons());
+        }
+        Applied::Healed(self.evidence(Value::Null))
+    }
+
+    /// What the last mending comes to: that there was nothing to do is as good.
+    pub(crate) fn healed(self) -> Result<Value, String> {
+        if self.unseen.is_empty() { Ok(self.evidence(Value::Null)) } else { Err(self.problems()) }
     }
 
     /// All that was not seen, as a sentence.

@@ -4,9 +4,8 @@
 //! disk, but for those unsynced writes that happen to have reached it.
 
 use crate::disk;
-use crate::ground::{Ground, Tally, ask};
+use crate::ground::{Ground, ask};
 use crate::process::kill::{self, Way};
-use crate::process::{conclude, mended};
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets, parse_list};
 use crate::wire::disk::{DISK_POWER_LOSS, DiskStatus, PowerLoss, Survivors};
@@ -113,7 +112,7 @@ async fn cut(ground: &dyn Ground, value: &Value) -> Applied {
             }
         }
     }
-    conclude(tally, evidence)
+    tally.broken(evidence)
 }
 
 /// What was lost between two looks; an error where no power was.
@@ -150,7 +149,7 @@ impl Power {
     pub(crate) async fn act(ground: &dyn Ground, op: &Op) -> Applied {
         match &*op.f {
             "power-off" => cut(ground, &op.value).await,
-            _ => mended(kill::start(ground).await),
+            _ => kill::start(ground).await.mended(),
         }
     }
 }
@@ -223,11 +222,7 @@ impl Fault for Power {
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let tally: Tally = kill::start(context).await;
-            let well = tally.unseen.is_empty();
-            if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
-        })
+        Box::pin(async move { kill::start(context).await.healed() })
     }
 }
 

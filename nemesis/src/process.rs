@@ -51,7 +51,7 @@ impl ProcessFault {
             (Self::Stop, "stop") => kill::end(ground, &op.value, kill::Way::Stop).await,
             (Self::CrashLoop, "crash-loop") => crash::repeat(ground, &op.value).await,
             (Self::Pause, "pause") => pause::pause(ground, &op.value).await,
-            _ if *op.f == *self.functions()[1] => mended(self.mend(ground).await),
+            _ if *op.f == *self.functions()[1] => self.mend(ground).await.mended(),
             _ => Applied::Skipped(format!("`{}` does not know `{}`", self.name(), op.f)),
         }
     }
@@ -64,9 +64,7 @@ impl ProcessFault {
     }
 
     async fn heal(self, ground: &dyn Ground) -> Result<Value, String> {
-        let tally = self.mend(ground).await;
-        let well = tally.unseen.is_empty();
-        if well { Ok(tally.evidence(Value::Null)) } else { Err(tally.problems()) }
+        self.mend(ground).await.healed()
     }
 }
 
@@ -129,29 +127,6 @@ impl Fault for ProcessFault {
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(ProcessFault::heal(*self, context))
     }
-}
-
-/// What a mending operation ends as.
-pub(crate) fn mended(tally: Tally) -> Applied {
-    if !tally.unseen.is_empty() {
-        return Applied::Indeterminate(tally.problems());
-    }
-    if tally.done.is_empty() {
-        return Applied::Skipped(tally.reasons());
-    }
-    Applied::Healed(tally.evidence(Value::Null))
-}
-
-/// Installed where it was seen everywhere that it was meant to be.
-pub(crate) fn conclude(tally: Tally, more: Value) -> Applied {
-    if !tally.unseen.is_empty() {
-        let seen: Vec<&String> = tally.done.keys().collect();
-        return Applied::Indeterminate(format!("{} (seen on {seen:?})", tally.problems()));
-    }
-    if tally.done.is_empty() {
-        return Applied::Skipped(tally.reasons());
-    }
-    Applied::Installed(tally.evidence(more))
 }
 
 #[cfg(test)]

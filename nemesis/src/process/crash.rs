@@ -2,7 +2,6 @@
 //!
 //! The last round leaves it dead, as a supervisor does that has given up. Each round is seen.
 
-use super::conclude;
 use super::kill::{Way, end_on, start_on};
 use crate::ground::{Ground, Tally};
 use crate::targets::{self, Targets};
@@ -54,5 +53,5 @@ pub(super) async fn repeat(ground: &dyn Ground, value: &Value) -> Applied {
         }
     }
     evidence["rounds"] = json!(rounds);
-    conclude(tally, evidence)
+    tally.broken(evidence)
 }

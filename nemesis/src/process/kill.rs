@@ -1,6 +1,5 @@
 //! Ending the database on some nodes, by force or politely, and starting it again.
 
-use super::conclude;
 use crate::ground::{Ground, Tally, ask_about_process, witness};
 use crate::targets::{self, Targets};
 use futures::future::join_all;
@@ -29,7 +28,7 @@ pub(super) async fn end(ground: &dyn Ground, value: &Value, way: Way) -> Applied
         Ok(targets) => targets,
         Err(reason) => return Applied::Skipped(reason),
     };
-    conclude(end_on(ground, &nodes, way).await, evidence)
+    end_on(ground, &nodes, way).await.broken(evidence)
 }
 
 /// As [`end`], on these nodes.

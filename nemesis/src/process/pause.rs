@@ -1,6 +1,5 @@
 //! Stopping the database on some nodes with SIGSTOP, and letting it go on.
 
-use super::conclude;
 use crate::ground::{Ground, Tally, ask_about_process, witness};
 use crate::targets::{self, Targets};
 use perjury_harness::Applied;
@@ -32,7 +31,7 @@ pub(super) async fn pause(ground: &dyn Ground, value: &Value) -> Applied {
             }
         }
     }
-    conclude(tally, evidence)
+    tally.broken(evidence)
 }
 
 /// Lets every paused database go on, and sees that it does.
