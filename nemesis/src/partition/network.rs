@@ -46,11 +46,7 @@ impl<'a> Network<'a> {
             }
             Self::Firewall(addresses) => addresses,
         };
-        // Dropped by who should not hear it: there the sender notices nothing.
-        let receivers: BTreeSet<usize> = grudge.iter().map(|link| link.to).collect();
-        let requests = receivers.into_iter().map(|to| {
-            let unheard = grudge.iter().filter(|link| link.to == to);
-            let peers = unheard.flat_map(|link| &addresses.0[link.from]).copied().collect();
+        let requests = addresses.unheard(grudge).map(|(to, peers)| {
             let with = json!(CutPeers { peers, direction: Direction::In });
             ask::<NetStatus>(ground, to, NET_CUT, with, TIMEOUT)
         });
@@ -66,10 +62,7 @@ impl<'a> Network<'a> {
             }
             Self::Firewall(addresses) => addresses,
         };
-        let receivers: BTreeSet<usize> = grudge.iter().map(|link| link.to).collect();
-        let requests = receivers.into_iter().map(|to| {
-            let unheard = grudge.iter().filter(|link| link.to == to);
-            let peers = unheard.flat_map(|link| &addresses.0[link.from]).copied().collect();
+        let requests = addresses.unheard(grudge).map(|(to, peers)| {
             ask::<NetStatus>(ground, to, NET_MEND, json!(MendPeers { peers }), TIMEOUT)
         });
         all_well(join_all(requests).await)
@@ -162,6 +155,16 @@ fn all_well(answers: Vec<Result<NetStatus, String>>) -> Result<(), String> {
 }
 
 impl Addresses {
+    /// For every node that hears too little: whom it should not hear. Packets are dropped there,
+    /// so that the sender notices nothing.
+    fn unheard(&self, grudge: &Grudge) -> impl Iterator<Item = (usize, Vec<IpAddr>)> {
+        let mut unheard: BTreeMap<usize, Vec<IpAddr>> = BTreeMap::new();
+        for link in grudge {
+            unheard.entry(link.to).or_default().extend(&self.0[link.from]);
+        }
+        unheard.into_iter()
+    }
+
     fn of(ground: &dyn Ground, statuses: &[NetStatus]) -> Result<Self, String> {
         let mut owners: BTreeMap<IpAddr, BTreeSet<usize>> = BTreeMap::new();
         for (node, status) in statuses.iter().enumerate() {
