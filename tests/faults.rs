@@ -112,7 +112,7 @@ fn delay_is_precise(fault: &Value) {
     let measured = fault["evidence"]["measured"].as_array().expect("measurements");
     for link in measured {
         let median = link["round_trip_ms"]["median"].as_f64().expect("a median");
-        let before = link["round_trip_before_ms"]["median"].as_f64().unwrap_or(0.0);
+        let before = link["round_trip_before_ms"].as_f64().expect("the median before");
         assert!((median - before - 40.0).abs() < 2.0, "{link}");
     }
 }
@@ -178,7 +178,7 @@ fn assert_nothing_believed(bench: &Bench, code: Option<i32>, output: &str, funct
 
 #[test]
 fn an_agent_that_only_says_so_is_not_believed() {
-    let bench = Bench::beside_others();
+    let bench = Bench::new();
     std::fs::write(bench.dir.path().join("mark.toml"), MARK).expect("a file");
     let lines = [
         "1s kill n1",
@@ -219,7 +219,7 @@ fn an_agent_that_only_says_so_is_not_believed() {
 
 #[test]
 fn an_agent_that_only_says_that_it_cuts_and_loses_packets_is_not_believed() {
-    let bench = Bench::beside_others();
+    let bench = Bench::new();
     // Plain loss: nft has no bursts of it.
     let loss = r#"{"links":[["n1","n2"]],"policy":{"loss_percent":30,"seed":1}}"#;
     let script = format!(
