@@ -10,6 +10,6 @@ fn main() -> ExitCode {
         .database(perjury_etcd::database())
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
-    let registry = perjury_nemesis::register(registry);
+    let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
     cli::main(&registry)
 }

@@ -10,12 +10,13 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 
 /// Which of our crates each may use. No others.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("perjury-checkers", &[]),
     ("perjury-clock", &[]),
     ("perjury-harness", &["perjury-checkers"]),
     ("perjury-workloads", &["perjury-checkers", "perjury-harness"]),
     ("perjury-nemesis", &["perjury-checkers", "perjury-clock", "perjury-harness"]),
+    ("perjury-vagrant", &["perjury-harness"]),
     (
         "perjury-demo",
         &[
@@ -39,7 +40,7 @@ const NOT_IN_CHECKERS: [&str; 8] =
     ["tokio", "russh", "hyper", "mio", "socket2", "nix", "jiff", "axum"];
 
 /// Files of ours that may start processes: one line each, with the reason in the file itself.
-const STARTS_PROCESSES: [&str; 8] = [
+const STARTS_PROCESSES: [&str; 9] = [
     "clock/build.rs",
     "harness/src/control/",
     "harness/src/local/",
@@ -48,6 +49,7 @@ const STARTS_PROCESSES: [&str; 8] = [
     "nemesis/src/agent.rs",
     "tests/",
     "harness/tests/",
+    "vagrant/src/command.rs",
 ];
 
 /// Files of ours that may write files: the store, and what runs on nodes.

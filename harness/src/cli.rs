@@ -14,7 +14,7 @@ mod stream;
 mod test;
 mod transactions;
 
-use crate::exit::{self, Stop};
+use crate::exit::{self, HarnessFailure, Stop};
 use crate::registry::InternalCommand;
 use crate::{Registry, local};
 use args::{Cli, Command};
@@ -48,6 +48,13 @@ fn dispatch(registry: &Registry) -> ExitCode {
     }
 }
 
+/// Moves to where the virtual machines of this folder are.
+fn enter(directory: &std::path::Path, registry: &Registry) -> Result<(), Stop> {
+    let entered = registry.find_machines()?.enter(directory);
+    let failed = |error| HarnessFailure::new("finding the virtual machines", error).into();
+    entered.map_err(failed)
+}
+
 /// Commands that have arguments of their own: for nodes, for the lab.
 fn internal(registry: &Registry, name: &str) -> Option<InternalCommand> {
     match name {
@@ -64,8 +71,8 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Analyze(args) => return stored::analyze(args, registry),
         Command::Check(args) => return stored::check(args),
         Command::History { run } => stored::history(run)?,
-        Command::Doctor(args) => return doctor::doctor(args),
-        Command::Heal(args) => return heal::heal(args),
+        Command::Doctor(args) => return doctor::doctor(args, registry),
+        Command::Heal(args) => return heal::heal(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

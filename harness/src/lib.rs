@@ -15,6 +15,7 @@ pub mod exit;
 pub mod fault;
 pub mod generator;
 pub mod local;
+pub mod machines;
 pub mod op;
 pub mod options;
 pub mod plan;

@@ -85,6 +85,26 @@ pub struct ClusterPlan {
     pub private_key: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_keys: Option<String>,
+    /// The hosts are virtual machines: how to get them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vagrant: Option<VagrantPlan>,
+}
+
+/// Virtual machines in the care of Vagrant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VagrantPlan {
+    /// Where the Vagrantfile is.
+    pub directory: PathBuf,
+    /// Bring up what does not run.
+    #[serde(default)]
+    pub up: bool,
+    /// Leave running what was brought up; otherwise machines are left as they were found.
+    #[serde(default)]
+    pub keep: bool,
+    /// Put this snapshot back before the test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 impl ClusterPlan {

@@ -2,6 +2,7 @@
 
 use crate::exit::Usage;
 use crate::fault::CustomFault;
+use crate::machines::MachineKeeper;
 use crate::{Database, Fault, Workload};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Registry {
     pub internal: Vec<(&'static str, InternalCommand)>,
     /// Makes a fault of what a user described.
     pub custom: Option<fn(CustomFault) -> Arc<dyn Fault>>,
+    /// Who gets virtual machines.
+    pub machines: Option<Arc<dyn MachineKeeper>>,
     /// Those of a user's own that are among `faults` already.
     added: Vec<CustomFault>,
 }
@@ -39,6 +42,18 @@ impl Registry {
     pub fn fault(mut self, fault: impl Fault + 'static) -> Self {
         self.faults.push(Arc::new(fault));
         self
+    }
+
+    /// Lets virtual machines be hosts.
+    pub fn machines(mut self, keeper: impl MachineKeeper + 'static) -> Self {
+        self.machines = Some(Arc::new(keeper));
+        self
+    }
+
+    /// Who gets virtual machines, or an error that says that nobody does.
+    pub fn find_machines(&self) -> Result<&Arc<dyn MachineKeeper>, Usage> {
+        let nobody = || Usage("--vagrant: this program knows no virtual machines".to_owned());
+        self.machines.as_ref().ok_or_else(nobody)
     }
 
     /// Lets users describe faults of their own.

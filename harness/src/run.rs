@@ -62,9 +62,19 @@ async fn on_cluster(
 ) -> Result<(), Ended> {
     let size = plan.cluster.size();
     if !plan.cluster.is_local() {
+        let machines = hosts::machines(&plan.cluster, setting.registry, setting.say).await?;
+        let reach = machines.as_deref().map_or(&plan.cluster, |machines| machines.reach());
         (setting.say)(&format!("connecting to {size} hosts"));
-        let cluster = hosts::up(&plan.cluster, &setting.perjury).await?;
-        return trial::hold(plan, setting, record, &cluster).await;
+        let outcome = match hosts::up(reach, &setting.perjury).await {
+            Ok(cluster) => trial::hold(plan, setting, record, &cluster).await,
+            Err(failure) => Err(failure.into()),
+        };
+        if let Some(machines) = machines
+            && let Err(error) = machines.close(setting.say).await
+        {
+            tracing::warn!("the virtual machines are not left as found: {error}");
+        }
+        return outcome;
     }
     (setting.say)(&format!("starting {size} local nodes"));
     let local = local_up(plan, setting).await?;

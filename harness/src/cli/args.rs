@@ -125,7 +125,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "SPAN")]
     pub check_limit: Option<Span>,
     /// Number of nodes to make on this machine [default: 5]
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["nodes", "node", "nodes_file"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["nodes", "node", "nodes_file", "vagrant"])]
     pub node_count: Option<usize>,
     #[command(flatten)]
     pub hosts: HostArgs,
@@ -159,6 +159,18 @@ pub struct HostArgs {
     /// File with a host a line
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
+    /// Folder of a Vagrantfile: its virtual machines are the hosts, all, or those named by --nodes
+    #[arg(long, value_name = "DIR", conflicts_with = "ssh_config")]
+    pub vagrant: Option<PathBuf>,
+    /// Bring up virtual machines that do not run, and leave all as found afterwards
+    #[arg(long, requires = "vagrant")]
+    pub vagrant_up: bool,
+    /// Leave virtual machines running that were brought up
+    #[arg(long, requires = "vagrant")]
+    pub vagrant_keep: bool,
+    /// Put this snapshot of the virtual machines back first
+    #[arg(long, value_name = "NAME", requires = "vagrant")]
+    pub vagrant_snapshot: Option<String>,
     /// The hosts' addresses on the data network, in order, where SSH goes another way
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
     pub addresses: Vec<std::net::IpAddr>,

@@ -4,10 +4,11 @@ use super::args::{DoctorArgs, HostArgs};
 use super::{output, plan};
 use crate::control::{Command, Session};
 use crate::exit::{self, HarnessFailure, Stop};
-use crate::local;
+use crate::machines::{Check, Severity};
 use crate::plan::ClusterPlan;
 use crate::run::hosts;
-use serde::Serialize;
+use crate::{Registry, local};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,54 +21,29 @@ const SPACE_KB: u64 = 500_000;
 /// Clocks further apart than this make log lines hard to compare.
 const CLOCK: f64 = 0.5;
 
-/// One thing that was looked at.
-#[derive(Debug, Serialize)]
-struct Check {
-    /// `this machine`, or the host.
-    on: String,
-    /// `good`, `warning` or `problem`.
-    state: State,
-    what: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Good,
-    Warning,
-    Problem,
-}
-
-impl Check {
-    fn good(on: &str, what: impl Into<String>) -> Self {
-        Self { on: on.to_owned(), state: State::Good, what: what.into(), remedy: None }
-    }
-
-    fn bad(on: &str, state: State, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { on: on.to_owned(), state, what: what.into(), remedy: Some(remedy.into()) }
-    }
-}
-
 /// Looks at the hosts, or at this machine when none are named. Exit code 3 if there is a problem.
-pub fn doctor(args: &DoctorArgs) -> Result<ExitCode, Stop> {
-    let names = plan::hosts(&args.hosts)?;
-    let checks = if names.is_empty() { machine() } else { ask_hosts(&args.hosts, names)? };
-    let worst = checks.iter().map(|check| check.state).max().unwrap_or(State::Good);
+pub fn doctor(args: &DoctorArgs, registry: &Registry) -> Result<ExitCode, Stop> {
+    let checks = match &args.hosts.vagrant {
+        Some(directory) => virtual_machines(&args.hosts, directory, registry)?,
+        None => {
+            let names = plan::hosts(&args.hosts, registry)?;
+            if names.is_empty() { machine() } else { ask_hosts(&args.hosts, names)? }
+        }
+    };
+    let worst = checks.iter().map(|check| check.state).max().unwrap_or(Severity::Good);
     if args.json {
         output::print(&serde_json::to_string_pretty(&checks).unwrap_or_default());
     } else {
         checks.iter().for_each(|check| output::print(&line(check)));
     }
-    Ok(ExitCode::from(if worst == State::Problem { exit::HARNESS } else { exit::VALID }))
+    Ok(ExitCode::from(if worst == Severity::Problem { exit::HARNESS } else { exit::VALID }))
 }
 
 fn line(check: &Check) -> String {
     let mark = match check.state {
-        State::Good => "ok     ",
-        State::Warning => "warning",
-        State::Problem => "PROBLEM",
+        Severity::Good => "ok     ",
+        Severity::Warning => "warning",
+        Severity::Problem => "PROBLEM",
     };
     let remedy =
         check.remedy.as_deref().map(|remedy| format!("\n         {remedy}")).unwrap_or_default();
@@ -78,7 +54,7 @@ fn machine() -> Vec<Check> {
     const HERE: &str = "this machine";
     let mut checks: Vec<Check> = local::check()
         .into_iter()
-        .map(|problem| Check::bad(HERE, State::Problem, problem.what, problem.remedy))
+        .map(|problem| Check::bad(HERE, Severity::Problem, problem.what, problem.remedy))
         .collect();
     if checks.is_empty() {
         checks
@@ -89,9 +65,42 @@ fn machine() -> Vec<Check> {
     } else {
         let what = "there is no `ssh`, so no SSH configuration can be read";
         let remedy = "install openssh-client, or name hosts as USER@HOST:PORT";
-        Check::bad(HERE, State::Warning, what, remedy)
+        Check::bad(HERE, Severity::Warning, what, remedy)
     });
     checks
+}
+
+/// What keeps the machines, then the machines themselves when they all run.
+fn virtual_machines(
+    args: &HostArgs,
+    directory: &Path,
+    registry: &Registry,
+) -> Result<Vec<Check>, Stop> {
+    let keeper = registry.find_machines()?;
+    if let Err(error) = keeper.enter(directory) {
+        let remedy = "nothing else was looked at";
+        return Ok(vec![Check::bad("vagrant", Severity::Problem, error, remedy)]);
+    }
+    let runtime = runtime()?;
+    let mut checks = runtime.block_on(keeper.look(directory));
+    if checks.iter().any(|check| check.state == Severity::Problem) {
+        return Ok(checks);
+    }
+    let plan = ClusterPlan { hosts: plan::hosts(args, registry)?, ..ClusterPlan::from(args) };
+    match runtime.block_on(keeper.open(&plan, &|_| {})) {
+        Err(error) => {
+            let remedy = "see that `vagrant ssh` logs in to each machine";
+            checks.push(Check::bad("vagrant", Severity::Problem, error, remedy));
+        }
+        Ok(machines) => {
+            let reach = machines.reach();
+            for (host, address) in reach.hosts.iter().zip(&reach.addresses) {
+                checks.push(Check::good(host, format!("other machines find it at {address}")));
+            }
+            checks.extend(runtime.block_on(ask_all(reach)));
+        }
+    }
+    Ok(checks)
 }
 
 fn on_path(program: &str) -> bool {
@@ -101,19 +110,22 @@ fn on_path(program: &str) -> bool {
 
 fn ask_hosts(args: &HostArgs, names: Vec<String>) -> Result<Vec<Check>, HarnessFailure> {
     let plan = ClusterPlan { hosts: names, ..ClusterPlan::from(args) };
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| HarnessFailure::new("the runtime", error))?;
-    let asked = runtime.block_on(async {
-        let asking = plan.hosts.iter().map(|host| async {
-            let asked = tokio::time::timeout(HOST_LIMIT, ask_host(&plan, host)).await;
-            let late = "check the machine's load and its network";
-            asked.unwrap_or_else(|_| {
-                vec![Check::bad(host, State::Problem, "it did not answer in a minute", late)]
-            })
-        });
-        futures::future::join_all(asking).await
+    Ok(runtime()?.block_on(ask_all(&plan)))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, HarnessFailure> {
+    tokio::runtime::Runtime::new().map_err(|error| HarnessFailure::new("the runtime", error))
+}
+
+async fn ask_all(plan: &ClusterPlan) -> Vec<Check> {
+    let asking = plan.hosts.iter().map(|host| async {
+        let asked = tokio::time::timeout(HOST_LIMIT, ask_host(plan, host)).await;
+        let late = "check the machine's load and its network";
+        asked.unwrap_or_else(|_| {
+            vec![Check::bad(host, Severity::Problem, "it did not answer in a minute", late)]
+        })
     });
-    Ok(asked.into_iter().flatten().collect())
+    futures::future::join_all(asking).await.into_iter().flatten().collect()
 }
 
 async fn ask_host(plan: &ClusterPlan, host: &str) -> Vec<Check> {
@@ -121,14 +133,14 @@ async fn ask_host(plan: &ClusterPlan, host: &str) -> Vec<Check> {
         Ok(target) => target,
         Err(failure) => {
             let remedy = "correct the host's name or the SSH configuration";
-            return vec![Check::bad(host, State::Problem, failure.message, remedy)];
+            return vec![Check::bad(host, Severity::Problem, failure.message, remedy)];
         }
     };
     let session = match Session::connect(target).await {
         Ok(session) => session,
         Err(error) => {
             let remedy = "see that `ssh` with the same configuration logs in without asking";
-            return vec![Check::bad(host, State::Problem, error.to_string(), remedy)];
+            return vec![Check::bad(host, Severity::Problem, error.to_string(), remedy)];
         }
     };
     let mut checks = vec![Check::good(host, format!("SSH works ({:?})", session.target()))];
@@ -150,7 +162,7 @@ async fn latency(host: &str, session: &Session) -> Option<Check> {
         Check::good(host, what)
     } else {
         let remedy = "look at what the login shell does at its start (~/.bashrc)";
-        Check::bad(host, State::Warning, what, remedy)
+        Check::bad(host, Severity::Warning, what, remedy)
     })
 }
 
@@ -167,12 +179,12 @@ async fn facts(host: &str, session: &Session) -> Vec<Check> {
                 String::from_utf8_lossy(&output.stderr).trim()
             );
             let remedy = "log in as root, or let the user run `sudo -n` without a password";
-            return vec![Check::bad(host, State::Problem, what, remedy)];
+            return vec![Check::bad(host, Severity::Problem, what, remedy)];
         }
         Err(error) => {
             return vec![Check::bad(
                 host,
-                State::Problem,
+                Severity::Problem,
                 error.to_string(),
                 "see the host's log of sshd",
             )];
@@ -181,7 +193,12 @@ async fn facts(host: &str, session: &Session) -> Vec<Check> {
     let lines: Vec<&str> = output.lines().collect();
     let [system, user, nft, space, clock] = lines[..] else {
         let what = format!("its shell prints something else than was asked for: {output}");
-        return vec![Check::bad(host, State::Problem, what, "let the login shell print nothing")];
+        return vec![Check::bad(
+            host,
+            Severity::Problem,
+            what,
+            "let the login shell print nothing",
+        )];
     };
     vec![
         architecture(host, system),
@@ -198,13 +215,13 @@ fn architecture(host: &str, system: &str) -> Check {
         return Check::good(host, system);
     }
     let remedy = format!("Perjury's agent is this program, for {ours}: build it for the node");
-    Check::bad(host, State::Problem, format!("the system is {system}"), remedy)
+    Check::bad(host, Severity::Problem, format!("the system is {system}"), remedy)
 }
 
 fn root(host: &str, user: &str) -> Check {
     match user {
         "0" => Check::good(host, "root, or sudo without a password"),
-        _ => Check::bad(host, State::Problem, "no rights of root", "let the user run `sudo -n`"),
+        _ => Check::bad(host, Severity::Problem, "no rights of root", "let the user run `sudo -n`"),
     }
 }
 
@@ -212,7 +229,7 @@ fn firewall(host: &str, nft: &str) -> Check {
     match nft {
         "-" => Check::bad(
             host,
-            State::Warning,
+            Severity::Warning,
             "there is no `nft`, so the network cannot be cut",
             "install nftables on the host, or run without network faults",
         ),
@@ -226,7 +243,7 @@ fn disk(host: &str, space: &str) -> Check {
     if free >= SPACE_KB {
         return Check::good(host, what);
     }
-    Check::bad(host, State::Warning, what, "make room: the agent, data and logs live there")
+    Check::bad(host, Severity::Warning, what, "make room: the agent, data and logs live there")
 }
 
 fn time(host: &str, clock: &str) -> Check {
@@ -237,5 +254,5 @@ fn time(host: &str, clock: &str) -> Check {
     if offset.abs() < CLOCK {
         return Check::good(host, what);
     }
-    Check::bad(host, State::Warning, what, "let NTP set the clock, so that logs can be compared")
+    Check::bad(host, Severity::Warning, what, "let NTP set the clock, so that logs can be compared")
 }

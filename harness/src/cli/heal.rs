@@ -5,6 +5,7 @@
 
 use super::args::HostArgs;
 use super::{output, plan};
+use crate::Registry;
 use crate::exit::{self, HarnessFailure, Stop, Usage};
 use crate::plan::ClusterPlan;
 use crate::run::{hosts, nodes};
@@ -14,8 +15,8 @@ use std::process::ExitCode;
 const NOT_UNDONE: &str = "not undone";
 
 /// Starts an agent on every host, which undoes what earlier ones left, and ends it again.
-pub fn heal(args: &HostArgs) -> Result<ExitCode, Stop> {
-    let names = plan::hosts(args)?;
+pub fn heal(args: &HostArgs, registry: &Registry) -> Result<ExitCode, Stop> {
+    let names = plan::hosts(args, registry)?;
     if names.is_empty() {
         let text = "--nodes: name the hosts to heal; local nodes vanish with their controller";
         return Err(Usage(text.to_owned()).into());
@@ -23,11 +24,16 @@ pub fn heal(args: &HostArgs) -> Result<ExitCode, Stop> {
     let cluster = ClusterPlan { hosts: names, ..ClusterPlan::from(args) };
     let failed = |error| HarnessFailure::new("healing", error);
     let perjury = std::env::current_exe().map_err(failed)?;
+    if let Some(directory) = &args.vagrant {
+        super::enter(directory, registry)?;
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
     runtime.block_on(async {
+        let machines = hosts::machines(&cluster, registry, &|_| {}).await?;
+        let cluster = machines.as_deref().map_or(&cluster, |machines| machines.reach());
         let mut left = false;
         for host in &cluster.hosts {
-            let target = hosts::target(&cluster, host).await?;
+            let target = hosts::target(cluster, host).await?;
             for line in nodes::heal(target, &perjury).await? {
                 left |= line.starts_with(NOT_UNDONE);
                 output::print(&format!("{host}: {line}"));

@@ -4,7 +4,7 @@ use super::args::{HostArgs, TestArgs};
 use crate::database::Bug;
 use crate::exit::Usage;
 use crate::fault::CustomFault;
-use crate::plan::{ClusterPlan, Plan, VERSION};
+use crate::plan::{ClusterPlan, Plan, VERSION, VagrantPlan};
 use crate::registry::unknown;
 use crate::span::Span;
 use crate::{Database, Registry};
@@ -27,7 +27,7 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
     if plan.workload.is_empty() {
         plan.workload = database.workloads().first().copied().unwrap_or_default().to_owned();
     }
-    plan.cluster = cluster(args, plan.cluster)?;
+    plan.cluster = cluster(args, plan.cluster, registry)?;
     plan.concurrency = concurrency(args.concurrency.as_deref(), &plan)?;
     if let Some(bug) = &args.bug {
         plant(&mut plan, &*database, bug)?;
@@ -82,8 +82,12 @@ fn read_plan(file: &std::path::Path) -> Result<Plan, Usage> {
     Plan::parse(&text, &file.display().to_string())
 }
 
-fn cluster(args: &TestArgs, mut cluster: ClusterPlan) -> Result<ClusterPlan, Usage> {
-    let hosts = hosts(&args.hosts)?;
+fn cluster(
+    args: &TestArgs,
+    mut cluster: ClusterPlan,
+    registry: &Registry,
+) -> Result<ClusterPlan, Usage> {
+    let hosts = hosts(&args.hosts, registry)?;
     if !hosts.is_empty() {
         cluster = ClusterPlan { local: 0, hosts, ..cluster };
     }
@@ -93,6 +97,9 @@ fn cluster(args: &TestArgs, mut cluster: ClusterPlan) -> Result<ClusterPlan, Usa
     let ssh = &args.hosts;
     if !ssh.addresses.is_empty() {
         cluster.addresses.clone_from(&ssh.addresses);
+    }
+    if let Some(vagrant) = vagrant(ssh) {
+        cluster.vagrant = Some(vagrant);
     }
     cluster.ssh_config = ssh.ssh_config.clone().or(cluster.ssh_config);
     cluster.username = ssh.username.clone().or(cluster.username);
@@ -112,12 +119,22 @@ impl From<&HostArgs> for ClusterPlan {
             username: args.username.clone(),
             private_key: args.ssh_private_key.clone(),
             host_keys: args.host_keys.clone(),
+            vagrant: vagrant(args),
         }
     }
 }
 
-/// The hosts that the flags name, in order, each once.
-pub fn hosts(args: &HostArgs) -> Result<Vec<String>, Usage> {
+fn vagrant(args: &HostArgs) -> Option<VagrantPlan> {
+    args.vagrant.as_ref().map(|directory| VagrantPlan {
+        directory: directory.clone(),
+        up: args.vagrant_up,
+        keep: args.vagrant_keep,
+        snapshot: args.vagrant_snapshot.clone(),
+    })
+}
+
+/// The hosts that the flags name, in order, each once; of a Vagrantfile all, when none is named.
+pub fn hosts(args: &HostArgs, registry: &Registry) -> Result<Vec<String>, Usage> {
     let mut hosts: Vec<String> = args.nodes.iter().chain(&args.node).cloned().collect();
     if let Some(file) = &args.nodes_file {
         let text = std::fs::read_to_string(file).map_err(|error| {
@@ -132,6 +149,10 @@ pub fn hosts(args: &HostArgs) -> Result<Vec<String>, Usage> {
         }
     }
     hosts.retain(|host| !host.trim().is_empty());
+    if let Some(directory) = args.vagrant.as_ref().filter(|_| hosts.is_empty()) {
+        let names = registry.find_machines()?.names(directory);
+        hosts = names.map_err(|error| Usage(format!("--vagrant: {error}")))?;
+    }
     for (position, host) in hosts.iter().enumerate() {
         if hosts[..position].contains(host) {
             return Err(Usage(format!("--nodes: {host} is named twice")));

@@ -40,6 +40,9 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
         output::print(&schedule::commented(&plan, registry)?);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(vagrant) = &plan.cluster.vagrant {
+        super::enter(&vagrant.directory, registry)?;
+    }
     if !plan.cluster.is_local() {
         return all(&Handoff { plan, layers: Vec::new() }, args, registry, verbose);
     }

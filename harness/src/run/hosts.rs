@@ -1,10 +1,11 @@
 //! Hosts: nodes that exist already, reached by SSH as `ssh -G` says.
 
 use super::nodes::{Member, connect_all};
-use crate::Cluster;
 use crate::control::{HostKeys, Overrides, SshTarget, resolve};
 use crate::exit::HarnessFailure;
+use crate::machines::Machines;
 use crate::plan::ClusterPlan;
+use crate::{Cluster, Registry};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -21,6 +22,20 @@ pub async fn up(plan: &ClusterPlan, perjury: &std::path::Path) -> Result<Cluster
     }
     let nodes = connect_all(members, perjury).await?;
     Ok(Cluster { nodes, fabric: None })
+}
+
+/// The virtual machines of a plan, made ready; none when its hosts are others.
+pub async fn machines(
+    plan: &ClusterPlan,
+    registry: &Registry,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Option<Box<dyn Machines>>, HarnessFailure> {
+    if plan.vagrant.is_none() {
+        return Ok(None);
+    }
+    let failed = |error| HarnessFailure::new("making the virtual machines ready", error);
+    let keeper = registry.find_machines().map_err(|usage| failed(usage.0))?;
+    keeper.open(plan, say).await.map(Some).map_err(failed)
 }
 
 /// How to reach one host.
