@@ -29,7 +29,7 @@ impl Vagrant {
     }
 
     fn arguments<'a>(arguments: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-        ["--no-tty", "--no-color"].into_iter().chain(arguments.iter().copied())
+        ["--no-color"].into_iter().chain(arguments.iter().copied())
     }
 
     /// Asks and waits for the answer, before there is a runtime.
