@@ -38,6 +38,8 @@ pub struct FaultContext {
     pub progress: Arc<Progress>,
     /// Operations a second that are asked for; 0 for as many as are answered.
     pub rate: f64,
+    /// Whether the nodes are virtual machines, which are there to be broken.
+    pub virtual_machines: bool,
 }
 
 /// Whether a fault works with one kind of nodes.
@@ -119,6 +121,12 @@ pub trait Fault: Send + Sync {
     fn prepare<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<(), String>> {
         let _ = context;
         Box::pin(async { Ok(()) })
+    }
+
+    /// Whether nodes themselves are away meanwhile: nothing else can be mended before this is, and
+    /// mending takes as long as they take to boot.
+    fn takes_nodes_away(&self) -> bool {
+        false
     }
 
     /// Where it works, and what it needs there.

@@ -37,7 +37,7 @@ pub fn register(registry: Registry) -> Registry {
         .fault(packet::Packet::default())
         .fault(latency::Latency::default())
         .fault(clock::ClockFault)
-        .fault(power::Power)
+        .fault(power::Power::default())
         .fault(disk::Disk)
         .fault(file::Files)
         .fault(pressure::cpu())

@@ -1,10 +1,13 @@
 //! The fault `power`: a node loses its power, and with it all that was not synced.
 //!
-//! Every process of the database is killed at once; then the disk layer puts back what was on the
-//! disk, but for those unsynced writes that happen to have reached it.
+//! On a machine of its own that is done by its kernel, which resets it (`machine`). Local nodes share one
+//! kernel: there every process of the database is killed at once; then the disk layer puts back what was
+//! on the disk, but for those unsynced writes that happen to have reached it.
+
+mod machine;
 
 use crate::disk;
-use crate::ground::{Ground, ask};
+use crate::ground::{Ground, Tally, ask};
 use crate::process::kill::{self, Way};
 use crate::schedule;
 use crate::targets::{self, Bag, Spec, Targets, parse_list};
@@ -27,7 +30,9 @@ const SURVIVORS: &str = "power-survivors";
 /// Seeds that JSON numbers of every reader hold.
 const SEEDS: u64 = 1 << 32;
 
-const ON_HOSTS: &str = "the power of real hosts is not cut: use local nodes";
+/// The option without which hosts keep their power, and its value.
+const HOSTS: (&str, &str) = ("power-hosts", "cut");
+const ON_HOSTS: &str = "virtual machines by --vagrant, or --set power-hosts=cut";
 
 fn word(survivors: Survivors) -> &'static str {
     match survivors {
@@ -143,13 +148,24 @@ fn compare(before: &DiskStatus, after: &DiskStatus) -> Result<Value, String> {
 }
 
 /// See the file's page.
-pub(crate) struct Power;
+#[derive(Default)]
+pub(crate) struct Power {
+    dark: machine::Dark,
+}
 
 impl Power {
-    pub(crate) async fn act(ground: &dyn Ground, op: &Op) -> Applied {
-        match &*op.f {
-            "power-off" => cut(ground, &op.value).await,
-            _ => kill::start(ground).await.mended(),
+    pub(crate) async fn act(&self, ground: &dyn Ground, op: &Op) -> Applied {
+        match (&*op.f, ground.fabric()) {
+            ("power-off", Some(_)) => cut(ground, &op.value).await,
+            ("power-off", None) => machine::cut(ground, &self.dark, &op.value).await,
+            _ => self.restore(ground).await.mended(),
+        }
+    }
+
+    async fn restore(&self, ground: &dyn Ground) -> Tally {
+        match ground.fabric() {
+            Some(_) => kill::start(ground).await,
+            None => machine::restore(ground, &self.dark).await,
         }
     }
 }
@@ -172,10 +188,18 @@ impl Fault for Power {
     }
 
     fn refuse(&self, context: &FaultContext) -> Option<String> {
-        if context.fabric().is_none() {
-            return Some(ON_HOSTS.to_owned());
-        }
         let options = &context.options;
+        if context.fabric().is_none() {
+            let may = context.virtual_machines || options.get(HOSTS.0) == Some(HOSTS.1);
+            if !may {
+                return Some(format!("the power of hosts is left alone but for {ON_HOSTS}"));
+            }
+            if options.get(SURVIVORS).is_some() {
+                return Some(format!(
+                    "{SURVIVORS}: on machines of their own, their kernels decide"
+                ));
+            }
+        }
         survivors(options).err().or_else(|| targets::specs(TARGETS, options).err())
     }
 
@@ -183,17 +207,27 @@ impl Fault for Power {
         Box::pin(async move {
             match self.refuse(context) {
                 Some(problem) => Some(problem),
+                None if context.fabric().is_none() => machine::refuse(context).await,
                 None => disk::refuse(context).await,
             }
         })
     }
 
     fn prepare<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(disk::mount(context))
+        Box::pin(async move {
+            if context.fabric().is_none() {
+                return Ok(());
+            }
+            disk::mount(context).await
+        })
+    }
+
+    fn takes_nodes_away(&self) -> bool {
+        true
     }
 
     fn providers(&self) -> Providers {
-        Providers { hosts: Support::Refused(ON_HOSTS), ..disk::providers() }
+        Providers { hosts: Support::Needs(ON_HOSTS), ..disk::providers() }
     }
 
     fn schedule(&self, options: &Options, seed: Seed) -> BoxGenerator {
@@ -218,11 +252,11 @@ impl Fault for Power {
     }
 
     fn apply<'a>(&'a self, context: &'a FaultContext, op: &'a Op) -> BoxFuture<'a, Applied> {
-        Box::pin(Self::act(context, op))
+        Box::pin(self.act(context, op))
     }
 
     fn heal<'a>(&'a self, context: &'a FaultContext) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move { kill::start(context).await.healed() })
+        Box::pin(async move { self.restore(context).await.healed() })
     }
 }
 

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod custom;
 pub mod disk;
 pub mod file;
+pub mod power;
 
 mod packets;
 

@@ -107,7 +107,9 @@ async fn place(
         }
     }
     session.upload(&options.binary, path, 0o755).await.map_err(told)?;
-    let sum = Command::new(["sha256sum", "--", path]).as_root();
+    // Synced, since a node may lose its power.
+    let argv = ["/bin/sh", "-c", "sync -- \"$1\"; sha256sum -- \"$1\"", "sum", path];
+    let sum = Command::new(argv).as_root();
     let sum = session.exec(&sum).await.map_err(told)?;
     if !sum.success() {
         tracing::debug!(node = session.target().name, error = sum.error_text(), "no sha256sum");

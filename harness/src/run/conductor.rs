@@ -9,6 +9,12 @@ use std::time::Duration;
 
 /// A fault operation that takes longer has an unknown outcome.
 const FAULT_LIMIT: Duration = Duration::from_secs(60);
+/// The same where machines have to boot.
+const BOOT_LIMIT: Duration = Duration::from_secs(240);
+
+fn limit(fault: &dyn Fault) -> Duration {
+    if fault.takes_nodes_away() { BOOT_LIMIT } else { FAULT_LIMIT }
+}
 
 /// The faults of a run, and what they act on.
 pub struct Conductor {
@@ -17,7 +23,9 @@ pub struct Conductor {
 }
 
 impl Conductor {
-    pub fn new(faults: Vec<Arc<dyn Fault>>, context: FaultContext) -> Self {
+    pub fn new(mut faults: Vec<Arc<dyn Fault>>, context: FaultContext) -> Self {
+        // What brings nodes back is healed first.
+        faults.sort_by_key(|fault| !fault.takes_nodes_away());
         Self { faults, context }
     }
 
@@ -60,9 +68,10 @@ impl Conductor {
         else {
             return json!({ "outcome": "skipped", "reason": format!("no fault here does `{}`", op.f) });
         };
-        let applied = tokio::time::timeout(FAULT_LIMIT, fault.apply(&self.context, op)).await;
+        let limit = limit(&**fault);
+        let applied = tokio::time::timeout(limit, fault.apply(&self.context, op)).await;
         let applied = applied.unwrap_or_else(|_| {
-            Applied::Indeterminate(format!("not done after {} s", FAULT_LIMIT.as_secs()))
+            Applied::Indeterminate(format!("not done after {} s", limit.as_secs()))
         });
         answer(applied)
     }
@@ -70,7 +79,10 @@ impl Conductor {
     /// Every fault's own way to undo itself, once, in the history: what was broken when the load
     /// ended is seen to be mended, like what was mended during it.
     pub fn mends(&self) -> BoxGenerator {
-        let mends = self.faults.iter().rev().filter_map(|fault| fault.functions().get(1));
+        let (returns, others): (Vec<_>, Vec<_>) =
+            self.faults.iter().partition(|fault| fault.takes_nodes_away());
+        let mends = returns.into_iter().chain(others.into_iter().rev());
+        let mends = mends.filter_map(|fault| fault.functions().get(1));
         generator::from_ops(mends.map(|f| Op::new(*f, Value::Null))).on_nemesis()
     }
 
@@ -79,16 +91,15 @@ impl Conductor {
         let mut healed = serde_json::Map::new();
         let mut broken = Vec::new();
         for fault in &self.faults {
-            match tokio::time::timeout(FAULT_LIMIT, fault.heal(&self.context)).await {
+            let limit = limit(&**fault);
+            match tokio::time::timeout(limit, fault.heal(&self.context)).await {
                 Ok(Ok(evidence)) => {
                     healed.insert(fault.name().to_owned(), evidence);
                 }
                 Ok(Err(error)) => broken.push(format!("{}: {error}", fault.name())),
-                Err(_) => broken.push(format!(
-                    "{}: not done after {} s",
-                    fault.name(),
-                    FAULT_LIMIT.as_secs()
-                )),
+                Err(_) => {
+                    broken.push(format!("{}: not done after {} s", fault.name(), limit.as_secs()))
+                }
             }
         }
         if broken.is_empty() { Ok(Value::Object(healed)) } else { Err(broken.join("; ")) }

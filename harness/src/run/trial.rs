@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 /// For wiping and starting a database, besides the time it has to become ready.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// For one fault operation; faults have shorter limits of their own.
-const NEMESIS_LIMIT: Duration = Duration::from_secs(90);
+/// For one fault operation; the conductor has shorter limits.
+const NEMESIS_LIMIT: Duration = Duration::from_secs(300);
 /// For final reads.
 const FINAL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -85,6 +85,7 @@ fn conductor(
         options: plan.options(),
         progress: setting.progress.clone(),
         rate: plan.rate,
+        virtual_machines: plan.cluster.vagrant.is_some(),
     };
     Ok(Conductor::new(plan.faults(setting.registry)?, context))
 }

@@ -7,6 +7,7 @@ use super::echo::{self, Echoes};
 use super::file::Files;
 use super::firewall::Firewall;
 use super::ledger::{Ledger, Undo};
+use super::power;
 use super::probe;
 use super::process::{Kernel, Processes, SharedLedger, lock};
 use super::shaping::Shapes;
@@ -16,6 +17,7 @@ use crate::wire::disk::{
     DISK_FAIL, DISK_MEND, DISK_MOUNT, DISK_POWER_LOSS, DISK_PROBE, DISK_STATUS, LayerRequest,
 };
 use crate::wire::file::{FILE_COMPARE, FILE_CORRUPT, FILE_RESTORE, FILE_STATUS};
+use crate::wire::power::{POWER_BOOT, POWER_CUT};
 use crate::wire::{MendPeers, NET_CUT, NET_MEND, NET_PROBE, NET_STATUS};
 use crate::wire::{NET_ECHO, NET_HEARD, NET_MEASURE, NET_SHAPE, NET_SHAPING, NET_UNSHAPE};
 use perjury_harness::agent::protocol as verbs;
@@ -93,6 +95,8 @@ impl Duties {
             FILE_RESTORE => write(self.files.restore()),
             FILE_STATUS => write(Ok(self.files.status())),
             FILE_COMPARE => write(Files::compare(&read::<Vec<_>>(verb, with)?)),
+            POWER_BOOT => write(Ok(power::boot())),
+            POWER_CUT => write(power::cut(&read(verb, with)?)),
             NET_PROBE => write(probe::run(&read(verb, with)?)),
             NET_ECHO => write(self.echoes.open()),
             NET_MEASURE => write(echo::measure(&read(verb, with)?)),

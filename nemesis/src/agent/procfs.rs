@@ -96,9 +96,15 @@ pub(crate) fn environment(pid: u32, variable: &str) -> Option<String> {
 /// Names the time and place in which process ids have a meaning: the kernel's boot and the
 /// namespace of process ids. An id noted in another era says nothing.
 pub(crate) fn era() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot = boot_id();
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", boot.trim(), namespace.display())
+    format!("{boot} {}", namespace.display())
+}
+
+/// The kernel's random name for this boot; empty when it cannot be read.
+pub(crate) fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
 }
 
 /// `pid`, its parent, its parent's parent and so on.

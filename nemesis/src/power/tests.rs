@@ -47,7 +47,7 @@ async fn a_power_loss_takes_what_was_not_synced() {
     std::fs::write(path("unsynced"), "two").unwrap();
     std::fs::rename(path("synced"), path("renamed")).unwrap();
     assert_eq!(std::fs::read_to_string(path("renamed")).unwrap(), "one");
-    let outcome = Power::act(&lab, &off(false)).await;
+    let outcome = Power::default().act(&lab, &off(false)).await;
     let Applied::Installed(evidence) = outcome else { panic!("{outcome:?}") };
     let seen = &evidence["nodes"]["n1"];
     assert!(seen["observed"].as_str().unwrap().contains("gone"), "{evidence}");
@@ -55,7 +55,7 @@ async fn a_power_loss_takes_what_was_not_synced() {
     assert_eq!(seen["disk"]["lost_names"], 2, "{evidence}");
     assert_eq!(std::fs::read_to_string(path("synced")).unwrap(), "one");
     assert!(!path("unsynced").exists() && !path("renamed").exists());
-    let outcome = Power::act(&lab, &Op::new("power-on", Value::Null)).await;
+    let outcome = Power::default().act(&lab, &Op::new("power-on", Value::Null)).await;
     assert!(matches!(outcome, Applied::Healed(_)), "{outcome:?}");
     std::fs::write(path("late"), "three").unwrap();
     undo(&lab);
@@ -72,7 +72,7 @@ async fn an_agent_that_only_says_so_is_not_believed() {
     lab.start_all();
     let pretend = |verb| *lab.pretence.lock().unwrap() = Some((verb, Value::Null));
     pretend(DISK_POWER_LOSS);
-    let outcome = Power::act(&lab, &off(true)).await;
+    let outcome = Power::default().act(&lab, &off(true)).await;
     let Applied::Indeterminate(cause) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("lost no power"), "{cause}");
     pretend(crate::wire::disk::DISK_FAIL);
@@ -93,7 +93,7 @@ async fn an_agent_that_only_says_so_is_not_believed() {
 async fn without_a_layer_nothing_is_claimed() {
     let lab = Lab::pretended(1);
     lab.start_all();
-    let outcome = Power::act(&lab, &off(false)).await;
+    let outcome = Power::default().act(&lab, &off(false)).await;
     assert!(matches!(outcome, Applied::Indeterminate(_)), "{outcome:?}");
 }
 
@@ -117,14 +117,16 @@ fn an_agent_that_is_killed_leaves_the_layer_to_the_next() {
 
 #[test]
 fn operations_come_from_the_seed_and_say_everything() {
-    let schedule =
-        |seed| Power.schedule(&options(3, &[("power-targets", "all")]), Seed::root(seed));
+    let schedule = |seed| {
+        Power::default().schedule(&options(3, &[("power-targets", "all")]), Seed::root(seed))
+    };
     let ops = operations(schedule(1), 8);
     assert_eq!(ops, operations(schedule(1), 8));
     assert_ne!(ops, operations(schedule(2), 8));
     assert!(ops.iter().step_by(2).all(|op| how(&op.value).is_ok()), "{ops:?}");
     assert_eq!(ops[0].value["targets"], json!(["n1", "n2", "n3"]));
-    let scripted = Power.script("n1+n2 subset", &options(3, &[]), Seed::root(1)).unwrap();
+    let scripted =
+        Power::default().script("n1+n2 subset", &options(3, &[]), Seed::root(1)).unwrap();
     assert_eq!(scripted.value["survivors"], "subset");
     assert_eq!(scripted.value["targets"], json!(["n1", "n2"]));
     let error = survivors(&options(3, &[("power-survivors", "some")])).unwrap_err();
