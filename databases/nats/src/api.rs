@@ -14,6 +14,9 @@ const STREAM: &str = "perjury";
 /// `err_code` of the answer that there is no message of that number.
 const NO_MESSAGE_FOUND: u32 = 10037;
 
+/// `err_code` of the cluster's leader's answer that there is no such stream.
+pub(crate) const STREAM_NOT_FOUND: u32 = 10059;
+
 #[derive(Deserialize)]
 struct Envelope {
     error: Option<ApiError>,

@@ -18,19 +18,22 @@ const PREPARE_REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
 /// Makes clients.
 #[derive(Clone, Debug)]
-pub struct NatsConnector(());
+pub struct NatsConnector {
+    replicas: usize,
+}
 
 /// A client bound to one server.
 #[derive(Debug)]
 pub struct NatsClient {
     pub(crate) connection: Connection,
+    replicas: usize,
 }
 
 impl NatsConnector {
-    /// Clients for `workload`.
-    pub fn new(workload: &str) -> Result<Self, String> {
+    /// Clients for `workload`, of a cluster of so many servers.
+    pub fn new(workload: &str, servers: usize) -> Result<Self, String> {
         if WORKLOADS.contains(&workload) {
-            return Ok(Self(()));
+            return Ok(Self { replicas: servers.clamp(1, REPLICAS) });
         }
         let known = WORKLOADS.join(", ");
         Err(format!("nats has no workload `{workload}`: it has {known}"))
@@ -39,17 +42,16 @@ impl NatsConnector {
     /// A client of the server at `address`.
     pub async fn open(&self, address: SocketAddr) -> Result<NatsClient, String> {
         let connection = Connection::open(address).await.map_err(|error| error.to_string())?;
-        Ok(NatsClient { connection })
+        Ok(NatsClient { connection, replicas: self.replicas })
     }
 
     /// Makes the stream through any of `servers`, and waits until it has a leader.
     pub async fn make_stream(&self, servers: &[SocketAddr]) -> Result<(), String> {
         let deadline = Instant::now() + PREPARE_LIMIT;
-        let replicas = servers.len().min(REPLICAS);
         let mut turns = servers.iter().cycle();
         loop {
             let Some(server) = turns.next() else { return Err("there is no server".to_owned()) };
-            let error = match make_stream(*server, replicas).await {
+            let error = match make_stream(*server, self.replicas).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -84,6 +86,6 @@ impl Connect for NatsConnector {
 
 impl Client for NatsClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
-        set::invoke(&mut self.connection, op).await
+        set::invoke(&mut self.connection, self.replicas, op).await
     }
 }

@@ -48,8 +48,8 @@ impl Database for Nats {
         WORKLOADS
     }
 
-    fn connect(&self, workload: &str, _: &Options) -> Result<SharedConnect, String> {
-        Ok(Arc::new(NatsConnector::new(workload)?))
+    fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String> {
+        Ok(Arc::new(NatsConnector::new(workload, options.nodes.len())?))
     }
 
     fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {

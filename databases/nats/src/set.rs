@@ -1,5 +1,6 @@
 //! Sets: a message for each element, read by asking for one number after the other.
 
+use crate::api::STREAM_NOT_FOUND;
 use crate::connection::{Connection, RequestError};
 use crate::failure::{Effect, classify};
 use perjury_harness::{Failure, Op};
@@ -8,8 +9,13 @@ use serde_json::Value;
 /// Messages asked for at a time: their requests fit into any socket's buffers.
 const BATCH: u64 = 256;
 
-/// `add v`, `read null`, answered with a sorted list.
-pub(crate) async fn invoke(connection: &mut Connection, op: &Op) -> Result<Value, Failure> {
+/// `add v`, `read null`, answered with a sorted list. A stream that is gone is made anew, with
+/// `replicas`.
+pub(crate) async fn invoke(
+    connection: &mut Connection,
+    replicas: usize,
+    op: &Op,
+) -> Result<Value, Failure> {
     match (&*op.f, op.value.as_i64()) {
         ("add", Some(element)) => {
             let added = connection.publish(element.to_string().into_bytes()).await;
@@ -18,6 +24,9 @@ pub(crate) async fn invoke(connection: &mut Connection, op: &Op) -> Result<Value
         }
         ("read", _) => {
             let payloads = read(connection).await;
+            if let Err(RequestError::Refused { err_code: STREAM_NOT_FOUND, .. }) = payloads {
+                make_anew(connection, replicas).await;
+            }
             let payloads = payloads.map_err(|error| classify(&error, Effect::Nothing))?;
             let mut elements = Vec::with_capacity(payloads.len());
             for payload in &payloads {
@@ -30,6 +39,16 @@ pub(crate) async fn invoke(connection: &mut Connection, op: &Op) -> Result<Value
             "the client of NATS has no operation `{}` of {}",
             op.f, op.value
         ))),
+    }
+}
+
+/// Makes the stream that was made before the run and is gone, as applications do that make what
+/// they miss. Where there is one, it stays as it is. This read has failed; a later one tells what
+/// is lost.
+async fn make_anew(connection: &mut Connection, replicas: usize) {
+    match connection.create_stream(replicas).await {
+        Ok(()) => tracing::warn!("the stream was gone, and is made anew"),
+        Err(error) => tracing::warn!(%error, "the stream is gone, and cannot be made anew"),
     }
 }
 
