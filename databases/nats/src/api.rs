@@ -85,6 +85,13 @@ impl Connection {
         Ok(())
     }
 
+    /// Removes the stream, and all that is in it.
+    #[cfg(test)]
+    pub(crate) async fn delete_stream(&mut self) -> Result<(), RequestError> {
+        let _: Envelope = understood(&self.request(api("STREAM.DELETE", String::new())).await?)?;
+        Ok(())
+    }
+
     /// Asks the stream's leader for its state.
     pub(crate) async fn stream_info(&mut self) -> Result<StreamInfo, RequestError> {
         understood(&self.request(api("STREAM.INFO", String::new())).await?)

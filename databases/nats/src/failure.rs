@@ -45,3 +45,6 @@ pub(crate) fn classify(error: &RequestError, effect: Effect) -> Failure {
         false => Failure::Indefinite(text),
     }
 }
+
+#[cfg(test)]
+mod tests;

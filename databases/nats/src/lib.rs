@@ -49,6 +49,9 @@ impl Database for Nats {
     }
 
     fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String> {
+        if options.nodes.len() == 1 {
+            return Err("nats needs two nodes or more: one server alone is no cluster".to_owned());
+        }
         Ok(Arc::new(NatsConnector::new(workload, options.nodes.len())?))
     }
 
@@ -63,3 +66,6 @@ impl Database for Nats {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
