@@ -8,6 +8,7 @@ fn main() -> ExitCode {
     let registry = Registry::default()
         .database(perjury_demo::database())
         .database(perjury_etcd::database())
+        .database(perjury_nats::database())
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());

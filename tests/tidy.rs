@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 
 /// Which of our crates each may use. No others.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("perjury-checkers", &[]),
     ("perjury-clock", &[]),
     ("perjury-harness", &["perjury-checkers"]),
@@ -29,6 +29,10 @@ const EDGES: [(&str, &[&str]); 10] = [
     ),
     (
         "perjury-etcd",
+        &["perjury-checkers", "perjury-harness", "perjury-workloads", "perjury-nemesis"],
+    ),
+    (
+        "perjury-nats",
         &["perjury-checkers", "perjury-harness", "perjury-workloads", "perjury-nemesis"],
     ),
     ("perjury", &["*"]),
@@ -183,8 +187,15 @@ fn only_a_few_places_start_processes_or_write_files() {
 
 #[test]
 fn the_harness_names_no_database_workload_or_fault() {
-    let names =
-        ["\"demo\"", "\"etcd\"", "\"list-append\"", "\"register\"", "\"partition\"", "\"pause\""];
+    let names = [
+        "\"demo\"",
+        "\"etcd\"",
+        "\"nats\"",
+        "\"list-append\"",
+        "\"register\"",
+        "\"partition\"",
+        "\"pause\"",
+    ];
     let mut wrong = Vec::new();
     for file in sources() {
         let inside = file.name.starts_with("harness/src/") && !is_test(&file.name);
