@@ -4,4 +4,18 @@
 //! nightly.toml -> matrix of cells -> a `perjury test` each -> campaign.json -> junit, summary, page
 //! ```
 
+pub mod attempt;
+pub mod drive;
+pub mod file;
+pub mod flags;
+pub mod judge;
+pub mod matrix;
+pub mod merge;
+mod names;
+pub mod outputs;
+pub mod progress;
 pub mod record;
+pub mod runner;
+mod shard;
+#[cfg(test)]
+mod tests;

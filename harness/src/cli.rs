@@ -1,11 +1,13 @@
 //! The command line: reads the arguments, runs the command, returns the exit code.
 
 pub mod args;
+mod campaign;
 mod display;
 mod doctor;
 mod heal;
 mod list;
 mod log;
+mod merge;
 pub mod output;
 mod plan;
 mod schedule;
@@ -68,6 +70,8 @@ fn internal(registry: &Registry, name: &str) -> Option<InternalCommand> {
 fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
     match &cli.command {
         Command::Test(args) => return test::test(args, registry, cli.verbose),
+        Command::Campaign(args) => return campaign::campaign(args, registry),
+        Command::Merge(args) => return merge::merge(args),
         Command::Analyze(args) => return stored::analyze(args, registry),
         Command::Check(args) => return stored::check(args),
         Command::History { run } => stored::history(run)?,

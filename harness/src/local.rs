@@ -24,6 +24,7 @@ pub use doctor::{PROBE, Problem, check, probe_main};
 pub use fabric::CONTROLLER;
 pub use lab::{Entered, LabError, SCRATCH, enter_lab, handoff, is_inside};
 pub use node::{NODE, node_main};
+pub(crate) use sys::die_with_parent;
 
 use crate::agent;
 use crate::cluster::Fabric;

@@ -6,6 +6,7 @@
 //! store/latest                          link to the newest run of all
 //! ```
 
+pub mod campaign;
 mod error;
 mod layout;
 pub mod live;
@@ -15,6 +16,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use campaign::CampaignDir;
 pub use error::StoreError;
 pub use live::{LiveError, LiveHistory};
 pub use run::RunDir;

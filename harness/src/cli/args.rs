@@ -1,5 +1,6 @@
 //! The arguments: every command and flag, with its help.
 
+use crate::campaign::record::Shard;
 use crate::span::Span;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -24,6 +25,10 @@ pub struct Cli {
 pub enum Command {
     /// Run a test: cluster up, load and faults, heal, final reads, check, report
     Test(Box<TestArgs>),
+    /// Run a matrix of tests, such as every night, and say what came of each
+    Campaign(CampaignArgs),
+    /// Put the shards of a campaign together
+    Merge(MergeArgs),
     /// Check a stored run again, also one that was killed half-way
     Analyze(AnalyzeArgs),
     /// Print a stored run's history as JSON lines, whether it is sealed, live or torn
@@ -214,6 +219,48 @@ pub enum Colour {
     Auto,
     Always,
     Never,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct CampaignArgs {
+    /// The matrix, such as nightly.toml: see docs/nightly.md
+    pub file: PathBuf,
+    /// Root of every cell's seed [default: as the file says, or drawn, and printed]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Run only part I of N; the others may run elsewhere at the same time
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Go on with a campaign that was stopped or killed [default: the newest that has not ended]
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    pub resume: Option<Option<PathBuf>>,
+    /// Once this has passed, no further cell is begun [default: as the file says, or no limit]
+    #[arg(long, value_name = "SPAN")]
+    pub budget: Option<Span>,
+    /// Run only cells whose name contains this, or is like this: `etcd-*-kill-*`
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["shard", "resume"])]
+    pub only: Option<String>,
+    /// Print the cells and how each would be run, and stop
+    #[arg(long, conflicts_with = "resume")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct MergeArgs {
+    /// The shards' folders, each with its campaign.json
+    #[arg(required = true, value_name = "DIR")]
+    pub shards: Vec<PathBuf>,
+    /// Folder for the whole; it must be empty, or not be there
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Print one JSON object a line, and nothing else, on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Colour on the terminal
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub colour: Colour,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -321,3 +321,20 @@ pub(super) fn leave_clock_alone() -> io::Result<()> {
     Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0) })?;
     Ok(())
 }
+
+/// Lets the process that `command` starts be killed when the thread that starts it ends, however
+/// that comes about.
+pub(crate) fn die_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let parent = nix::unistd::getpid();
+    let bind = move || {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // The parent may have ended before the call, and then nobody would tell.
+        if nix::unistd::getppid() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only two system calls are made, which is allowed there.
+    unsafe { command.pre_exec(bind) };
+}

@@ -119,7 +119,8 @@ fn options(plan: &Plan) -> BTreeMap<String, String> {
     options
 }
 
-fn host() -> String {
+/// This machine in a few words.
+pub fn host() -> String {
     let system = nix::sys::utsname::uname().ok();
     let system = system.map(|system| {
         let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
