@@ -4,4 +4,5 @@
 //! nightly.toml -> matrix of cells -> a `perjury test` each -> campaign.json -> junit, summary, page
 //! ```
 
+pub mod outputs;
 pub mod record;
