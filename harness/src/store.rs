@@ -8,6 +8,7 @@
 //! ```
 
 mod error;
+pub mod gc;
 mod layout;
 pub mod live;
 mod run;

@@ -101,9 +101,7 @@ impl<'a> History<'a> {
         if let Some(bad) = since.first_bad {
             let word = words::Look::of(bad.outcome).word;
             match since.bad_nights {
-                1 => {
-                    words.push_str(&format!(", bad on {} only ({word})", words::date(bad.started)))
-                }
+                1 => words.push_str(&format!(", first bad {} ({word})", words::date(bad.started))),
                 nights => words.push_str(&format!(
                     ", bad since {} ({word}), {nights} nights",
                     words::date(bad.started)

@@ -60,10 +60,15 @@ pub(super) fn counts(campaign: &Campaign) -> Vec<(Outcome, usize)> {
     counts.filter(|(_, count)| *count > 0).collect()
 }
 
-/// `1 anomaly, 2 not run, 30 passed`.
+/// `2 anomalies, 2 not run, 30 passed`.
 pub(super) fn counts_words(campaign: &Campaign) -> String {
     let words = |(outcome, count): (Outcome, usize)| {
-        format!("{} {}", text::number(count as u64), Look::of(outcome).word)
+        let noun = match outcome {
+            Outcome::Infrastructure => "infrastructure failure",
+            Outcome::Anomaly | Outcome::KnownAnomaly | Outcome::Bug => Look::of(outcome).word,
+            _ => return format!("{} {}", text::number(count as u64), Look::of(outcome).word),
+        };
+        text::count(count as u64, noun)
     };
     counts(campaign).into_iter().map(words).collect::<Vec<_>>().join(", ")
 }

@@ -24,7 +24,7 @@ pub(super) fn section(input: &Input<'_>) -> Markup {
                         th scope="col" { "Cell" }
                         th scope="col" { "Nights" }
                         th scope="col" { "Last good" }
-                        th scope="col" { "First bad since" }
+                        th scope="col" { "Bad since" }
                     } }
                     tbody {
                         @for cell in &input.campaign.cells { (row(input, cell, &nights)) }

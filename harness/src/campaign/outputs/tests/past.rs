@@ -26,7 +26,7 @@ fn last_good_and_first_bad_are_found_by_the_cells_id() {
         since(&outcomes.iter().map(|outcome| Some(*outcome)).collect::<Vec<_>>())
     };
     assert_eq!(of(&[Anomaly]), "");
-    assert_eq!(of(&[Passed, Anomaly]), "last good 2026-03-01, bad on 2026-03-02 only (anomaly)");
+    assert_eq!(of(&[Passed, Anomaly]), "last good 2026-03-01, first bad 2026-03-02 (anomaly)");
     assert_eq!(
         of(&[Passed, Passed, Unknown, Anomaly]),
         "last good 2026-03-02, bad since 2026-03-03 (unknown), 2 nights"
@@ -34,12 +34,12 @@ fn last_good_and_first_bad_are_found_by_the_cells_id() {
     // What was bad before a good night is over.
     assert_eq!(
         of(&[Anomaly, Passed, Infrastructure]),
-        "last good 2026-03-02, bad on 2026-03-03 only (infrastructure)"
+        "last good 2026-03-02, first bad 2026-03-03 (infrastructure)"
     );
     // A night in which it was not run is neither.
     assert_eq!(
         of(&[Passed, NotRun, Anomaly]),
-        "last good 2026-03-01, bad on 2026-03-03 only (anomaly)"
+        "last good 2026-03-01, first bad 2026-03-03 (anomaly)"
     );
     assert_eq!(of(&[Passed, NotRun]), "last good 2026-03-01");
     assert_eq!(
@@ -52,10 +52,7 @@ fn last_good_and_first_bad_are_found_by_the_cells_id() {
 fn a_cell_is_new_or_was_missing_for_some_nights() {
     let (passed, bad) = (Some(Outcome::Passed), Some(Outcome::Anomaly));
     assert_eq!(since(&[None, bad]), "new in this campaign");
-    assert_eq!(
-        since(&[passed, None, bad]),
-        "last good 2026-03-01, bad on 2026-03-03 only (anomaly)"
-    );
+    assert_eq!(since(&[passed, None, bad]), "last good 2026-03-01, first bad 2026-03-03 (anomaly)");
 }
 
 #[test]
