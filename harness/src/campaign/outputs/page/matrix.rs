@@ -26,7 +26,7 @@ pub(super) fn section(input: &Input<'_>) -> Markup {
                         th scope="col" { "Database" }
                         th scope="col" { "Workload" }
                         @if has_settings { th scope="col" { "Settings" } }
-                        @for nemesis in &columns { th scope="col" { (nemesis.replace('+', " + ")) } }
+                        @for nemesis in &columns { th scope="col" { (nemesis.replace(['+', ','], " + ")) } }
                     } }
                     tbody {
                         @for (row_key, first_of) in &rows {
