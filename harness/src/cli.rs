@@ -4,6 +4,7 @@ pub mod args;
 mod campaign;
 mod display;
 mod doctor;
+mod gc;
 mod heal;
 mod list;
 mod log;
@@ -77,6 +78,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::History { run } => stored::history(run)?,
         Command::Doctor(args) => return doctor::doctor(args, registry),
         Command::Heal(args) => return heal::heal(args, registry),
+        Command::Gc(args) => return gc::gc(args),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

@@ -1,11 +1,11 @@
 //! Reports: what a run amounts to, for machines, for continuous integration, and for people.
 
-mod drawing;
+pub(crate) mod drawing;
 pub mod faults;
 pub mod headline;
 pub mod junit;
 pub mod logs;
-mod page;
+pub(crate) mod page;
 mod plot;
 pub mod results;
 pub mod service;

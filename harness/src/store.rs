@@ -4,10 +4,12 @@
 //! store/<name>/<YYYYMMDDTHHMMSS.mmm>/   one run: history, results, report, plan, node logs
 //! store/<name>/latest                   link to the newest run of that name
 //! store/latest                          link to the newest run of all
+//! store/campaigns/<name>/<time>/        one campaign, with the runs of its cells in `cells`
 //! ```
 
 pub mod campaign;
 mod error;
+pub mod gc;
 mod layout;
 pub mod live;
 mod run;
@@ -19,7 +21,7 @@ mod tests;
 pub use campaign::CampaignDir;
 pub use error::StoreError;
 pub use live::{LiveError, LiveHistory};
-pub use run::RunDir;
+pub use run::{RunDir, write_whole};
 pub use seal::{Sealed, seal};
 pub use source::HistorySource;
 
@@ -31,6 +33,8 @@ pub const SEALED_HISTORY: &str = "history.jsonl.zst";
 pub const LIVE_HISTORY: &str = "history.jsonl";
 /// Name of the links to the newest run.
 pub const LATEST: &str = "latest";
+/// Name of the folder of campaigns, which is no test's.
+pub const CAMPAIGNS: &str = "campaigns";
 
 /// How many runs may begin in one millisecond under one name.
 const CLASHES_MAX: usize = 1000;
@@ -117,10 +121,13 @@ impl Store {
         })
     }
 
-    /// All runs, newest first.
+    /// All runs, newest first, without those of campaigns.
     pub fn runs(&self) -> Result<Vec<RunEntry>, StoreError> {
         let mut runs = Vec::new();
         for (name, folder) in layout::directories(&self.root)? {
+            if name == CAMPAIGNS {
+                continue;
+            }
             for (time, path) in layout::directories(&folder)? {
                 if layout::is_time_name(&time) {
                     runs.push(RunEntry { time, name: name.clone(), path });

@@ -43,6 +43,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Undo on hosts what a run left whose controller died, without waiting for its agents' lease
     Heal(HostArgs),
+    /// Remove passing runs that nobody needs any more; never a failure, nor what `latest` links to
+    Gc(GcArgs),
     /// List the databases, or tell all about one: its options and planted bugs
     Databases(ListArgs),
     /// List the workloads, or tell all about one
@@ -336,6 +338,28 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub hosts: HostArgs,
     /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct GcArgs {
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = "store", env = "PERJURY_STORE")]
+    pub store: PathBuf,
+    /// Passing runs to keep of each test, and of each cell of a campaign: the newest
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub keep_passes: usize,
+    /// Remove passing runs older than this too, such as 30d
+    #[arg(long, value_name = "SPAN", value_parser = Span::long)]
+    pub max_age: Option<Span>,
+    /// Remove the oldest passing runs until the store is no larger, such as 10G
+    #[arg(long, value_name = "SIZE", value_parser = super::gc::size)]
+    pub max_size: Option<u64>,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -99,7 +99,7 @@ pub(super) fn offender(anomaly: &Anomaly, involved: &[&Operation]) -> Option<u64
 }
 
 /// A coordinate with one decimal at most: short, and the same on every machine.
-pub(super) fn px(value: f64) -> String {
+pub(crate) fn px(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
     // No "-0".
     format!("{}", rounded + 0.0)

@@ -14,14 +14,14 @@ use super::{ReportInput, Results, text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use perjury_checkers::Finding;
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Anomalies with a section of their own; the rest is in `results.json`.
 const ANOMALIES_MAX: usize = 20;
 
 /// Forbids everything that the page does not need, so that not even a hole in the escaping of a
 /// database's own words could run or load anything.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Renders the page. The same input gives the same bytes.
 pub(super) fn render(input: &ReportInput<'_>) -> String {

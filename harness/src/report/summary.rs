@@ -97,7 +97,7 @@ fn section(page: &mut String, finding: &Finding, anomaly: &Anomaly) {
 }
 
 /// Text of others on one line, with everything that Markdown or HTML would act on made harmless.
-fn safe(words: &str) -> String {
+pub(crate) fn safe(words: &str) -> String {
     let words = text::printable(words);
     let mut escaped = String::with_capacity(words.len());
     for c in text::elide(&words, TEXT_MAX).chars() {
@@ -119,7 +119,7 @@ fn safe(words: &str) -> String {
 }
 
 /// Text for between backticks.
-fn code(words: &str) -> String {
+pub(crate) fn code(words: &str) -> String {
     let words = text::printable(words).replace(['`', '\n', '|'], " ");
     text::elide(&words, 80).into_owned()
 }

@@ -249,7 +249,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Whether a character does nothing but show itself, or ends a line.
-pub(super) fn is_visible(c: char) -> bool {
+pub(crate) fn is_visible(c: char) -> bool {
     matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_mark(c))
 }
 

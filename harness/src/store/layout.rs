@@ -1,6 +1,6 @@
 //! Layout: the names of folders and links, and how links are swapped without a gap.
 
-use super::{LATEST, LIVE_HISTORY, SEALED_HISTORY, StoreError};
+use super::{CAMPAIGNS, LATEST, LIVE_HISTORY, SEALED_HISTORY, StoreError};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,11 +12,12 @@ const NAME_MAX: usize = 100;
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// The test's name as a folder: every character that could surprise a shell or a file system
-/// becomes `-`, and it is never hidden, empty or `latest`.
+/// becomes `-`, and it is never hidden, empty, `latest` or `campaigns`.
 pub(super) fn folder_name(name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._+=-".contains(c) { c } else { '-' };
     let mut folder: String = name.chars().map(safe).take(NAME_MAX).collect();
-    if folder.is_empty() || folder.starts_with(['.', '-']) || folder == LATEST {
+    let is_taken = folder == LATEST || folder == CAMPAIGNS;
+    if folder.is_empty() || folder.starts_with(['.', '-']) || is_taken {
         folder.insert_str(0, "test-");
     }
     folder

@@ -31,14 +31,7 @@ impl RunDir {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let path = self.locate(name)?;
         let folder = self.make_parent(&path)?;
-        let temporary = layout::temporary(&folder, "write");
-        let written = write_durably(&temporary, bytes)
-            .and_then(|()| std::fs::rename(&temporary, &path))
-            .and_then(|()| File::open(&folder)?.sync_all());
-        written.map_err(|source| {
-            let _ = std::fs::remove_file(&temporary);
-            StoreError::io("write", &path, source)
-        })?;
+        write_in_one_step(&folder, &path, bytes)?;
         Ok(path)
     }
 
@@ -101,6 +94,23 @@ impl RunDir {
         }
         Ok(folder)
     }
+}
+
+/// Writes the file `name` of a folder that is there already and is no run's, such as a
+/// campaign's: whole or not at all, as [`RunDir::write`] does.
+pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    write_in_one_step(folder, &folder.join(name), bytes)
+}
+
+fn write_in_one_step(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let temporary = layout::temporary(folder, "write");
+    let written = write_durably(&temporary, bytes)
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&temporary);
+        StoreError::io("write", path, source)
+    })
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
