@@ -56,7 +56,8 @@ machine() {
   cat >"$STAND_IN/$name.start" <<END
 exec ssh -F "$PERJURY_SSH_CONFIG" $name "mkdir -p /run/sshd; exec /usr/sbin/sshd -f /etc/ssh/machine"
 END
-  ssh -F "$PERJURY_SSH_CONFIG" $name "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/machine_key; cat >/etc/ssh/machine" <<END
+  ssh -F "$PERJURY_SSH_CONFIG" $name "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/machine_key
+    cat >/etc/ssh/machine" <<END
 Port $port
 ListenAddress 0.0.0.0
 HostKey /etc/ssh/machine_key
@@ -75,7 +76,8 @@ END
     echo '$user ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/$user; chmod 440 /etc/sudoers.d/$user"
   sh "$STAND_IN/$name.start"
   echo running >"$STAND_IN/$name.state"
-  address=$(ssh -F "$PERJURY_SSH_CONFIG" $name ip -o -4 addr show scope global | sed 's/.*inet \([0-9.]*\).*/\1/')
+  address=$(ssh -F "$PERJURY_SSH_CONFIG" $name ip -o -4 addr show scope global |
+    sed 's/.*inet \([0-9.]*\).*/\1/')
   cat >"$STAND_IN/$name.ssh" <<END
 Host $name
   HostName ${5:-$address}
@@ -90,7 +92,8 @@ Host $name
 END
   if [ -n "${5:-}" ]; then
     # Its name is known to nobody: only the command finds the way.
-    echo "  ProxyCommand bash -c 'exec 3<>/dev/tcp/$address/%p; cat <&3 & exec cat >&3'" >>"$STAND_IN/$name.ssh"
+    way="exec 3<>/dev/tcp/$address/%p; cat <&3 & exec cat >&3"
+    echo "  ProxyCommand bash -c '$way'" >>"$STAND_IN/$name.ssh"
   fi
 }
 machine n1 2201 root rsa

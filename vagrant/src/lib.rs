@@ -17,14 +17,20 @@ use command::Vagrant;
 use perjury_harness::BoxFuture;
 use perjury_harness::machines::{Check, MachineKeeper, Machines};
 use perjury_harness::plan::ClusterPlan;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What is to be registered.
 pub fn keeper() -> impl MachineKeeper + 'static {
-    Keeper
+    Keeper::default()
 }
 
-struct Keeper;
+#[derive(Default)]
+struct Keeper {
+    /// Vagrant takes seconds to answer, and a campaign asks for every cell.
+    known: Mutex<BTreeMap<PathBuf, Vec<String>>>,
+}
 
 impl MachineKeeper for Keeper {
     fn enter(&self, directory: &Path) -> Result<(), String> {
@@ -32,8 +38,14 @@ impl MachineKeeper for Keeper {
     }
 
     fn names(&self, directory: &Path) -> Result<Vec<String>, String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = known.get(directory) {
+            return Ok(names.clone());
+        }
         let machines = status::parse(&Vagrant::at(directory)?.ask_now(&status::COMMAND)?)?;
-        Ok(machines.into_iter().map(|machine| machine.name).collect())
+        let names: Vec<String> = machines.into_iter().map(|machine| machine.name).collect();
+        known.insert(directory.to_owned(), names.clone());
+        Ok(names)
     }
 
     fn open<'a>(

@@ -95,7 +95,7 @@ mod tests {
 1764023532,n1,provider-name,libvirt
 1764023532,n1,state,running
 1764023532,n1,state-human-short,running
-1764023532,n1,state-human-long,The Libvirt domain is running. To stop this machine%!(VAGRANT_COMMA) you can run
+1764023532,n1,state-human-long,It is running. To stop it%!(VAGRANT_COMMA) you can run
 1764023532,n2,provider-name,virtualbox
 1764023532,n2,state,poweroff
 1764023532,db-3,provider-name,libvirt
