@@ -163,3 +163,45 @@ fn every_machine_has_its_own_port_user_key_and_way() {
     assert!(faults.iter().any(|fault| fault["outcome"] == "healed"), "{results}");
     bench.assert_nothing_left(Duration::from_secs(2));
 }
+
+#[test]
+fn a_machine_that_is_destroyed_fails_its_cell_which_is_tried_again() {
+    let bench = Bench::new();
+    let ran = among_machines(
+        &bench,
+        r#"cat >nightly.toml <<END
+name = "destroyed"
+seed = 3
+[defaults]
+vagrant = "$STAND_IN"
+vagrant-up = true
+vagrant-keep = true
+nemesis = "none"
+rate = 50
+recovery-limit = "5s"
+time-limit = "5s"
+[[matrix]]
+workload = ["register", "set"]
+END
+$P campaign nightly.toml --store store & campaign=$!
+log=store/campaigns/destroyed/*/logs/demo-register-none-1-1.log
+for try in $(seq 200); do grep -q 'load:' $log 2>/dev/null && break; sleep 0.1; done
+grep -q 'load:' $log
+echo not_created >"$STAND_IN/n2.state"
+ssh -F "$PERJURY_SSH_CONFIG" n2 'pkill -9 -f "[d]emo-server"; pkill -9 -f "[p]erjury.* agent"; pkill -9 -x sshd' || true
+wait $campaign
+"#,
+    );
+    ran.expect_code(0);
+    let campaigns = bench.store().join("campaigns/destroyed");
+    let folder = fs::read_dir(campaigns).expect("a campaign").flatten().next().expect("one").path();
+    let text = fs::read_to_string(folder.join("campaign.json")).expect("campaign.json");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let codes = |cell: usize| -> Vec<Option<u64>> {
+        let attempts = record["cells"][cell]["attempts"].as_array().expect("attempts");
+        attempts.iter().map(|attempt| attempt["exit_code"].as_u64()).collect()
+    };
+    assert_eq!(codes(0), [Some(3), Some(0)], "{text}");
+    assert_eq!(codes(1), [Some(0)], "{text}");
+    assert_eq!(calls(&bench), ["up n2"]);
+}

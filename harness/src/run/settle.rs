@@ -2,11 +2,12 @@
 
 use super::Setting;
 use super::conductor::Conductor;
-use crate::Cluster;
+use crate::control::Command;
 use crate::database::Lifecycle;
 use crate::exit::HarnessFailure;
 use crate::plan::Plan;
 use crate::report::verdict::{Reason, code};
+use crate::{Cluster, Node};
 use futures::future::join_all;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const NODE_LIMIT: Duration = Duration::from_secs(30);
 const NOT_RECOVERED: &str = "not-recovered";
 
 /// Heals every fault and waits until the database answers again. A database that does not is no
-/// failure of the harness: it makes the verdict unknown.
+/// failure of the harness: it makes the verdict unknown. A node that is gone is one.
 pub async fn heal(
     plan: &Plan,
     setting: &Setting<'_>,
@@ -31,11 +32,23 @@ pub async fn heal(
     let deadline = tokio::time::Instant::now() + plan.recovery_limit.0;
     let waiting = cluster.nodes.iter().map(|node| async move {
         // It may have died on its own, or been killed with nothing left to start it again.
-        lifecycle.start(cluster, node).await?;
-        lifecycle.await_ready(cluster, node, deadline).await
+        let up = async {
+            lifecycle.start(cluster, node).await?;
+            lifecycle.await_ready(cluster, node, deadline).await
+        };
+        match up.await {
+            Ok(()) => Ok(None),
+            Err(error) => is_there(node).await.map(|()| Some(Reason::new(NOT_RECOVERED, error))),
+        }
     });
-    let lost = join_all(waiting).await.into_iter().filter_map(Result::err);
-    Ok(lost.map(|error| Reason::new(NOT_RECOVERED, error)).collect())
+    let lost: Result<Vec<_>, _> = join_all(waiting).await.into_iter().collect();
+    Ok(lost?.into_iter().flatten().collect())
+}
+
+/// Whether the node itself can still be reached, whatever its database does.
+async fn is_there(node: &Node) -> Result<(), HarnessFailure> {
+    let asked = node.session.exec(&Command::new(["true"])).await;
+    asked.map(drop).map_err(|error| HarnessFailure::new("looking for a node that is gone", error))
 }
 
 /// The reason that the user stopped the run at `time_ns`.
