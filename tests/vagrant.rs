@@ -188,7 +188,8 @@ log=store/campaigns/destroyed/*/logs/demo-register-none-1-1.log
 for try in $(seq 200); do grep -q 'load:' $log 2>/dev/null && break; sleep 0.1; done
 grep -q 'load:' $log
 echo not_created >"$STAND_IN/n2.state"
-ssh -F "$PERJURY_SSH_CONFIG" n2 'pkill -9 -f "[d]emo-server"; pkill -9 -f "[p]erjury.* agent"; pkill -9 -x sshd' || true
+ssh -F "$PERJURY_SSH_CONFIG" n2 \
+  'pkill -9 -f "[d]emo-server"; pkill -9 -f "[p]erjury.* agent"; pkill -9 -x sshd' || true
 wait $campaign
 "#,
     );
