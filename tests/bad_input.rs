@@ -28,7 +28,7 @@ fn unknown_names_are_refused_with_the_nearest_one() {
     bench
         .run(&["test", "--time-limit", "5 days"])
         .expect_code(254)
-        .expect_error("write ms, s, m or h");
+        .expect_error("write ms, s, m, h or d");
     bench.run(&["test", "--concurrency", "2x"]).expect_code(254).expect_error("--concurrency");
     bench.run(&["test", "--set", "bug"]).expect_code(254).expect_error("--set KEY=VALUE");
     bench.run(&["test", "etcd", "--read", "dirty"]).expect_code(254).expect_error("read");

@@ -20,6 +20,7 @@ static CLUSTER: Mutex<()> = Mutex::new(());
 pub struct Bench {
     pub dir: tempfile::TempDir,
     before: BTreeSet<u32>,
+    mounts: BTreeSet<String>,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -37,6 +38,7 @@ impl Bench {
         Self {
             dir: tempfile::tempdir().expect("a temporary folder"),
             before: isolated(),
+            mounts: mounts(),
             _turn: Some(turn),
         }
     }
@@ -45,7 +47,7 @@ impl Bench {
     /// what one of them left behind.
     pub fn beside_others() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Self { dir, before: BTreeSet::new(), _turn: None }
+        Self { dir, before: BTreeSet::new(), mounts: BTreeSet::new(), _turn: None }
     }
 
     pub fn store(&self) -> PathBuf {
@@ -95,9 +97,9 @@ impl Bench {
             assert!(Instant::now() < deadline, "left behind: {:?}", describe(&left));
             std::thread::sleep(Duration::from_millis(20));
         }
-        let mounts = fs::read_to_string("/proc/self/mounts").expect("the mount table");
-        let ours: Vec<&str> = mounts.lines().filter(|line| line.contains("perjury")).collect();
-        assert!(ours.is_empty(), "mounts left behind: {ours:?}");
+        let all = mounts();
+        let new: Vec<&String> = all.difference(&self.mounts).collect();
+        assert!(new.is_empty(), "mounts left behind: {new:?}");
     }
 }
 
@@ -131,6 +133,12 @@ impl Ran {
         assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
         self
     }
+}
+
+/// Mounts of Perjury's own that this process sees.
+fn mounts() -> BTreeSet<String> {
+    let table = fs::read_to_string("/proc/self/mounts").expect("the mount table");
+    table.lines().filter(|line| line.contains("perjury")).map(str::to_owned).collect()
 }
 
 /// Processes in another pid namespace than ours: nodes, and what runs on them.
