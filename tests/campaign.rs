@@ -6,7 +6,7 @@ use common::{Bench, PERJURY, Ran};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Cells that take a few seconds each.
@@ -97,7 +97,7 @@ fn a_campaign_that_was_killed_goes_on_and_repeats_nothing() {
     fs::write(&file, format!("{DEFAULTS}{matrix}")).expect("a campaign's file");
     let mut child = bench
         .command(&["campaign", "nightly.toml", "--json"])
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .spawn()
         .expect("a campaign");
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -154,13 +154,20 @@ fn shards_put_together_are_the_whole() {
     let matrix =
         "[[matrix]]\nworkload = [\"register\", \"set\"]\n[[matrix]]\nworkload = \"list-append\"\n";
     campaign(&bench, matrix, &["--dry-run"]).expect_code(0);
-    let whole = bench.command(&["campaign", "nightly.toml", "--store", "whole"]).output();
-    Ran::new(&whole.expect("a campaign"), Duration::ZERO).expect_code(0);
-    for number in 1..=3 {
-        let (shard, store) = (format!("{number}/3"), format!("part{number}"));
-        bench
-            .run(&["campaign", "nightly.toml", "--shard", &shard, "--store", &store])
-            .expect_code(0);
+    let begin = |arguments: &[&str]| {
+        let arguments = [&["campaign", "nightly.toml"], arguments].concat();
+        let mut command = bench.command(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a campaign")
+    };
+    let running = [
+        begin(&["--store", "whole"]),
+        begin(&["--store", "part1", "--shard", "1/3"]),
+        begin(&["--store", "part2", "--shard", "2/3"]),
+        begin(&["--store", "part3", "--shard", "3/3"]),
+    ];
+    for campaign in running {
+        let ended = campaign.wait_with_output().expect("a campaign");
+        Ran::new(&ended, Duration::ZERO).expect_code(0);
     }
     let at = |store: &str| {
         let parent = bench.dir.path().join(store).join("campaigns/short");
@@ -203,4 +210,72 @@ fn what_is_wrong_with_a_file_is_told_before_anything_runs() {
     campaign(&bench, fine, &["--only", "etcd"]).expect_code(254).expect_error("demo-set");
     let missing = Command::new(PERJURY).args(["campaign", "/nowhere.toml"]).output();
     Ran::new(&missing.expect("the binary runs"), Duration::ZERO).expect_code(254);
+}
+
+/// Waits until `done`, and not for ever.
+#[track_caller]
+fn wait_until(done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !done() {
+        assert!(Instant::now() < deadline, "it did not happen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn ctrl_c_and_a_used_up_budget_leave_cells_for_later_and_one_process_runs_a_campaign() {
+    let bench = Bench::beside_others();
+    let matrix = "[[matrix]]\nworkload = [\"register\", \"set\"]\n";
+    let file = bench.dir.path().join("nightly.toml");
+    fs::write(&file, format!("{DEFAULTS}{matrix}")).expect("a campaign's file");
+    let mut child = bench
+        .command(&["campaign", "nightly.toml"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a campaign");
+    let cells = bench.store().join("campaigns/short/latest/cells/latest/run.json");
+    let running = || cells.parent().is_some_and(Path::exists);
+    wait_until(running);
+    bench.run(&["campaign", "nightly.toml", "--resume"]).expect_code(3).expect_error("another");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("interrupted");
+    assert_eq!(child.wait().expect("ended").code(), Some(2));
+    let folder = folder(&bench);
+    assert_eq!(outcomes(&folder), [("not-run".to_owned(), 1), ("not-run".to_owned(), 0)]);
+    assert!(record(&folder)["ended"].is_null(), "it has not ended");
+    assert!(folder.join("campaign.html").is_file());
+
+    // Once the budget is used up no cell is begun; one that runs is not cut short.
+    let ran = bench.run(&["campaign", "nightly.toml", "--resume", "--budget", "0s"]);
+    ran.expect_code(2);
+    assert!(ran.stdout.contains("the budget is used up"), "{}", ran.stdout);
+    assert_eq!(outcomes(&folder), [("not-run".to_owned(), 1), ("not-run".to_owned(), 0)]);
+    bench.run(&["campaign", "nightly.toml", "--resume", "--budget", "2s"]).expect_code(2);
+    assert_eq!(outcomes(&folder), [("passed".to_owned(), 2), ("not-run".to_owned(), 0)]);
+    bench.run(&["campaign", "nightly.toml", "--resume"]).expect_code(0);
+    assert_eq!(outcomes(&folder), [("passed".to_owned(), 2), ("passed".to_owned(), 1)]);
+}
+
+#[test]
+fn a_cell_that_does_not_end_is_killed_and_counts_as_infrastructure() {
+    let bench = Bench::beside_others();
+    let matrix = r#"
+check-limit = "1s"
+recovery-limit = "1s"
+[[matrix]]
+workload = "set"
+set.deaf = true
+ready-limit = "60s"
+"#;
+    let file = bench.dir.path().join("nightly.toml");
+    let head = DEFAULTS.replace("seed = 5", "seed = 5\nretries = 0\nsetup-limit = \"1s\"");
+    fs::write(&file, format!("{head}{matrix}")).expect("a campaign's file");
+    let ran = bench.run(&["campaign", "nightly.toml"]);
+    ran.expect_code(3);
+    assert!(ran.took < Duration::from_secs(30), "it took {:?}", ran.took);
+    let folder = folder(&bench);
+    assert_eq!(outcomes(&folder), [("infrastructure".to_owned(), 1)]);
+    let attempt = &record(&folder)["cells"][0]["attempts"][0];
+    assert!(attempt["exit_code"].is_null(), "{attempt}");
+    assert!(attempt["reason"].as_str().is_some_and(|why| why.contains("not done")), "{attempt}");
 }

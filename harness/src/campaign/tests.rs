@@ -232,3 +232,50 @@ fn exceptions_that_match_nothing_and_twins_are_errors() {
         "[[matrix]]\nworkload = \"set\"\n[[matrix.except]]\nworkload = \"set\"\nskip = true\n";
     assert!(expand(skipped, 1).unwrap_err().0.contains("no cell"));
 }
+
+#[test]
+fn what_holds_for_all_cells_gives_way_to_what_a_matrix_says() {
+    let text = r#"
+[cluster]
+hosts = ["a", "b"]
+ssh_config = "config"
+[defaults]
+rate = 50
+at = ["1s kill n1", "2s kill n2"]
+[[matrix]]
+workload = ["set", "queue"]
+rate = 0.5
+at = [["3s kill n1", "4s kill n2"], ["5s kill n1"]]
+"#;
+    let long = |name: &'static str| Arg::new(name).long(name);
+    let repeated = ["at", "nodes"].map(|name| long(name).action(ArgAction::Append));
+    let command = Command::new("test").args(["workload", "rate", "ssh-config"].map(long));
+    let flags = Flags::of(&command.args(repeated));
+    let file = File::parse(&format!("name = \"t\"\n{text}"), "t.toml", &flags).unwrap();
+    let cells = matrix::expand(&file, 1, &flags, &resolved).unwrap().cells;
+    assert_eq!(cells.len(), 4);
+    let first = &cells[0].arguments;
+    for argument in ["--nodes=a", "--nodes=b", "--ssh-config=config", "--rate=0.5"] {
+        assert!(first.iter().any(|given| given == argument), "{argument} is not in {first:?}");
+    }
+    let script = |planned: &Planned| {
+        let lines = planned.arguments.iter().filter_map(|argument| argument.strip_prefix("--at="));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let scripts: BTreeSet<Vec<String>> = cells.iter().map(script).collect();
+    let two = vec!["3s kill n1".to_owned(), "4s kill n2".to_owned()];
+    assert_eq!(scripts, BTreeSet::from([two, vec!["5s kill n1".to_owned()]]));
+}
+
+#[test]
+fn names_of_cells_are_names_of_folders_and_differ_where_letters_are_lost() {
+    let text = "[[matrix]]\nworkload = \"set\"\nset.word = [\"a b\", \"a-b\", \"a/b\", \"ä\", \
+                \"../x\", \"very long indeed, longer than a name should be, and then longer\"]\n";
+    let cells = expand(text, 1).unwrap();
+    let names: BTreeSet<&str> = ids(&cells).into_iter().collect();
+    assert_eq!(names.len(), 6);
+    for name in names {
+        let is_safe = |c: char| c.is_ascii_alphanumeric() || "._+=-".contains(c);
+        assert!(name.chars().all(is_safe) && name.len() <= 100, "{name}");
+    }
+}

@@ -167,8 +167,8 @@ fn dry_run(planned: &[Planned], setup: Duration, retries: u32, json: bool) {
             show::print_event("planned", fields);
             continue;
         }
-        let words = command.iter().map(String::as_str);
-        let line = shlex::try_join(words).unwrap_or_else(|_| command.join(" "));
+        let line: Vec<String> = command.iter().map(|word| quoted(word)).collect();
+        let line = line.join(" ");
         let expected = match &cell.expected {
             crate::campaign::record::Expected::Valid => "valid".to_owned(),
             crate::campaign::record::Expected::Anomaly(kinds) if kinds.is_empty() => {
@@ -192,6 +192,15 @@ fn dry_run(planned: &[Planned], setup: Duration, retries: u32, json: bool) {
             span(worst * (retries + 1))
         ));
     }
+}
+
+/// A word for a shell, as it is where that is safe.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+=:,/@%-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
 }
 
 fn span(duration: Duration) -> String {

@@ -4,6 +4,7 @@ use super::super::args::{Colour, OutputArgs};
 use super::super::output;
 use crate::campaign::drive::Watch;
 use crate::campaign::record::{Campaign, Cell, Outcome};
+use crate::report::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ use std::time::Duration;
 const REDRAW: Duration = Duration::from_millis(250);
 /// Columns that names are padded to at most.
 const NAME_WIDTH_MAX: usize = 60;
+
+/// Characters of a reason; the whole is in `campaign.json`.
+const REASON_MAX: usize = 160;
 
 /// Where a campaign is shown.
 pub struct Show {
@@ -89,9 +93,7 @@ impl Watch for Show {
 
     fn again(&self, cell: &Cell) {
         if !self.json {
-            let reason = cell.attempts.last().and_then(|attempt| attempt.reason.as_deref());
-            let first = reason.and_then(|reason| reason.lines().next()).unwrap_or("it failed");
-            self.line(&format!("↻ {}  is tried again: {first}", cell.id));
+            self.line(&format!("↻ {}  is tried again: {}", cell.id, cause(cell)));
         }
     }
 
@@ -153,6 +155,17 @@ fn cell_line(cell: &Cell, width: usize, coloured: bool, folder: &Path) -> String
     line
 }
 
+/// Why the last attempt did not end well, short enough for a terminal.
+fn cause(cell: &Cell) -> String {
+    let last = cell.attempts.last();
+    let reason = match last.and_then(|attempt| attempt.reason.as_deref()) {
+        Some(reason) => reason.lines().next().unwrap_or_default(),
+        None if last.is_some() => "see its report",
+        None => "it was not begun",
+    };
+    text::elide(reason, REASON_MAX).into_owned()
+}
+
 /// The last words on a campaign.
 pub fn closing(campaign: &Campaign, folder: &Path, json: bool, colour: Colour, why: Option<&str>) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -168,10 +181,8 @@ pub fn closing(campaign: &Campaign, folder: &Path, json: bool, colour: Colour, w
     let coloured = output::coloured(colour);
     output::print("");
     for cell in campaign.cells.iter().filter(|cell| !cell.outcome.is_good()) {
-        let reason = cell.attempts.last().and_then(|attempt| attempt.reason.as_deref());
-        let first = reason.and_then(|reason| reason.lines().next()).unwrap_or_default();
         let mark = paint(cell.outcome.mark(), cell.outcome, coloured);
-        output::print(&format!("{mark} {}  {}: {first}", cell.id, cell.outcome.word()));
+        output::print(&format!("{mark} {}  {}: {}", cell.id, cell.outcome.word(), cause(cell)));
     }
     for outcome in Outcome::ALL {
         if let Some(count) = counts.get(outcome.word()) {
