@@ -66,10 +66,10 @@ ready-limit = "1s"
 workload = "set"
 expect = "anomaly"
 [[matrix]]
-bug = "early-ack"
-time-limit = "8s"
-nemesis-interval = "2s"
-expect = ["lost-element", "lost-write", "lost-append", "stale-read", "nonlinearizable"]
+bug = "lost-cas"
+rate = 300
+time-limit = "5s"
+expect = ["lost-update", "lost-write", "stale-read", "nonlinearizable"]
 "#;
     let ran = campaign(&bench, matrix, &[]);
     let folder = folder(&bench);
