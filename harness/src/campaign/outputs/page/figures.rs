@@ -56,7 +56,8 @@ fn changes(input: &Input<'_>) -> Markup {
             "Each number is this night's, with its change against the median of the earlier nights where "
             "that is more than 25%. A change is told and never judged."
             @if elsewhere > 0 {
-                " " (text::count(elsewhere as u64, "night")) " of these ran on another machine: compare with care."
+                " " (text::count(elsewhere as u64, "night"))
+                " of these ran on another machine: compare with care."
             }
         }
         @if !changed.is_empty() {
@@ -127,7 +128,8 @@ fn line(trend: &Trend) -> Markup {
             width=(px(WIDTH)) height=(px(HEIGHT))
         {
             @if let Some(median) = trend.median {
-                line class="median" x1=(px(EDGE)) x2=(px(WIDTH - EDGE)) y1=(px(y(median))) y2=(px(y(median))) {}
+                @let height = px(y(median));
+                line class="median" x1=(px(EDGE)) x2=(px(WIDTH - EDGE)) y1=(height) y2=(height) {}
             }
             path class="line" d=(path) {}
             @if let Some(now) = trend.now() {

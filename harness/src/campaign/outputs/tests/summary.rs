@@ -14,7 +14,7 @@ fn it_says_what_to_look_at_and_folds_the_rest() {
         "## ⚠️ nightly: Perjury itself failed in 1 of 36 cells: please report it.",
         "exit code 255",
         "### To look at",
-        "| [`etcd-list-append-partition-1`](cells/etcd-list-append-partition-1/20260311T020110.000/report.html)",
+        "| [`etcd-list-append-partition-1`](cells/etcd-list-append-partition-1/20260311T020110.000/",
         "### Known anomalies",
         "### Run again",
         "run twice; at first: cluster: no route to host n3",
