@@ -8,7 +8,7 @@
 //!     logs/            what each attempt printed
 //! ```
 
-use super::{LATEST, RunDir, Store, StoreError, layout};
+use super::{CAMPAIGNS, LATEST, RunDir, Store, StoreError, layout};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,6 @@ pub const JOURNAL: &str = "campaign.jsonl";
 pub const CELLS: &str = "cells";
 /// Where the output of its attempts is.
 pub const LOGS: &str = "logs";
-/// Folder of all campaigns in a store.
-const CAMPAIGNS: &str = "campaigns";
 
 /// The folder of one campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
