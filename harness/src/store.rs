@@ -21,7 +21,7 @@ mod tests;
 pub use campaign::CampaignDir;
 pub use error::StoreError;
 pub use live::{LiveError, LiveHistory};
-pub use run::{RunDir, write_whole};
+pub use run::RunDir;
 pub use seal::{Sealed, seal};
 pub use source::HistorySource;
 

@@ -12,13 +12,12 @@ mod tests;
 mod trend;
 mod words;
 
+use super::progress;
 use super::record::Campaign;
-use crate::store::{self, StoreError};
+use crate::store::{CampaignDir, StoreError};
 use history::History;
 use std::path::Path;
 
-/// The name of the record in the campaign's folder.
-pub const RECORD: &str = "campaign.json";
 /// Earlier nights that are looked at.
 const EARLIER_MAX: usize = 60;
 
@@ -43,13 +42,11 @@ impl<'a> Input<'a> {
 /// Writes `campaign.json`, `junit.xml`, `summary.md` and `campaign.html` into the campaign's
 /// folder, each whole or not at all. `earlier` are ended campaigns of the same name.
 pub fn write(folder: &Path, campaign: &Campaign, earlier: &[Campaign]) -> Result<(), StoreError> {
-    let mut record = serde_json::to_vec_pretty(campaign)
-        .map_err(|error| StoreError::Render { name: RECORD, reason: error.to_string() })?;
-    record.push(b'\n');
     let input = Input::new(campaign, earlier);
     // The record first: the others can be made of it.
-    store::write_whole(folder, RECORD, &record)?;
-    store::write_whole(folder, "junit.xml", junit::render(&input)?.as_bytes())?;
-    store::write_whole(folder, "summary.md", summary::render(&input).as_bytes())?;
-    store::write_whole(folder, "campaign.html", page::render(&input).as_bytes())
+    progress::save(folder, campaign)?;
+    let dir = CampaignDir::at(folder);
+    dir.write("junit.xml", junit::render(&input)?.as_bytes())?;
+    dir.write("summary.md", summary::render(&input).as_bytes())?;
+    dir.write("campaign.html", page::render(&input).as_bytes()).map(drop)
 }

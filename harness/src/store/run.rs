@@ -96,12 +96,6 @@ impl RunDir {
     }
 }
 
-/// Writes the file `name` of a folder that is there already and is no run's, such as a
-/// campaign's: whole or not at all, as [`RunDir::write`] does.
-pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    write_in_one_step(folder, &folder.join(name), bytes)
-}
-
 fn write_in_one_step(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = layout::temporary(folder, "write");
     let written = write_durably(&temporary, bytes)

@@ -99,7 +99,7 @@ fn latest(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
 
 /// The runs of a campaign's good cells; what its record does not name is not looked at.
 fn cells(name: &str, time: &str, folder: &Path, now: jiff::Timestamp, found: &mut Vec<Found>) {
-    let record = folder.join(crate::campaign::outputs::RECORD);
+    let record = folder.join(crate::store::campaign::CAMPAIGN);
     let Some(campaign) = read::<Campaign>(&record).filter(|read| read.version == record::VERSION)
     else {
         return;
