@@ -2,12 +2,15 @@
 
 mod dot;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The answer of a checker. Ordered so that the worst wins: an anomaly is never masked by a
 /// checker that could not decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Valid,
@@ -16,7 +19,7 @@ pub enum Verdict {
 }
 
 /// What one checker concluded from one history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The checker's name.
     pub checker: String,
@@ -36,7 +39,7 @@ pub struct Finding {
 }
 
 /// One thing a correct system could not have done, with its proof.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Anomaly {
     /// Stable machine name: `stale-read`, `lost-update`, `G1a`, `G-single`, `lost-element`.
     pub kind: String,
@@ -63,7 +66,7 @@ pub struct Anomaly {
 }
 
 /// The longest prefix of a history that can be linearized, and what stands in the way after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadEnd {
     /// Invocation index of the operation whose end cannot be reached.
     pub operation: u64,
@@ -78,7 +81,7 @@ pub struct DeadEnd {
 }
 
 /// An operation that might have been next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Its invocation index.
     pub operation: u64,
@@ -86,7 +89,7 @@ pub struct Candidate {
 }
 
 /// One step of a proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     pub text: String,
     /// Invocation indices of the operations that the sentence speaks of.
@@ -95,7 +98,7 @@ pub struct Step {
 }
 
 /// A dependency between two operations of an anomaly.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
     /// Invocation index of the operation that must come first.
     pub from: u64,

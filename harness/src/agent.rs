@@ -21,7 +21,7 @@ pub use elf::is_static;
 
 use crate::control::Session;
 use link::{Link, Unanswered};
-use protocol::{Hello, ProcessName, ProcessState, StartProcess};
+use protocol::{ClockRead, Hello, ProcessName, ProcessState, StartProcess};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,6 +127,17 @@ impl Agent {
             Unanswered::Lost(message) => AgentError::Lost { node, verb: verb_name, message },
             Unanswered::NotSent(message) => AgentError::Unavailable { node, message },
         })
+    }
+
+    /// What the node's clocks say, from an agent that is there: one that is not is not started
+    /// again for this. `None` when no answer came within `limit`.
+    pub async fn read_clock(&self, limit: Duration) -> Option<ClockRead> {
+        let link = match &*self.state.try_lock().ok()? {
+            State::Linked(link) if link.ended().is_none() => Arc::clone(link),
+            _ => return None,
+        };
+        let answer = link.call(protocol::CLOCK_READ, Value::Null, limit).await.ok()?;
+        serde_json::from_value(answer).ok()
     }
 
     /// Starts a process by [`protocol::PROCESS_START`].

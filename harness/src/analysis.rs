@@ -5,9 +5,11 @@
 
 use crate::exit::{HarnessFailure, Stop, Usage};
 use crate::plan::Plan;
+use crate::report::clocks::parse as clock_readings;
 use crate::report::results::{Evidence, Results};
 use crate::report::verdict::Reason;
 use crate::report::{Expectations, Pair, ReportInput};
+use crate::run::clocks;
 use crate::run::record::RunRecord;
 use crate::store::{RunDir, StoreError};
 use crate::{Registry, Workload, report};
@@ -47,9 +49,14 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
     let checkers = workload.checkers(&plan.options());
     let findings = check_all(checkers, &history, limit);
-    let evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
-    let results = Results::new(record.subject(&plan), &history, evidence);
-    let logs = report::logs::excerpts(run, &results, &history).map_err(store_failure)?;
+    let mut evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
+    // A run that ended before its load, or that comes from elsewhere, has none.
+    evidence.clocks =
+        run.read(clocks::FILE).map(|bytes| clock_readings(&bytes)).unwrap_or_default();
+    let mut results = Results::new(record.subject(&plan), &history, evidence);
+    let around = report::logs::around_anomalies(run, &results, &history);
+    results.log_lines = around.map_err(store_failure)?;
+    let logs = report::logs::excerpts(run, &results).map_err(store_failure)?;
     let input = ReportInput {
         results: &results,
         history: &history,
@@ -138,6 +145,7 @@ fn evidence(
         expectations,
         limits: plan.limits(),
         reasons,
+        clocks: Vec::new(),
         error: record.error.clone(),
     }
 }

@@ -6,7 +6,7 @@ use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
 use crate::report::service::Limits;
 use crate::script::{self, Step};
 use crate::span::Span;
-use crate::{Fault, Op, Options, Registry, Seed};
+use crate::{Fault, Op, Options, Registry, Seed, secret};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -60,7 +60,8 @@ pub struct Plan {
     /// Faults of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<CustomFault>,
-    /// Options of the database, the workload and the faults.
+    /// Options of the database, the workload and the faults. Secrets stand here as the names of
+    /// environment variables, see [`crate::secret`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
 }
@@ -202,7 +203,7 @@ impl Plan {
     /// The settings that reach the pluggable parts.
     pub fn options(&self) -> Options {
         Options {
-            set: self.set.clone(),
+            set: secret::filled(&self.set),
             nodes: self.cluster.names(),
             concurrency: self.concurrency,
             keys: self.keys,

@@ -1,5 +1,6 @@
 //! Reports: what a run amounts to, for machines, for continuous integration, and for people.
 
+pub mod clocks;
 pub(crate) mod drawing;
 pub mod faults;
 pub mod headline;
@@ -8,6 +9,7 @@ pub mod logs;
 pub(crate) mod page;
 mod plot;
 pub mod results;
+pub mod schema;
 pub mod service;
 pub mod stats;
 pub mod summary;
@@ -26,7 +28,7 @@ pub use verdict::{Conclusion, Reason, code, conclude};
 mod tests;
 
 use crate::store::{RunDir, StoreError};
-use perjury_checkers::History;
+use perjury_checkers::{History, Operation};
 
 /// Some lines of a log, as the report shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +53,38 @@ pub struct ReportInput<'a> {
 
 /// The bytes of `report.html`.
 pub fn html(input: &ReportInput<'_>) -> String {
-    page::render(input)
+    let operations = input.history.operations();
+    page::render(input, &operations, &plots(input, &operations))
 }
 
-/// Writes `results.json`, `report.html`, `junit.xml` and `summary.md` into the run.
+/// Writes `results.json`, `report.html`, `plots/`, `junit.xml` and `summary.md` into the run.
 pub fn write(run: &RunDir, input: &ReportInput<'_>) -> Result<(), StoreError> {
+    let operations = input.history.operations();
+    let plots = plots(input, &operations);
     run.write("results.json", &input.results.to_json()?)?;
-    run.write("report.html", html(input).as_bytes())?;
+    run.write("report.html", page::render(input, &operations, &plots).as_bytes())?;
+    for plot in &plots {
+        run.write(&format!("plots/{}.svg", plot.name), plot.file().as_bytes())?;
+    }
     run.write("junit.xml", junit::render(input.results)?.as_bytes())?;
     run.write("summary.md", summary::render(input).as_bytes())?;
     Ok(())
+}
+
+fn plots(input: &ReportInput<'_>, operations: &[Operation]) -> Vec<plot::Plot> {
+    let results = input.results;
+    let scene = drawing::Scene::new(operations, &results.faults);
+    let anomalies = headline::anomalies(results);
+    let ends =
+        anomalies.iter().filter_map(|(_, anomaly)| drawing::Scene::span(&scene.involved(anomaly)));
+    let marks: Vec<u64> = ends.map(|(_, to)| to).collect();
+    plot::plots(&plot::PlotInput {
+        history: input.history,
+        operations,
+        faults: &results.faults,
+        end_ns: results.duration_ns,
+        marks: &marks,
+        clocks: &results.clocks,
+        findings: &results.findings,
+    })
 }

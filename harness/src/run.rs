@@ -3,6 +3,7 @@
 //! Every phase has a time limit and an error that names it. Whatever fails, what came before is
 //! kept, the faults are healed, the logs are fetched and the cluster is taken down.
 
+pub mod clocks;
 mod conductor;
 pub mod hosts;
 pub mod nodes;

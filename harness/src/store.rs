@@ -11,6 +11,7 @@ pub mod campaign;
 mod error;
 pub mod gc;
 mod layout;
+mod lines;
 pub mod live;
 mod run;
 mod seal;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use campaign::CampaignDir;
 pub use error::StoreError;
+pub use lines::Lines;
 pub use live::{LiveError, LiveHistory};
 pub use run::RunDir;
 pub use seal::{Sealed, seal};

@@ -49,6 +49,8 @@ pub struct Hello {
 
 /// `lease.renew`: answers `null`.
 pub const LEASE_RENEW: &str = "lease.renew";
+/// `clock.read`: answers [`ClockRead`], at once.
+pub const CLOCK_READ: &str = "clock.read";
 /// `process.start` with [`StartProcess`]: answers [`ProcessState`].
 pub const PROCESS_START: &str = "process.start";
 /// `process.status` with [`ProcessName`]: answers [`ProcessState`].
@@ -66,6 +68,15 @@ pub const PROCESS_PAUSE: &str = "process.pause";
 pub const PROCESS_RESUME: &str = "process.resume";
 /// `undo.all`: undoes the whole ledger; answers a list of lines.
 pub const UNDO_ALL: &str = "undo.all";
+
+/// What the clocks of a node say, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockRead {
+    /// The machine's wall clock.
+    pub wall_ns: i64,
+    /// The wall clock as the database there is told it.
+    pub told_ns: i64,
+}
 
 /// What to start, once, as a daemon in a session and process group of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -51,6 +51,8 @@ pub enum Command {
     Workloads(ListArgs),
     /// List the faults
     Faults(ListArgs),
+    /// Print the JSON schema of a file that machines read
+    Schema(SchemaArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -362,6 +364,20 @@ pub struct GcArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct SchemaArgs {
+    /// Of which file
+    #[arg(value_enum, default_value_t = SchemaOf::Results)]
+    pub of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// results.json of a run
+    Results,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The log: everything to the run's `perjury.log`, and with `-v` some of it to the terminal.
 
+use crate::secret;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +42,8 @@ struct ToFile;
 impl Write for ToFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match FILE.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(file) => file.write(bytes),
+            // One call has a whole event, so no secret is torn in two.
+            Some(file) => file.write_all(&secret::masked(bytes)).map(|()| bytes.len()),
             None => Ok(bytes.len()),
         }
     }

@@ -7,7 +7,7 @@ use crate::fault::CustomFault;
 use crate::plan::{ClusterPlan, Plan, VERSION, VagrantPlan};
 use crate::registry::unknown;
 use crate::span::Span;
-use crate::{Database, Registry};
+use crate::{Database, Registry, secret};
 use std::str::FromStr;
 
 /// The plan that `args` ask for, validated.
@@ -37,6 +37,8 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
     if args.plan.is_none() || args.name.is_some() {
         plan.name = args.name.clone().unwrap_or_else(|| default_name(&plan));
     }
+    secret::stow(&mut plan.set);
+    secret::check(&plan.set)?;
     plan.validate(registry)?;
     Ok(plan)
 }

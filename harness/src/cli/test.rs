@@ -12,9 +12,10 @@ use crate::report::{Results, terminal};
 use crate::run::{self, Setting};
 use crate::scheduler::{Progress, Stop};
 use crate::store::{RunDir, Store};
-use crate::{Database, Registry};
+use crate::{Database, Registry, secret};
 use perjury_checkers::Verdict;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 struct Handoff {
     plan: Plan,
     layers: Vec<PathBuf>,
+    /// What the plan leaves out.
+    secrets: BTreeMap<String, String>,
 }
 
 /// Runs the test, in a lab of its own when the nodes are local.
@@ -31,6 +34,7 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     if let Some(text) = local::handoff() {
         let handoff: Handoff = serde_json::from_str(&text)
             .map_err(|error| HarnessFailure::new("entering the lab", error))?;
+        secret::unpack(&handoff.secrets);
         return all(&handoff, args, &registry.with(&handoff.plan.fault)?, verbose);
     }
     let plan = plan::resolve(args, registry)?;
@@ -44,10 +48,12 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
         super::enter(&vagrant.directory, registry)?;
     }
     if !plan.cluster.is_local() {
-        return all(&Handoff { plan, layers: Vec::new() }, args, registry, verbose);
+        let handoff = Handoff { plan, layers: Vec::new(), secrets: BTreeMap::new() };
+        return all(&handoff, args, registry, verbose);
     }
     let layers = layers(&**registry.find_database(&plan.database)?)?;
-    let handoff = serde_json::to_string(&Handoff { plan, layers }).unwrap_or_default();
+    let handoff = Handoff { plan, layers, secrets: secret::carry() };
+    let handoff = serde_json::to_string(&handoff).unwrap_or_default();
     match local::enter_lab(&handoff) {
         Ok(Entered::Left(code)) => Ok(code),
         Ok(Entered::Inside) => {
@@ -103,6 +109,7 @@ fn one(
     verbose: u8,
 ) -> Result<Results, Ended> {
     let failed = |error| HarnessFailure::new("the store", error);
+    secret::mask(&plan.set);
     let store = Store::open(&args.output.store).map_err(failed)?;
     let run = store.create_run(&plan.name, &jiff::Zoned::now()).map_err(failed)?;
     run.write(analysis::PLAN, plan.to_toml().as_bytes()).map_err(failed)?;

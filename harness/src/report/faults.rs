@@ -4,6 +4,7 @@ pub(super) mod targets;
 
 use super::service::Service;
 use perjury_checkers::{Event, History, Process};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,9 @@ impl Pair {
 }
 
 /// What became of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultOutcome {
     /// Observed on the node, and never observed to be gone.
@@ -56,7 +59,7 @@ impl FaultOutcome {
 
 /// One fault: from when it was asked for until it was seen to be gone. Times are nanoseconds
 /// since the run began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultRecord {
     /// Index of the event that asked for it.
     pub index: u64,
@@ -90,7 +93,7 @@ pub struct FaultRecord {
 }
 
 /// A try to mend a fault.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mend {
     pub f: String,
     pub from_ns: u64,

@@ -9,12 +9,14 @@ mod value;
 
 use super::drawing::{self, Scene};
 use super::headline::{self, Standing};
-use super::plot::{self, PlotInput};
+use super::plot::{self, Plot};
 use super::{ReportInput, Results, text};
+use anomaly::Case;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use perjury_checkers::Finding;
+use perjury_checkers::{Finding, Operation};
 
-pub(crate) const STYLE: &str = include_str!("style.css");
+/// Style of all pages, with its colours.
+pub(crate) const STYLE: &str = concat!(include_str!("plot/palette.css"), include_str!("style.css"));
 
 /// Anomalies with a section of their own; the rest is in `results.json`.
 const ANOMALIES_MAX: usize = 20;
@@ -24,23 +26,10 @@ const ANOMALIES_MAX: usize = 20;
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Renders the page. The same input gives the same bytes.
-pub(super) fn render(input: &ReportInput<'_>) -> String {
+pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &[Plot]) -> String {
     let results = input.results;
-    let operations = input.history.operations();
-    let scene = Scene::new(&operations, &results.faults);
+    let scene = Scene::new(operations, &results.faults);
     let anomalies = headline::anomalies(results);
-    let marks: Vec<u64> = anomalies
-        .iter()
-        .filter_map(|(_, anomaly)| Scene::span(&scene.involved(anomaly)))
-        .map(|(_, to)| to)
-        .collect();
-    let plots = plot::plots(&PlotInput {
-        history: input.history,
-        operations: &operations,
-        faults: &results.faults,
-        end_ns: results.duration_ns,
-        marks: &marks,
-    });
     let standing = Standing::of(results);
     let page = html! {
         (DOCTYPE)
@@ -54,7 +43,14 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
                     (opening::tested(results))
                     (opening::checkers(results))
                     @for (number, (finding, anomaly)) in anomalies.iter().take(ANOMALIES_MAX).enumerate() {
-                        (anomaly::section(number + 1, finding, anomaly, &scene))
+                        (anomaly::section(&Case {
+                            number: number + 1,
+                            finding,
+                            anomaly,
+                            scene: &scene,
+                            log_lines: results.log_lines.get(number).map_or(&[], Vec::as_slice),
+                            reproduce: input.reproduce,
+                        }))
                     }
                     @if anomalies.len() > ANOMALIES_MAX {
                         p class="note" {
@@ -64,7 +60,7 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
                         }
                     }
                     (unexplained(results))
-                    (plots_section(&plots, !results.faults.is_empty(), !marks.is_empty()))
+                    (plots_section(plots, !results.faults.is_empty(), !anomalies.is_empty()))
                     (faults::section(results))
                     (tables::operations(results))
                     (tables::errors(results))
@@ -89,7 +85,7 @@ fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
             meta name="color-scheme" content="light dark";
             meta http-equiv="Content-Security-Policy" content=(POLICY);
             title { (standing.word()) ": " (subject.name) " on " (subject.database) " – Perjury" }
-            style { (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) }
+            style { (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
         }
     }
 }
@@ -107,7 +103,7 @@ fn unexplained(results: &Results) -> Markup {
     }
 }
 
-fn plots_section(plots: &[plot::Plot], has_faults: bool, has_marks: bool) -> Markup {
+fn plots_section(plots: &[Plot], has_faults: bool, has_marks: bool) -> Markup {
     html! {
         section id="plots" aria-labelledby="plots-title" {
             h2 id="plots-title" { "The run in time" }

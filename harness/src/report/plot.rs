@@ -1,13 +1,25 @@
-//! Plots over the run's time: latencies, their quantiles, and rates, under the faults in force.
+//! Plots over the run's time, each under the faults in force: latencies and their quantiles,
+//! rates, errors, what faults did to the service, clocks, staleness.
 
+mod clocks;
+mod errors;
 mod frame;
 mod latency;
 mod quantiles;
 mod rate;
+mod rows;
+mod service;
+mod staleness;
 
+use super::clocks::ClockReading;
 use super::faults::FaultRecord;
-use maud::Markup;
-use perjury_checkers::{History, Operation};
+use maud::{Markup, PreEscaped, html};
+use perjury_checkers::{Finding, History, Operation};
+
+/// Colours, for the page and for a plot by itself.
+pub(crate) const PALETTE: &str = include_str!("plot/palette.css");
+/// Style of the plots, for the page and for a plot by itself.
+pub(crate) const STYLE: &str = include_str!("plot/plot.css");
 
 /// What plots are made of.
 pub(super) struct PlotInput<'a> {
@@ -18,24 +30,64 @@ pub(super) struct PlotInput<'a> {
     pub(super) end_ns: u64,
     /// Moments of anomalies, nanoseconds.
     pub(super) marks: &'a [u64],
+    pub(super) clocks: &'a [ClockReading],
+    pub(super) findings: &'a [Finding],
 }
 
 /// A plot with what it shows in words.
 pub(super) struct Plot {
+    /// For a file: `latency`.
+    pub(super) name: &'static str,
     pub(super) title: &'static str,
     /// What the plot says, one sentence.
     pub(super) caption: String,
     /// Classes of the style sheet with their names, for the legend.
-    pub(super) legend: Vec<(&'static str, &'static str)>,
+    pub(super) legend: Vec<(&'static str, String)>,
     pub(super) svg: Markup,
 }
 
-/// All plots. Cost: linear in operations, but for sorts inside windows of time.
+/// All plots that this run has something for. Cost: linear in operations, but for sorts inside
+/// windows of time.
 pub(super) fn plots(input: &PlotInput<'_>) -> Vec<Plot> {
-    vec![latency::plot(input), quantiles::plot(input), rate::plot(input)]
+    let always = [latency::plot(input), quantiles::plot(input), rate::plot(input)];
+    let sometimes = [
+        errors::plot(input),
+        service::availability(input),
+        service::recovery(input),
+        staleness::plot(input),
+        clocks::plot(input),
+    ];
+    always.into_iter().chain(sometimes.into_iter().flatten()).collect()
+}
+
+impl Plot {
+    /// The plot as an SVG file of its own, readable on light and dark ground.
+    pub(super) fn file(&self) -> String {
+        let drawing = self.svg.clone().into_string();
+        let Some(end_of_tag) = drawing.find('>') else { return drawing };
+        let (open, rest) = drawing.split_at(end_of_tag);
+        let rest = rest.trim_start_matches('>');
+        html! {
+            (PreEscaped(open)) (PreEscaped(" xmlns=\"http://www.w3.org/2000/svg\">"))
+            style { (PreEscaped(PALETTE)) (PreEscaped(STYLE)) "svg{background:var(--paper)}" }
+            (PreEscaped(rest))
+        }
+        .into_string()
+    }
+}
+
+fn named(legend: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    legend.iter().map(|(class, name)| (*class, (*name).to_owned())).collect()
 }
 
 impl PlotInput<'_> {
+    /// When the operation with this invocation index was called, nanoseconds.
+    fn called(&self, index: u64) -> Option<u64> {
+        let events = self.history.events();
+        let position = events.binary_search_by_key(&index, |event| event.index).ok()?;
+        Some(events[position].time)
+    }
+
     /// When the completion came: also for `info`, whose operation has no `returned`.
     fn completed(&self, operation: &Operation) -> Option<u64> {
         if operation.returned.is_some() {

@@ -1,12 +1,15 @@
 //! Results: everything that is known of a run, as `results.json` holds it.
 
+use super::clocks::ClockReading;
 use super::faults::{FaultRecord, Pair, faults_from};
+use super::logs::LogLine;
 use super::service::{self, Limits};
 use super::stats::{self, Counts, ErrorCount};
 use super::vacuity::{Expectations, vacuity};
 use super::verdict::{Reason, conclude};
 use crate::store::StoreError;
 use perjury_checkers::{Finding, History, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,7 +17,7 @@ use std::collections::BTreeMap;
 pub const VERSION: u32 = 1;
 
 /// What was tested and how: known before the run begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// Who wrote this: `perjury 0.1.0`.
     pub tool: String,
@@ -36,7 +39,7 @@ pub struct Subject {
 }
 
 /// A stretch of the run: `setup`, `main`, `settle`, `final`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Phase {
     pub name: String,
     /// Nanoseconds since the run began.
@@ -45,7 +48,7 @@ pub struct Phase {
 }
 
 /// The harness or the infrastructure failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunError {
     /// What was being done: completes "while ...": `starting etcd on n3`.
     pub phase: String,
@@ -54,7 +57,7 @@ pub struct RunError {
 }
 
 /// The content of `results.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
     /// [`VERSION`].
     pub version: u32,
@@ -75,6 +78,12 @@ pub struct Results {
     /// In the order in which they were asked for.
     pub faults: Vec<FaultRecord>,
     pub findings: Vec<Finding>,
+    /// How far the nodes' clocks were from the controller's, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub clocks: Vec<ClockReading>,
+    /// For each anomaly, in the order of the findings, what the nodes' logs say around it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub log_lines: Vec<Vec<LogLine>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<RunError>,
 }
@@ -91,6 +100,7 @@ pub struct Evidence {
     pub limits: Limits,
     /// Reasons of the caller's own why a clean history proves nothing: the user interrupted it.
     pub reasons: Vec<Reason>,
+    pub clocks: Vec<ClockReading>,
     pub error: Option<RunError>,
 }
 
@@ -122,6 +132,8 @@ impl Results {
             errors: stats::errors(history),
             faults,
             findings,
+            clocks: evidence.clocks,
+            log_lines: Vec::new(),
             error: evidence.error,
         }
     }

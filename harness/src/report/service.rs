@@ -2,13 +2,14 @@
 
 use super::faults::FaultRecord;
 use perjury_checkers::{Anomaly, Finding, Operation, Outcome};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What clients got while a fault was certainly in force, and after it was seen to be gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Calls begun while it was in force.
     pub calls: u64,

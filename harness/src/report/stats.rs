@@ -3,6 +3,7 @@
 use super::faults::FaultRecord;
 use super::text::elide;
 use perjury_checkers::{History, Kind, Operation, Outcome, Process};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ const ERROR_TEXT_MAX: usize = 200;
 const ERRORS_COUNTED_MAX: usize = 10_000;
 
 /// What became of the calls of one function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub invoked: u64,
     pub ok: u64,
@@ -27,7 +28,7 @@ pub struct Counts {
 }
 
 /// Exact quantiles of a set of latencies, nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     pub p50_ns: u64,
     pub p95_ns: u64,
@@ -36,7 +37,7 @@ pub struct Latency {
 }
 
 /// How often an error was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorCount {
     pub f: String,
     /// `fail` or `info`.

@@ -3,7 +3,10 @@
 mod anomalies;
 mod faults;
 mod fixture;
+mod logs;
 mod page;
+mod plots;
+mod schema;
 mod service;
 mod vacuity;
 mod verdict;

@@ -78,7 +78,9 @@ pub fn number(number: u64) -> String {
 /// `1 anomaly`, `2 anomalies`, `1,200 faults`.
 pub fn count(number_of: u64, noun: &str) -> String {
     let number_of_text = number(number_of);
-    match (number_of, noun.strip_suffix('y')) {
+    // "key" is "keys", "anomaly" is "anomalies".
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number_of, stem) {
         (1, _) => format!("{number_of_text} {noun}"),
         (_, Some(stem)) => format!("{number_of_text} {stem}ies"),
         (_, None) => format!("{number_of_text} {noun}s"),

@@ -3,6 +3,7 @@
 use super::results::RunError;
 use crate::exit;
 use perjury_checkers::{Finding, Verdict, finding::worst};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Codes of [`Reason`]: stable, for machines.
@@ -30,7 +31,7 @@ pub mod code {
 }
 
 /// One reason for a verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Stable machine name, one of [`code`] or a caller's own.
     pub code: String,

@@ -72,7 +72,10 @@ pub async fn teardown(
             }
             match setting.run.node_dir(&node.name) {
                 Ok(folder) => {
-                    let (_, missing) = lifecycle.fetch_logs(node, &folder, LOG_CAP).await;
+                    let (came, missing) = lifecycle.fetch_logs(node, &folder, LOG_CAP).await;
+                    for error in came.iter().filter_map(|log| setting.run.mask(log).err()) {
+                        tracing::warn!("{error}");
+                    }
                     missing.iter().for_each(|line| tracing::warn!("{line}"));
                 }
                 Err(error) => tracing::warn!("{error}"),

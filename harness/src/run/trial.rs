@@ -1,6 +1,7 @@
 //! The trial: one database on one cluster, from installation to the last log.
 
 use super::Setting;
+use super::clocks::{self, ClockWatch, Origin};
 use super::conductor::Conductor;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
@@ -106,6 +107,8 @@ async fn testify(
     keep(record, setting);
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let mut scheduler = scheduler(plan, setting, conductor, history, began)?;
+    let origin = Origin { started: record.started, began };
+    let _clocks = watch_clocks(setting, &conductor.context().cluster, origin);
 
     (setting.say)(&format!("load: {} for {}", plan.workload, plan.time_limit));
     let from = since();
@@ -155,6 +158,13 @@ fn keep(record: &RunRecord, setting: &Setting<'_>) {
     if let Err(error) = record.write(setting.run) {
         tracing::warn!("{error}");
     }
+}
+
+/// Best effort: the run goes on without the clocks' offsets.
+fn watch_clocks(setting: &Setting<'_>, cluster: &Cluster, origin: Origin) -> Option<ClockWatch> {
+    let lines = setting.run.lines(clocks::FILE);
+    let lines = lines.inspect_err(|error| tracing::warn!("{error}")).ok()?;
+    Some(ClockWatch::begin(&cluster.nodes, lines, origin))
 }
 
 async fn start_database(

@@ -9,6 +9,7 @@
 mod tests;
 
 use super::error::advice;
+use crate::secret;
 use perjury_checkers::Event;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -145,6 +146,7 @@ impl LiveHistory {
             self.shared.fail("encode an event for", self.written(), io::Error::from(error));
             return self.check();
         }
+        secret::mask_from(&mut state.buffer, before);
         state.buffer.push(b'\n');
         let added = (state.buffer.len() - before) as u64;
         self.shared.backlog.fetch_add(added, Ordering::Relaxed);

@@ -1,8 +1,10 @@
 //! One run's directory: files appear in it whole or not at all.
 
 use super::layout;
+use super::lines::Lines;
 use super::source::HistorySource;
 use super::{LIVE_HISTORY, SEALED_HISTORY, StoreError};
+use crate::secret;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -31,8 +33,17 @@ impl RunDir {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let path = self.locate(name)?;
         let folder = self.make_parent(&path)?;
-        write_in_one_step(&folder, &path, bytes)?;
+        write_in_one_step(&folder, &path, &secret::masked(bytes))?;
         Ok(path)
+    }
+
+    /// Masks secrets in a file that came here by other ways, a node's log.
+    pub fn mask(&self, path: &Path) -> Result<(), StoreError> {
+        if !secret::is_masking() || !path.starts_with(&self.path) {
+            return Ok(());
+        }
+        let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+        write_in_one_step(path.parent().unwrap_or(&self.path), path, &secret::masked(&bytes))
     }
 
     /// Opens the file `name` for appending, for what grows during the run (`perjury.log`).
@@ -44,6 +55,11 @@ impl RunDir {
             .append(true)
             .open(&path)
             .map_err(|source| StoreError::io("open", &path, source))
+    }
+
+    /// Opens the file `name` for lines of JSON.
+    pub fn lines(&self, name: &str) -> Result<Lines, StoreError> {
+        Ok(Lines::new(self.locate(name)?, self.append(name)?))
     }
 
     /// Reads the file `name` whole.

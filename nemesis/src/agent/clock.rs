@@ -12,7 +12,7 @@ use super::process::{SharedLedger, lock};
 use crate::wire::clock::{ClockStatus, Program, Reach, SetClock, Skew, WatchClock, WhichClock};
 use perjury_clock::steer::{FROZEN, LINEAR, SMEAR, STROBE, Steering};
 use perjury_clock::{Page, SHIM, VARIABLE, true_time};
-use perjury_harness::agent::protocol::{ProcessState, RunState, StartProcess};
+use perjury_harness::agent::protocol::{ClockRead, ProcessState, RunState, StartProcess};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -63,6 +63,13 @@ impl Clocks {
                 path.display()
             )
         })
+    }
+
+    /// The machine's clock, and the same as the database is told it.
+    pub(crate) fn read(&self) -> ClockRead {
+        let steering = Page::open(&self.page()).map(|page| page.steering().1);
+        let (monotonic, wall_ns) = true_time();
+        ClockRead { wall_ns, told_ns: steering.unwrap_or_default().told(monotonic, wall_ns) }
     }
 
     /// How the program's clock can be reached.

@@ -115,6 +115,11 @@ impl Duties {
         self.processes.start(&what)
     }
 
+    /// What the clocks say now.
+    pub(crate) fn read_clock(&self) -> verbs::ClockRead {
+        self.clocks.read()
+    }
+
     /// Whether anything is left to undo.
     pub(crate) fn pending(&self) -> bool {
         !lock(&self.ledger).pending().is_empty()

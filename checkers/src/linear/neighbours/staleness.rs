@@ -32,6 +32,8 @@ use crate::{Budget, Checker, Finding, History};
 
 /// How many of the stalest reads are named.
 const WORST: usize = 8;
+/// How many of the stalest reads are kept, for plots.
+const KEPT: usize = 2000;
 const RULED_OUT: &[&str] = &["linearizable"];
 
 /// The greatest of some measures, and their quantiles: half, nine in ten, and so on were at
@@ -75,7 +77,7 @@ pub struct Staleness {
     pub k: (u32, u32),
     /// The smallest Delta for which it is Delta-atomic, in nanoseconds; exact.
     pub delta: u64,
-    /// The stalest reads in time, worst first.
+    /// The stalest reads in time, worst first; at most 2,000.
     pub worst: Vec<StaleRead>,
 }
 
@@ -222,7 +224,7 @@ impl Staleness {
                 bounds().map(|bounds| bounds.most).max().unwrap_or(1),
             ),
             delta: crossings().map(|crossing| crossing.shift as u64).max().unwrap_or(0),
-            worst: worst.iter().take(WORST).map(told).collect(),
+            worst: worst.iter().take(KEPT).map(told).collect(),
         }
     }
 
@@ -236,6 +238,15 @@ impl Staleness {
                 "value": read.value,
                 "versions": read.versions,
                 "milliseconds": milliseconds(read.nanoseconds),
+            })
+        };
+        // Many of them: without what the history tells anyway.
+        let brief = |read: &StaleRead| {
+            json!({
+                "operation": read.operation,
+                "key": read.key,
+                "versions": read.versions,
+                "nanoseconds": read.nanoseconds,
             })
         };
         json!({
@@ -259,7 +270,8 @@ impl Staleness {
                 "p999": milliseconds(time.p999),
                 "max": milliseconds(time.max),
             },
-            "worst": self.worst.iter().map(worst).collect::<Vec<_>>(),
+            "worst": self.worst.iter().take(WORST).map(worst).collect::<Vec<_>>(),
+            "stale_reads": self.worst.iter().map(brief).collect::<Vec<_>>(),
         })
     }
 }

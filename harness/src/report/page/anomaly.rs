@@ -2,8 +2,10 @@
 
 use crate::report::drawing::{Scene, draw, offender};
 use crate::report::faults::FaultRecord;
+use crate::report::logs::LogLine;
 use crate::report::text;
 use maud::{Markup, html};
+use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::{Anomaly, Finding, Operation, Outcome};
 
 /// Steps of a proof on the page; the rest is in `results.json`.
@@ -16,13 +18,23 @@ const VALUE_MAX: usize = 56;
 const TITLE_MAX: usize = 2000;
 /// Characters of a checker's sentence.
 const SENTENCE_MAX: usize = 1200;
+/// A clock that is off by less than this is not spoken of, nanoseconds.
+const SHIFT_SHOWN_NS: u64 = 10_000_000;
 
-pub(super) fn section(
-    number: usize,
-    finding: &Finding,
-    anomaly: &Anomaly,
-    scene: &Scene<'_>,
-) -> Markup {
+/// An anomaly with what surrounds it.
+pub(super) struct Case<'a> {
+    /// From 1, in the report's order.
+    pub(super) number: usize,
+    pub(super) finding: &'a Finding,
+    pub(super) anomaly: &'a Anomaly,
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) log_lines: &'a [LogLine],
+    /// The command that runs it again; may be empty.
+    pub(super) reproduce: &'a str,
+}
+
+pub(super) fn section(case: &Case<'_>) -> Markup {
+    let Case { number, finding, anomaly, scene, log_lines, reproduce } = *case;
     let involved = scene.involved(anomaly);
     let id = format!("anomaly-{number}");
     html! {
@@ -38,13 +50,19 @@ pub(super) fn section(
                     figcaption { (caption(anomaly)) }
                 }
             }
-            @if !anomaly.steps.is_empty() { (proof(anomaly)) }
-            @if !involved.is_empty() { (moment(anomaly, &involved, scene)) }
             @if !anomaly.rules_out.is_empty() {
                 p class="rules-out" {
                     "This rules out "
                     @for model in &anomaly.rules_out { span class="model" { (model) } " " }
                 }
+            }
+            @if !anomaly.steps.is_empty() { (proof(anomaly)) }
+            @if let Some(end) = &anomaly.dead_end { (dead_end(end)) }
+            @if !involved.is_empty() { (moment(anomaly, &involved, scene)) }
+            @if !log_lines.is_empty() { (logs(log_lines)) }
+            @if !reproduce.is_empty() {
+                h3 { "See it again" }
+                pre class="command" tabindex="0" { code { (text::printable(reproduce)) } }
             }
         }
     }
@@ -79,6 +97,80 @@ fn proof(anomaly: &Anomaly) -> Markup {
         }
         @if anomaly.steps.len() > STEPS_MAX {
             p class="note" { "The rest of the proof is in results.json." }
+        }
+    }
+}
+
+/// Where the search for an order of the calls came to its end, and why nothing leads on.
+fn dead_end(end: &DeadEnd) -> Markup {
+    html! {
+        h3 { "Where no order is left" }
+        p {
+            "The " (text::count(end.verified, "call")) " on this object that ended before "
+            span class="op" { "#" (end.operation) }
+            " can be put into an order that explains every answer. Then it can only be: "
+            @for (position, state) in end.states.iter().enumerate() {
+                @if position > 0 { " or " }
+                code { (text::elide(&text::printable(state), VALUE_MAX)) }
+            }
+            @if end.states.is_empty() { "nothing at all" }
+            "."
+        }
+        @if !end.candidates.is_empty() {
+            div class="scroll" {
+                table class="moment" {
+                    caption class="hidden" { "Calls that were open then, and why none leads on" }
+                    thead { tr {
+                        th scope="col" class="number" { "Call" }
+                        th scope="col" { "Could it be next?" }
+                    } }
+                    tbody { @for candidate in end.candidates.iter().take(OPERATIONS_MAX) {
+                        tr {
+                            th scope="row" class="number" { "#" (candidate.operation) }
+                            td { (sentence(&candidate.why)) }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// What the nodes wrote then, all together in order of time.
+fn logs(lines: &[LogLine]) -> Markup {
+    let shifted = lines.iter().any(|line| line.offset_ns.unsigned_abs() >= SHIFT_SHOWN_NS);
+    html! {
+        h3 { "What the nodes wrote then" }
+        p class="note" {
+            "By the controller's clock, in seconds of the run."
+            @if shifted { " The clocks of some nodes were off; that is taken off here." }
+        }
+        div class="scroll" tabindex="0" role="group" aria-label="Log lines" {
+            table class="lines" {
+                caption class="hidden" { "Log lines around this anomaly" }
+                thead class="hidden" { tr {
+                    th scope="col" { "Time" } th scope="col" { "Node" } th scope="col" { "Line" }
+                } }
+                tbody { @for line in lines { (log_line(line)) } }
+            }
+        }
+    }
+}
+
+fn log_line(line: &LogLine) -> Markup {
+    let at = line.at_ns as f64 / 1e9;
+    let off = match line.offset_ns.unsigned_abs() {
+        0..SHIFT_SHOWN_NS => String::new(),
+        off => {
+            let way = if line.offset_ns > 0 { "ahead" } else { "behind" };
+            format!(", clock {} {way}", text::duration(off))
+        }
+    };
+    html! {
+        tr {
+            td class="number" { (format!("{at:.3}")) }
+            th scope="row" title=(format!("{}{off}", line.file)) { (line.node) }
+            td { code { (text::printable(&line.text)) } }
         }
     }
 }

@@ -47,8 +47,9 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
         text::list(&counts, counts.len())
     );
     Plot {
+        name: "latency",
         title: "Latency",
-        legend: vec![("ok", "ok"), ("fail", "failed"), ("info", "unknown")],
+        legend: super::named(&[("ok", "ok"), ("fail", "failed"), ("info", "unknown")]),
         svg: frame.draw("latency", &caption, &scale.axis(), &data),
         caption,
     }

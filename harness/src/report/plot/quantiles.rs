@@ -44,8 +44,9 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
         text::duration(width)
     );
     Plot {
+        name: "quantiles",
         title: "Latency quantiles",
-        legend: LINES.iter().map(|(name, class, _)| (*class, *name)).collect(),
+        legend: LINES.iter().map(|(name, class, _)| (*class, (*name).to_owned())).collect(),
         svg: frame.draw("quantiles", &caption, &scale.axis(), &data),
         caption,
     }

@@ -131,7 +131,7 @@ pub(super) fn load(script: &mut Script, count: usize, end: u64) {
     let mut rng = Seed::root(7).rng();
     let mut process: Vec<u32> = (0..10).collect();
     let mut free = [0_u64; 10];
-    let step = (end * 38 / count as u64).max(1);
+    let step = (end * 38 / count.max(1) as u64).max(1);
     for _ in 0..count {
         let worker = (0..10).min_by_key(|worker| free[*worker]).unwrap();
         let time = free[worker] + rng.random_range(step / 20..step / 4);
