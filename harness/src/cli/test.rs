@@ -35,13 +35,12 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
         let handoff: Handoff = serde_json::from_str(&text)
             .map_err(|error| HarnessFailure::new("entering the lab", error))?;
         secret::unpack(&handoff.secrets);
-        return all(&handoff, args, &registry.with(&handoff.plan.fault)?, verbose);
+        return all(&handoff, args, registry, verbose);
     }
     let plan = plan::resolve(args, registry)?;
-    let registry = &registry.with(&plan.fault)?;
     if args.dry_run {
         output::print(plan.to_toml().trim_end());
-        output::print(&schedule::commented(&plan, registry)?);
+        output::print(&schedule::commented(&plan, &registry.with(&plan.fault)?)?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(vagrant) = &plan.cluster.vagrant {
@@ -113,17 +112,19 @@ fn one(
     let store = Store::open(&args.output.store).map_err(failed)?;
     let run = store.create_run(&plan.name, &jiff::Zoned::now()).map_err(failed)?;
     run.write(analysis::PLAN, plan.to_toml().as_bytes()).map_err(failed)?;
-    let planned = schedule::lines(plan, registry)?;
+    let extended = registry.with(&plan.fault)?;
+    let planned = schedule::lines(plan, &extended)?;
     run.write(schedule::FILE, schedule::text(&planned).as_bytes()).map_err(failed)?;
     log::to_file(run.append("perjury.log").map_err(failed)?, verbose);
     let display = Display::new(args.output.json, plan, run.path());
     display.plan(&schedule::digest(&planned));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| HarnessFailure::new("the runtime", error))?;
-    let outcome = runtime.block_on(run_and_show(plan, layers, registry, &run, &display));
+    let outcome = runtime.block_on(run_and_show(plan, layers, &extended, &run, &display));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     outcome?;
     display.say("checking");
+    // It knows the faults of the stored plan, in which secrets are masked, and not of this one.
     let results = analysis::analyze(&run, registry, &Overrides::default());
     display.finish();
     let results = results?;
