@@ -30,6 +30,7 @@ pub struct Subject {
     /// The root seed.
     pub seed: u64,
     /// When time 0 of the history was. RFC 3339.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started: jiff::Timestamp,
     /// Names of the nodes, in order.
     pub nodes: Vec<String>,

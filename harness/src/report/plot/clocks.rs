@@ -40,7 +40,7 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Option<Plot> {
     let lines = html! {
         @for (at, readings) in nodes.values().enumerate() {
             path class=(format!("line {}", CLASSES[at % CLASSES.len()]))
-                d=(line(readings, |time, offset| (frame.x(time), y(offset)))) {}
+                d=(line(readings, frame.x(input.end_ns), |time, offset| (frame.x(time), y(offset)))) {}
         }
     };
     let legend = nodes.keys().enumerate().map(|(at, node)| (CLASSES[at % CLASSES.len()], node));
@@ -59,15 +59,15 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Option<Plot> {
     })
 }
 
-/// Straight from one reading to the next.
-fn line(readings: &[&ClockReading], place: impl Fn(u64, f64) -> (f64, f64)) -> String {
+/// Straight from one reading to the next, and on to `end`, a coordinate.
+fn line(readings: &[&ClockReading], end: f64, place: impl Fn(u64, f64) -> (f64, f64)) -> String {
     let mut path = String::new();
     for (at, reading) in readings.iter().enumerate() {
         let (x, y) = place(reading.at_ns, reading.offset_ns as f64);
         let _ = write!(path, "{}{} {}", if at == 0 { "M" } else { "L" }, px(x), px(y));
     }
-    // A lone reading would be an invisible path.
-    path.push_str("h1");
+    // What changes is read and kept, so the last one holds to the end.
+    let _ = write!(path, "H{}", px(end));
     path
 }
 

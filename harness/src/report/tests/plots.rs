@@ -88,8 +88,11 @@ fn clocks_have_a_line_for_each_node_and_a_scale_that_fits() {
 fn staleness_has_a_row_for_each_of_the_worst_keys() {
     let mut run = clean(500);
     let operation = run.history.operations()[3].index;
-    let stale = |key: u32, ns: u64| json!({"operation": operation, "key": key, "versions": 1, "nanoseconds": ns});
-    let reads: Vec<_> = (0..9).map(|key| stale(key, u64::from(key) * MS)).collect();
+    let stale = |key: u64| {
+        let age = key * MS;
+        json!({"operation": operation, "key": key, "versions": 1, "nanoseconds": age})
+    };
+    let reads: Vec<_> = (0..9).map(stale).collect();
     run.results.findings = vec![Finding::valid("staleness", json!({ "stale_reads": reads }))];
     let staleness = plot(&run, "staleness");
     let svg = staleness.svg.into_string();
