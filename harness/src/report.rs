@@ -10,6 +10,7 @@ pub(crate) mod page;
 mod plot;
 pub mod results;
 pub mod schema;
+pub mod series;
 pub mod service;
 pub mod stats;
 pub mod summary;
@@ -85,6 +86,7 @@ fn plots(input: &ReportInput<'_>, operations: &[Operation]) -> Vec<plot::Plot> {
         end_ns: results.duration_ns,
         marks: &marks,
         clocks: &results.clocks,
+        series: &results.series,
         findings: &results.findings,
     })
 }

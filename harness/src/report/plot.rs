@@ -13,6 +13,7 @@ mod staleness;
 
 use super::clocks::ClockReading;
 use super::faults::FaultRecord;
+use super::series::{self, Series};
 use maud::{Markup, PreEscaped, html};
 use perjury_checkers::{Finding, History, Operation};
 
@@ -31,6 +32,7 @@ pub(super) struct PlotInput<'a> {
     /// Moments of anomalies, nanoseconds.
     pub(super) marks: &'a [u64],
     pub(super) clocks: &'a [ClockReading],
+    pub(super) series: &'a Series,
     pub(super) findings: &'a [Finding],
 }
 
@@ -88,14 +90,8 @@ impl PlotInput<'_> {
         Some(events[position].time)
     }
 
-    /// When the completion came: also for `info`, whose operation has no `returned`.
+    /// When the completion came.
     fn completed(&self, operation: &Operation) -> Option<u64> {
-        if operation.returned.is_some() {
-            return operation.returned;
-        }
-        let wanted = operation.completion?;
-        let events = self.history.events();
-        let position = events.binary_search_by_key(&wanted, |event| event.index).ok()?;
-        Some(events[position].time)
+        series::completed(self.history, operation)
     }
 }

@@ -3,6 +3,7 @@
 use super::clocks::ClockReading;
 use super::faults::{FaultRecord, Pair, faults_from};
 use super::logs::LogLine;
+use super::series::Series;
 use super::service::{self, Limits};
 use super::stats::{self, Counts, ErrorCount};
 use super::vacuity::{Expectations, vacuity};
@@ -79,6 +80,9 @@ pub struct Results {
     /// In the order in which they were asked for.
     pub faults: Vec<FaultRecord>,
     pub findings: Vec<Finding>,
+    /// Counts and latencies over time.
+    #[serde(default)]
+    pub series: Series,
     /// How far the nodes' clocks were from the controller's, in order of time.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub clocks: Vec<ClockReading>,
@@ -133,6 +137,7 @@ impl Results {
             errors: stats::errors(history),
             faults,
             findings,
+            series: Series::of(history, &operations, duration_ns),
             clocks: evidence.clocks,
             log_lines: Vec::new(),
             error: evidence.error,

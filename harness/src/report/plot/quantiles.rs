@@ -6,13 +6,10 @@ use crate::report::drawing::px;
 use crate::report::stats::Latency;
 use crate::report::text;
 use maud::html;
-use perjury_checkers::Outcome;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const HEIGHT: f64 = 190.0;
-/// Windows over the whole run.
-const WINDOWS: u64 = 80;
 
 /// A name, a class of the style sheet, and how to read it off.
 type Line = (&'static str, &'static str, fn(&Latency) -> u64);
@@ -25,8 +22,11 @@ const LINES: [Line; 4] = [
 ];
 
 pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
-    let width = input.end_ns.div_ceil(WINDOWS).max(1);
-    let windows = windows(input, width);
+    let width = input.series.window_ns;
+    let windows: BTreeMap<u64, Latency> = (0..)
+        .zip(&input.series.latency)
+        .filter_map(|(window, latency)| Some((window, (*latency)?)))
+        .collect();
     let frame = Frame::new(input, HEIGHT);
     let least = windows.values().map(|latency| latency.p50_ns).min().unwrap_or(1_000_000);
     let greatest = windows.values().map(|latency| latency.max_ns).max().unwrap_or(1_000_000);
@@ -50,20 +50,6 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
         svg: frame.draw("quantiles", &caption, &scale.axis(), &data),
         caption,
     }
-}
-
-/// Number of the window -> latencies of the calls that began in it and succeeded.
-fn windows(input: &PlotInput<'_>, width: u64) -> BTreeMap<u64, Latency> {
-    let mut windows: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for operation in input.operations {
-        if let (Outcome::Ok(_), Some(returned)) = (&operation.outcome, operation.returned) {
-            let latency = returned.saturating_sub(operation.called);
-            windows.entry(operation.called / width).or_default().push(latency);
-        }
-    }
-    let quantiles =
-        |(window, mut latencies): (u64, Vec<u64>)| Some((window, Latency::of(&mut latencies)?));
-    windows.into_iter().filter_map(quantiles).collect()
 }
 
 /// A line through the middles of windows, broken where one is missing.
