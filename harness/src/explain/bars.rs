@@ -20,7 +20,8 @@ const LABELS: [usize; 6] = [30, 24, 18, 14, 10, 0];
 pub fn draw(operations: &[Shown], anomaly: &Anomaly, paint: Paint, width: usize) -> Vec<String> {
     let width = width.max(60);
     let shown = choose(operations, culprit(anomaly));
-    let room = width - GUTTER;
+    // Two columns for the mark.
+    let room = width - GUTTER - 2;
     let fitting = LABELS.iter().find_map(|label| Laid::out(&shown, *label, room));
     let Some(laid) = fitting else {
         return vec!["  (too many calls at once to be drawn in so few columns)".to_owned()];

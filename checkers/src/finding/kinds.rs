@@ -1,0 +1,1 @@
+//! Kinds of anomalies: what each is called, what it means, and what it breaks, in one place.
