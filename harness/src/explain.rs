@@ -9,6 +9,7 @@ mod steps;
 mod touch;
 
 pub use anomaly::{AnomalyStory, select};
+pub(crate) use lines::Lines;
 pub use operation::OperationStory;
 pub use paint::Paint;
 pub use touch::looks_keyed;

@@ -10,7 +10,7 @@ const LOG_LINES_MAX: usize = 20;
 const COLUMNS: usize = 46;
 
 /// A page that grows line by line.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     paint: Paint,
     width: usize,
     timed: bool,
@@ -19,42 +19,42 @@ pub(super) struct Lines {
 
 impl Lines {
     /// No line is wider than `width` characters, at least 60.
-    pub(super) fn new(paint: Paint, width: usize, timed: bool) -> Self {
+    pub(crate) fn new(paint: Paint, width: usize, timed: bool) -> Self {
         Self { paint, width: width.max(60), timed, lines: Vec::new() }
     }
 
     /// What the page is about.
-    pub(super) fn heading(&mut self, words: &str) {
+    pub(crate) fn heading(&mut self, words: &str) {
         for line in wrapped(words, self.width) {
             self.lines.push(self.paint.strong(&line));
         }
     }
 
     /// A blank line and a title.
-    pub(super) fn section(&mut self, words: &str) {
+    pub(crate) fn section(&mut self, words: &str) {
         self.lines.push(String::new());
         self.heading(words);
     }
 
     /// Words at the left rim.
-    pub(super) fn text(&mut self, words: &str) {
+    pub(crate) fn text(&mut self, words: &str) {
         self.lines.extend(wrapped(words, self.width));
     }
 
     /// Words of a section.
-    pub(super) fn item(&mut self, words: &str) {
+    pub(crate) fn item(&mut self, words: &str) {
         self.indented(words, "  ", "  ");
     }
 
     /// The same, of which the first words mark the beginning of each item.
-    pub(super) fn numbered(&mut self, mark: &str, words: &str) {
+    pub(crate) fn numbered(&mut self, mark: &str, words: &str) {
         let head = format!("  {mark} ");
         let rest = " ".repeat(head.chars().count());
         self.indented(words, &head, &rest);
     }
 
     /// Words below an item.
-    pub(super) fn inner(&mut self, words: &str) {
+    pub(crate) fn inner(&mut self, words: &str) {
         self.indented(words, "    ", "      ");
     }
 
@@ -66,26 +66,26 @@ impl Lines {
     }
 
     /// What is wrong.
-    pub(super) fn bad(&mut self, words: &str) {
+    pub(crate) fn bad(&mut self, words: &str) {
         for line in wrapped(words, self.width - 2) {
             self.lines.push(format!("  {}", self.paint.wrong(&line)));
         }
     }
 
     /// Something by the way.
-    pub(super) fn note(&mut self, words: &str) {
+    pub(crate) fn note(&mut self, words: &str) {
         for line in wrapped(words, self.width - 2) {
             self.lines.push(format!("  {}", self.paint.dim(&line)));
         }
     }
 
     /// Lines that are laid out already.
-    pub(super) fn drawn(&mut self, lines: Vec<String>) {
+    pub(crate) fn drawn(&mut self, lines: Vec<String>) {
         self.lines.extend(lines);
     }
 
     /// Who ran an operation, where, when and for how long, and what went wrong with it.
-    pub(super) fn about(&mut self, shown: &Shown) {
+    pub(crate) fn about(&mut self, shown: &Shown) {
         let via = shown.node.as_deref().map(|node| format!(" via {node}")).unwrap_or_default();
         let who = format!("process {}{via}", shown.process);
         if !self.timed {
@@ -109,7 +109,7 @@ impl Lines {
     }
 
     /// Operations in a section of their own; nothing if there are none.
-    pub(super) fn operations(&mut self, title: &str, operations: &[Shown]) {
+    pub(crate) fn operations(&mut self, title: &str, operations: &[Shown]) {
         if operations.is_empty() {
             return;
         }
@@ -118,7 +118,7 @@ impl Lines {
     }
 
     /// Operations, a line each.
-    pub(super) fn rows(&mut self, operations: &[Shown]) {
+    pub(crate) fn rows(&mut self, operations: &[Shown]) {
         for shown in operations {
             let row = self.row(shown);
             self.lines.push(row);
@@ -148,7 +148,7 @@ impl Lines {
     }
 
     /// What was broken.
-    pub(super) fn faults(&mut self, faults: &[InForce]) {
+    pub(crate) fn faults(&mut self, faults: &[InForce]) {
         if faults.is_empty() {
             return;
         }
@@ -164,7 +164,7 @@ impl Lines {
     }
 
     /// The end of a log's excerpt, lines as they are but without what could command a terminal.
-    pub(super) fn log(&mut self, node: &str, file: &str, excerpt: &str) {
+    pub(crate) fn log(&mut self, node: &str, file: &str, excerpt: &str) {
         self.section(&format!("Log of {node}, {file}"));
         let all: Vec<&str> = excerpt.lines().collect();
         for line in all.iter().skip(all.len().saturating_sub(LOG_LINES_MAX)) {
@@ -174,7 +174,7 @@ impl Lines {
     }
 
     /// The command that does it again.
-    pub(super) fn again(&mut self, command: &str) {
+    pub(crate) fn again(&mut self, command: &str) {
         if command.is_empty() {
             return;
         }
@@ -183,7 +183,7 @@ impl Lines {
     }
 
     /// The page, each line ended.
-    pub(super) fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         let mut page = self.lines.join("\n");
         page.push('\n');
         page
