@@ -62,8 +62,7 @@ fn logs_of(
     let around = Anomaly { operations: vec![op], ..Anomaly::default() };
     let mut results = results.clone();
     results.subject.nodes.retain(|known| known == node);
-    results.findings =
-        vec![Finding { anomalies: vec![around], ..Finding::unknown("explain", "") }];
+    results.findings = vec![Finding { anomalies: vec![around], ..Finding::unknown("explain", "") }];
     let mut excerpts = logs::excerpts(run, &results, history).unwrap_or_default();
     excerpts.retain(|excerpt| excerpt.file.contains("around"));
     excerpts

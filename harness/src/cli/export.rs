@@ -22,7 +22,8 @@ pub fn export(args: &ExportArgs, registry: &Registry) -> Result<(), Stop> {
         ExportFormat::Dot => drawn(args, registry, Drawn::Dot),
         ExportFormat::Svg => drawn(args, registry, Drawn::Svg),
         ExportFormat::Results => {
-            let opened = Opened::open(&args.file, &args.store, &args.judge, registry, Need::Anomalies)?;
+            let opened =
+                Opened::open(&args.file, &args.store, &args.judge, registry, Need::Anomalies)?;
             put(args, args.output.as_deref(), |to| Ok(to.write_all(opened.results.as_bytes())?))
         }
         _ => of_events(args, registry),

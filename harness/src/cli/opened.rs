@@ -1,7 +1,9 @@
 //! Opening what `explain` and `export` are given: a run of the store, or a history file.
 
 use super::args::JudgeArgs;
-use super::stored::{find, judged, known_workload, options, read, refused, untold, workload, wrong};
+use super::stored::{
+    find, judged, known_workload, options, read, refused, untold, workload, wrong,
+};
 use crate::Registry;
 use crate::analysis;
 use crate::exit::{HarnessFailure, Stop, Usage};
@@ -174,8 +176,9 @@ impl Opened {
 fn subject(history: &History, judge: &JudgeArgs, again: String) -> Subject {
     let operations = history.operations();
     let with_error = history.events().iter().filter(|event| event.process.client().is_some());
-    let errors: BTreeMap<u64, String> =
-        with_error.filter_map(|event| Some((event.index, event.error.as_deref()?.to_owned()))).collect();
+    let errors: BTreeMap<u64, String> = with_error
+        .filter_map(|event| Some((event.index, event.error.as_deref()?.to_owned())))
+        .collect();
     let keyed = !judge.single && (judge.independent || looks_keyed(&operations));
     Subject { operations, errors, timed: true, keyed, again, ..Subject::default() }
 }

@@ -58,7 +58,8 @@ pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
 pub fn open(file: &Path) -> Result<Lines, Usage> {
     let wrong = |error: std::io::Error| Usage(format!("{}: {error}", file.display()));
     let opened = File::open(file).map_err(wrong)?;
-    let reader: Box<dyn BufRead + Send> = if file.extension().is_some_and(|ending| ending == "zst") {
+    let reader: Box<dyn BufRead + Send> = if file.extension().is_some_and(|ending| ending == "zst")
+    {
         Box::new(BufReader::new(zstd::Decoder::new(opened).map_err(wrong)?))
     } else {
         Box::new(BufReader::with_capacity(1 << 20, opened))

@@ -104,7 +104,8 @@ impl<'a> Laid<'a> {
             return None;
         }
         // What is left over is shared out in proportion.
-        let limit = if shown.iter().any(|one| one.returned_ns.is_none()) { room - 6 } else { room - 1 };
+        let limit =
+            if shown.iter().any(|one| one.returned_ns.is_none()) { room - 6 } else { room - 1 };
         let wide = |place: usize| place * limit.max(needed) / needed.max(1);
         let places: BTreeMap<u64, usize> =
             moments.iter().map(|(time, place)| (*time, wide(*place))).collect();
@@ -154,7 +155,8 @@ fn words(shown: &Shown, label: usize) -> String {
 
 fn lane(process: u32, bars: &[&Bar<'_>], culprit: Option<u64>, paint: Paint) -> String {
     let node = bars.first().and_then(|bar| bar.shown.node.as_deref()).unwrap_or_default();
-    let name = text::elide(&format!("p{process} {}", text::printable(node)), GUTTER - 3).into_owned();
+    let name =
+        text::elide(&format!("p{process} {}", text::printable(node)), GUTTER - 3).into_owned();
     let mut line = format!("  {name:<width$}", width = GUTTER - 2);
     let mut column = 0;
     for bar in bars {

@@ -187,11 +187,7 @@ fn part_of(subject: &Subject, index: u64) -> Vec<PartOf> {
 }
 
 /// Operations at the same time, those on the same keys first, and how many more there are.
-fn concurrent(
-    subject: &Subject,
-    operation: &Operation,
-    keys: &[Touch<'_>],
-) -> (Vec<Shown>, u64) {
+fn concurrent(subject: &Subject, operation: &Operation, keys: &[Touch<'_>]) -> (Vec<Shown>, u64) {
     if !subject.timed {
         return (Vec::new(), 0);
     }

@@ -100,6 +100,7 @@ fn json(value: &Value) -> String {
 /// Numbers stay numbers.
 fn harmless(cell: &str) -> Cow<'_, str> {
     let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let number = cell.parse::<f64>().is_ok() && cell.bytes().all(|b| b"+-.eE0123456789".contains(&b));
+    let number =
+        cell.parse::<f64>().is_ok() && cell.bytes().all(|b| b"+-.eE0123456789".contains(&b));
     if begins && !number { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
