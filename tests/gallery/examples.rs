@@ -103,7 +103,8 @@ impl Example {
         let all = numbered(&subject.findings);
         let found = all.iter().find(|(_, _, anomaly)| anomaly.kind == self.kind);
         let Some(found) = found else {
-            let kinds: Vec<&str> = all.iter().map(|(_, _, anomaly)| anomaly.kind.as_str()).collect();
+            let kinds: Vec<&str> =
+                all.iter().map(|(_, _, anomaly)| anomaly.kind.as_str()).collect();
             let reasons: Vec<_> =
                 subject.findings.iter().map(|f| (f.verdict, f.reason.as_deref())).collect();
             return Err(format!("{}: found {kinds:?} {reasons:?}", self.kind));

@@ -117,7 +117,8 @@ fn drawings_are_well_formed_and_say_why_edges_hold() {
 fn reports_say_what_they_have_to() {
     for one in made() {
         let (kind, report) = (&one.example.kind, &one.report);
-        for part in [one.anomaly.title.split_whitespace().next().unwrap_or("?"), "Proof", "breaks"] {
+        for part in [one.anomaly.title.split_whitespace().next().unwrap_or("?"), "Proof", "breaks"]
+        {
             assert!(report.contains(part), "{kind}: no {part} in\n{report}");
         }
         assert!(report.contains("perjury check tests/golden/"), "{kind}:\n{report}");

@@ -109,13 +109,16 @@ impl<'a> Laid<'a> {
         let wide = |place: usize| place * limit.max(needed) / needed.max(1);
         let places: BTreeMap<u64, usize> =
             moments.iter().map(|(time, place)| (*time, wide(*place))).collect();
-        let bar = |(one, label): (&&'a Shown, String)| Bar {
-            shown: one,
-            label,
-            left: places[&one.called_ns],
-            right: one.returned_ns.map_or(room - 1, |returned| places[&returned]),
+        let bar = |one: &&'a Shown| {
+            let left = places[&one.called_ns];
+            let right = one.returned_ns.map_or(room - 1, |returned| places[&returned]);
+            // There may be more room than was asked for.
+            let inner = right.saturating_sub(left + 2);
+            let index = one.index.to_string().len() + 2;
+            let label = if label == 0 { 0 } else { label.max(inner.saturating_sub(index)) };
+            Bar { shown: one, label: words(one, label), left, right }
         };
-        let bars = shown.iter().zip(labels).map(bar).collect();
+        let bars = shown.iter().map(bar).collect();
         Some(Self { bars, places })
     }
 
