@@ -55,7 +55,7 @@ fn files(made: &[Made]) -> BTreeMap<String, String> {
         let history = String::from_utf8(history).expect("UTF-8");
         files.insert(format!("tests/golden/histories/{kind}.jsonl"), history);
     }
-    files.insert("docs/anomalies.md".to_owned(), page::render(made));
+    files.insert("docs/anomalies.md".to_owned(), page::render(made, &examples::read().1));
     files
 }
 

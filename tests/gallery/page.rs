@@ -2,6 +2,7 @@
 
 use crate::examples::Made;
 use perjury_checkers::finding::kinds::{self, Kind};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const OPENING: &str = "\
@@ -20,19 +21,23 @@ come after it, with the reason. A bar is a call from when it was sent to when it
 ";
 
 /// The page as Markdown.
-pub fn render(made: &[Made]) -> String {
+pub fn render(made: &[Made], without: &BTreeMap<String, String>) -> String {
     let mut page = OPENING.to_owned();
     for kind in kinds::all() {
-        section(&mut page, &kind, made.iter().find(|one| one.example.kind == kind.name));
+        let made = made.iter().find(|one| one.example.kind == kind.name);
+        section(&mut page, &kind, made, without.get(&kind.name));
     }
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
 }
 
-fn section(page: &mut String, kind: &Kind, made: Option<&Made>) {
+fn section(page: &mut String, kind: &Kind, made: Option<&Made>, without: Option<&String>) {
     let Kind { name, about, breaks, source } = kind;
     let _ = writeln!(page, "## {name}\n\n{about}\n\nIt breaks {breaks}. *{source}.*\n");
+    if let Some(why) = without {
+        let _ = writeln!(page, "There is no example: {why}.\n");
+    }
     let Some(Made { example, anomaly, .. }) = made else { return };
     let _ = writeln!(page, "![{}](anomalies/{name}.svg)\n", plain(&anomaly.title));
     let _ = writeln!(page, "**{}.** {}\n", plain(&anomaly.title), plain(&anomaly.explanation));

@@ -5,6 +5,7 @@
 mod cycles;
 mod objects;
 mod queues;
+mod service;
 mod transactions;
 
 use serde::Serialize;
@@ -79,18 +80,18 @@ const ORDERS: [(&str, &str, &str); 2] = [
     (
         "-process",
         "Part of the proof is that one process ran two of these transactions one after the other.",
-        "only where sessions are promised their own order",
+        "where the own order of each session is promised as well",
     ),
     (
         "-realtime",
         "Part of the proof is that one of these transactions was complete before another began.",
-        "only where the order of real time is promised",
+        "where the order of real time is promised as well",
     ),
 ];
 
 fn tables() -> impl Iterator<Item = &'static Class> {
     let transactions = cycles::CLASSES.iter().chain(transactions::CLASSES);
-    transactions.chain(objects::CLASSES).chain(queues::CLASSES)
+    transactions.chain(objects::CLASSES).chain(queues::CLASSES).chain(service::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

@@ -116,7 +116,7 @@ fn for_knossos(args: &ExportArgs, events: Events<'_>, keyed: Option<bool>) -> Re
             return put(args, None, |to| Ok(to.write_all(histories[*key].as_bytes())?));
         }
         return Err(Usage(format!(
-            "there are {} keys, and Knossos knows none: choose one with --key, such as --key {}, \
+            "there are {} keys, and Knossos knows none: choose one with --key, such as --key '{}', \
              or name a folder for a file a key with --output",
             keys.len(),
             keys.first().copied().unwrap_or("1")
