@@ -1,6 +1,7 @@
 //! Findings: what a checker says, and the anomalies that explain it.
 
 mod dot;
+pub mod kinds;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,11 @@ impl Finding {
     /// At least one anomaly.
     pub fn invalid(checker: &str, anomalies: Vec<Anomaly>, stats: Value) -> Self {
         debug_assert!(!anomalies.is_empty(), "an invalid verdict needs an anomaly");
+        // In this crate's own tests each history goes through here, so the table is complete.
+        #[cfg(test)]
+        for anomaly in &anomalies {
+            assert!(kinds::find(&anomaly.kind).is_some(), "{} is not in kinds.rs", anomaly.kind);
+        }
         let anomaly_count = anomalies.len() as u64;
         Self { anomalies, anomaly_count, stats, ..Self::empty(checker, Verdict::Invalid) }
     }

@@ -1,14 +1,18 @@
 //! The command line: reads the arguments, runs the command, returns the exit code.
 
+mod anomalies;
 pub mod args;
 mod campaign;
 mod display;
 mod doctor;
+mod explain;
+mod export;
 mod gc;
 mod heal;
 mod list;
 mod log;
 mod merge;
+mod opened;
 pub mod output;
 mod plan;
 mod schedule;
@@ -76,6 +80,9 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Merge(args) => return merge::merge(args),
         Command::Analyze(args) => return stored::analyze(args, registry),
         Command::Check(args) => return stored::check(args),
+        Command::Explain(args) => explain::explain(args, registry)?,
+        Command::Export(args) => export::export(args, registry)?,
+        Command::Anomalies(args) => anomalies::anomalies(args)?,
         Command::History { run } => stored::history(run)?,
         Command::Doctor(args) => return doctor::doctor(args, registry),
         Command::Heal(args) => return heal::heal(args, registry),

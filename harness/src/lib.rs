@@ -12,6 +12,8 @@ pub mod cluster;
 pub mod control;
 pub mod database;
 pub mod exit;
+pub mod explain;
+pub mod export;
 pub mod fault;
 pub mod generator;
 pub mod local;

@@ -19,7 +19,7 @@ pub mod text;
 pub mod vacuity;
 pub mod verdict;
 
-pub use drawing::{picture, picture_of};
+pub use drawing::{picture, picture_among, picture_of};
 pub use faults::{FaultOutcome, FaultRecord, Mend, Pair, faults_from, target_words};
 pub use results::{Evidence, Phase, Results, RunError, Subject};
 pub use vacuity::{Expectations, vacuity};

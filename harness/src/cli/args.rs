@@ -1,5 +1,9 @@
 //! The arguments: every command and flag, with its help.
 
+mod files;
+
+pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
+
 use crate::campaign::record::Shard;
 use crate::span::Span;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +43,12 @@ pub enum Command {
     },
     /// Check a history file, of Perjury's or of other tools
     Check(CheckArgs),
+    /// Tell one operation's neighbourhood, or one anomaly with its proof
+    Explain(ExplainArgs),
+    /// Write a history, its operations or its anomalies in the format of other tools
+    Export(ExportArgs),
+    /// List the kinds of anomalies, or tell what one of them means
+    Anomalies(ListArgs),
     /// Say whether this machine can run local clusters, and whether hosts are usable
     Doctor(DoctorArgs),
     /// Undo on hosts what a run left whose controller died, without waiting for its agents' lease
@@ -280,59 +290,6 @@ pub struct AnalyzeArgs {
     pub check_limit: Option<Span>,
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// History: our JSON lines, Jepsen's history.edn, history.txt or test.jepsen, elle-cli's
-    /// JSON, Porcupine's or Violin's logs, transactions as AWDIT, Plume, PolySI, dbcop or Cobra
-    /// write them; each also as .zst
-    pub file: PathBuf,
-    /// What the history is of, such as cas-register or list-append: see docs/checkers.md, or
-    /// give a wrong one to see them all; found out for Porcupine's and Violin's logs
-    #[arg(short, long, value_name = "NAME")]
-    pub workload: Option<String>,
-    /// Consistency model, for registers, list-append and rw-register
-    #[arg(short = 'm', long, value_name = "MODEL")]
-    pub consistency_model: Option<String>,
-    /// A setting of the workload, such as permits=3 for a semaphore; may be given often
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub setting: Vec<String>,
-    /// Values are `[key, value]` pairs, an object for each key; found out when not said
-    #[arg(long)]
-    pub independent: bool,
-    /// Values are what they are, and there is one object, also where they look like pairs
-    #[arg(long, conflicts_with = "independent")]
-    pub single: bool,
-    /// What a register holds at first, as JSON (Knossos: 0) [default: null]
-    #[arg(long, value_name = "JSON", value_parser = json)]
-    pub initial: Option<serde_json::Value>,
-    /// Knossos' convention: a read answered with null may have read anything
-    #[arg(long)]
-    pub null_read_is_any: bool,
-    /// A compare-and-set that failed saw another value, rather than failed for any reason
-    #[arg(long)]
-    pub failed_cas_compares: bool,
-    /// Check while reading, in memory that does not grow with the history: for our own format,
-    /// and workloads whose objects are judged by themselves
-    #[arg(long, requires = "workload")]
-    pub stream: bool,
-    /// Draw each anomaly into this folder, as SVG, and cycles also as DOT
-    #[arg(long, value_name = "FOLDER", conflicts_with = "stream")]
-    pub pictures: Option<PathBuf>,
-    /// How long the check may take before the verdict is unknown
-    #[arg(long, value_name = "SPAN", default_value = "5m")]
-    pub check_limit: Span,
-    /// Print the findings as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Colour on the terminal
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub colour: Colour,
-}
-
-fn json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("{error}; write JSON, such as 0 or \"a\""))
 }
 
 #[derive(Args, Clone, Debug)]

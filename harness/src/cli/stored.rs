@@ -1,6 +1,6 @@
 //! `perjury analyze`, `check` and `history`: what works on files, without a cluster.
 
-use super::args::{AnalyzeArgs, CheckArgs};
+use super::args::{AnalyzeArgs, CheckArgs, JudgeArgs};
 use super::{output, test};
 use crate::Registry;
 use crate::analysis::{self, Overrides};
@@ -10,13 +10,13 @@ use crate::report;
 use crate::store::{self, RunDir, Store, StoreError};
 use perjury_checkers::finding::DeadEnd;
 use perjury_checkers::finding::worst;
-use perjury_checkers::history::{Reading, Recovery, read_with_hints};
+use perjury_checkers::history::{Hints, Reading, Recovery, read_with_hints};
 use perjury_checkers::txn::read::is_of_sessions;
 use perjury_checkers::txn::weakest;
 use perjury_checkers::workload::{
     CheckOptions, Settings, WORKLOADS, checkers_for_workload, checkers_of_transactions,
 };
-use perjury_checkers::{Anomaly, Finding, Operation, Verdict};
+use perjury_checkers::{Anomaly, Finding, History, Operation, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -39,7 +39,7 @@ pub fn analyze(args: &AnalyzeArgs, registry: &Registry) -> Result<ExitCode, Stop
 }
 
 /// The run that an argument means: a folder, `store/latest`, or the name of a test.
-fn find(argument: &Path, store: &Path) -> Result<RunDir, Usage> {
+pub fn find(argument: &Path, store: &Path) -> Result<RunDir, Usage> {
     let store = Store::open(store).map_err(|error| Usage(error.to_string()))?;
     store.resolve(&argument.to_string_lossy()).map_err(|error| Usage(error.to_string()))
 }
@@ -60,20 +60,17 @@ pub fn history(run: &Path) -> Result<(), Stop> {
 
 /// Checks a history file of any known format.
 pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
-    if let Some(name) = &args.workload {
+    let judge = &args.judge;
+    if let Some(name) = &judge.workload {
         known_workload(name)?;
         if args.stream {
             return super::stream::check(args, name);
         }
     }
     let (bytes, name) = read(&args.file)?;
-    let workload = match args.workload.as_deref() {
-        // Without real time, and with a promise about sessions, there is no order of versions.
-        None | Some("rw-register") if is_of_sessions(&bytes, &name) => Some("key-value"),
-        workload => workload,
-    };
+    let workload = workload(judge, &bytes, &name);
     if let Some(workload) = workload {
-        let of = checkers_of_transactions(workload, &options(args)).map_err(refused)?;
+        let of = checkers_of_transactions(workload, &options(judge)).map_err(refused)?;
         if let Some(of) = of {
             return super::transactions::check(args, &bytes, &name, of);
         }
@@ -81,15 +78,8 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(&args.file, &error))?;
     drop(bytes);
     let Reading { history, recovery, hints } = reading;
-    let workload = workload.or(hints.workload).ok_or_else(|| {
-        Usage(format!(
-            "{} does not tell what it is a history of: name it with --workload, one of {}",
-            hints.format,
-            names().collect::<Vec<_>>().join(", ")
-        ))
-    })?;
-    let checkers = checkers_for_workload(workload, &options(args).with_hints(&hints), &history);
-    let findings = analysis::check_all(checkers.map_err(refused)?, &history, args.check_limit.0);
+    let workload = workload.or(hints.workload).ok_or_else(|| untold(&hints))?;
+    let findings = judged(judge, workload, &history, &hints)?;
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
     if let Some(folder) = &args.pictures {
         let all = history.operations();
@@ -102,7 +92,36 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
 
-fn refused(why: String) -> Usage {
+/// What a file is a history of, as far as the user says so or its format does.
+pub fn workload<'a>(judge: &'a JudgeArgs, bytes: &[u8], name: &str) -> Option<&'a str> {
+    match judge.workload.as_deref() {
+        // Without real time, and with a promise about sessions, there is no order of versions.
+        None | Some("rw-register") if is_of_sessions(bytes, name) => Some("key-value"),
+        workload => workload,
+    }
+}
+
+/// The error for a file that does not tell what it is a history of.
+pub fn untold(hints: &Hints) -> Usage {
+    Usage(format!(
+        "{} does not tell what it is a history of: name it with --workload, one of {}",
+        hints.format,
+        names().collect::<Vec<_>>().join(", ")
+    ))
+}
+
+/// Lets each checker of a workload judge a history.
+pub fn judged(
+    judge: &JudgeArgs,
+    workload: &str,
+    history: &History,
+    hints: &Hints,
+) -> Result<Vec<Finding>, Usage> {
+    let checkers = checkers_for_workload(workload, &options(judge).with_hints(hints), history);
+    Ok(analysis::check_all(checkers.map_err(refused)?, history, judge.check_limit.0))
+}
+
+pub fn refused(why: String) -> Usage {
     Usage(format!("--workload: {why}"))
 }
 
@@ -147,7 +166,7 @@ pub fn show(args: &CheckArgs, findings: &[Finding], events: u64, recovery: &Reco
 }
 
 /// What the flags say about the history.
-pub fn options(args: &CheckArgs) -> CheckOptions {
+pub fn options(args: &JudgeArgs) -> CheckOptions {
     CheckOptions {
         consistency_model: args.consistency_model.clone(),
         keyed: (args.independent || args.single).then_some(args.independent),
@@ -162,7 +181,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     WORKLOADS.iter().map(|workload| workload.name)
 }
 
-fn known_workload(name: &str) -> Result<(), Stop> {
+pub fn known_workload(name: &str) -> Result<(), Stop> {
     match names().any(|known| known == name) {
         true => Ok(()),
         false => Err(unknown("--workload", "workload", name, names()).into()),
@@ -170,7 +189,7 @@ fn known_workload(name: &str) -> Result<(), Stop> {
 }
 
 /// The bytes of a file, unpacked, and its name without `.zst`.
-fn read(file: &Path) -> Result<(Vec<u8>, String), Usage> {
+pub fn read(file: &Path) -> Result<(Vec<u8>, String), Usage> {
     let wrong = |error: std::io::Error| wrong(file, &error);
     let opened = std::fs::File::open(file).map_err(wrong)?;
     let mut bytes = Vec::new();

@@ -21,7 +21,8 @@ const BEGINNING: usize = 1_000;
 /// How many violated objects are looked at again, to be explained.
 const MAX_EXPLAINED: usize = 8;
 
-type Lines = Events<Box<dyn BufRead>>;
+/// Events as they are read.
+pub type Lines = Events<Box<dyn BufRead + Send>>;
 
 /// Checks a history in our format while it is being read.
 pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
@@ -31,7 +32,7 @@ pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
     let beginning: Vec<Event> =
         lines.by_ref().take(BEGINNING).collect::<Result<_, _>>().map_err(wrong)?;
     let history = History::new(beginning.clone()).map_err(|error| wrong(error.into()))?;
-    let options = options(args);
+    let options = options(&args.judge);
     let mut stream = stream_for_workload(workload, &options, &history)
         .map_err(|error| Usage(format!("--workload: {error}")))?;
     let bar = progress(args);
@@ -53,10 +54,12 @@ pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
     Ok(ExitCode::from(code))
 }
 
-fn open(file: &Path) -> Result<Lines, Usage> {
+/// Opens a history in our format, also as .zst.
+pub fn open(file: &Path) -> Result<Lines, Usage> {
     let wrong = |error: std::io::Error| Usage(format!("{}: {error}", file.display()));
     let opened = File::open(file).map_err(wrong)?;
-    let reader: Box<dyn BufRead> = if file.extension().is_some_and(|ending| ending == "zst") {
+    let reader: Box<dyn BufRead + Send> = if file.extension().is_some_and(|ending| ending == "zst")
+    {
         Box::new(BufReader::new(zstd::Decoder::new(opened).map_err(wrong)?))
     } else {
         Box::new(BufReader::with_capacity(1 << 20, opened))

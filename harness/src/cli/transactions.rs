@@ -26,7 +26,7 @@ pub fn check(
     let read = read_transactions(bytes, name, write).map_err(|error| wrong(&args.file, &error))?;
     let TransactionsRead { transactions, recovery, events, .. } = read;
     bar.set_message(format!("judging {} transactions", transactions.len()));
-    let findings = analysis::check_transactions(checkers, &transactions, args.check_limit.0);
+    let findings = analysis::check_transactions(checkers, &transactions, args.judge.check_limit.0);
     bar.finish_and_clear();
     if let Some(folder) = &args.pictures {
         pictures(folder, &findings, |anomaly| involved(anomaly, &transactions, write))?;
@@ -37,7 +37,7 @@ pub fn check(
 }
 
 /// The transactions that an anomaly speaks of.
-fn involved(anomaly: &Anomaly, transactions: &Transactions, write: &str) -> Vec<Operation> {
+pub fn involved(anomaly: &Anomaly, transactions: &Transactions, write: &str) -> Vec<Operation> {
     let numbers = anomaly.operations.iter().filter_map(|index| transactions.by_index(*index));
     numbers.map(|number| transactions.operation(number, write)).collect()
 }

@@ -73,6 +73,15 @@ pub fn picture_of(anomaly: &Anomaly, operations: &[Operation]) -> String {
     drawn(anomaly, operations, &[])
 }
 
+/// The same, with faults that may have been in force meanwhile.
+pub fn picture_among(
+    anomaly: &Anomaly,
+    operations: &[Operation],
+    faults: &[FaultRecord],
+) -> String {
+    drawn(anomaly, operations, faults)
+}
+
 fn drawn(anomaly: &Anomaly, operations: &[Operation], faults: &[FaultRecord]) -> String {
     let scene = Scene::new(operations, faults);
     let Some(drawing) = draw(anomaly, &scene) else { return String::new() };

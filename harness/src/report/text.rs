@@ -170,28 +170,74 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.:/@".contains(c))
 }
 
-/// `write 3 → ok`, `read → 2`, `cas 1 2 → ?`. With `key`, values of the shape `[key, value]`
-/// lose the key, which is said elsewhere.
+/// `write 3 → ok`, `read → 2`, `cas 1 2 → ?`, and for a transaction its steps: `append 4 to 3; read
+/// 5 → [1]`. With `key`, values of the shape `[key, value]` lose the key, which is said elsewhere.
 pub fn operation(operation: &Operation, key: Option<&Value>) -> String {
+    if is_transaction(&operation.input) {
+        return transaction(operation);
+    }
     let input = without_key(&operation.input, key);
     let asked = match input {
         Value::Null => String::new(),
-        Value::Array(items) if !is_transaction(input) && items.len() <= 3 => {
+        Value::Array(items) if items.len() <= 3 => {
             let some = items.iter().filter(|item| !item.is_null());
             some.map(|item| format!(" {}", value(item))).collect()
         }
         _ => format!(" {}", value(input)),
     };
     let answer = match &operation.outcome {
-        Outcome::Ok(output) if *output == operation.input || output.is_null() => {
-            let asks = matches!(&*operation.f, "read" | "r" | "get") && output.is_null();
-            if asks { "nil".to_owned() } else { "ok".to_owned() }
-        }
-        Outcome::Ok(output) => value(answer_value(output, &operation.input, key)),
+        Outcome::Ok(output) => answer(operation, output, key),
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "?".to_owned(),
     };
     format!("{}{asked} → {answer}", operation.f)
+}
+
+/// Functions whose answer is what counts, also when it says that there is nothing.
+const ASKS: [&str; 11] = [
+    "read", "r", "get", "contains", "peek", "dequeue", "poll", "take", "pop", "generate", "length",
+];
+
+/// `ok` where the answer only says that it was done.
+fn answer(operation: &Operation, output: &Value, key: Option<&Value>) -> String {
+    let asks = ASKS.contains(&&*operation.f);
+    let seen = answer_value(output, &operation.input, key);
+    if asks {
+        return value(seen);
+    }
+    let same = *output == operation.input || seen == without_key(&operation.input, key);
+    if same || seen.is_null() { "ok".to_owned() } else { value(seen) }
+}
+
+/// What came back, or what was asked if nothing is known to have come back.
+fn transaction(operation: &Operation) -> String {
+    let (steps, ending) = match &operation.outcome {
+        Outcome::Ok(output) if is_transaction(output) => (output, ""),
+        Outcome::Ok(_) => (&operation.input, " → ok"),
+        Outcome::Failed => (&operation.input, " → failed"),
+        Outcome::Unknown => (&operation.input, " → ?"),
+    };
+    let known = operation.is_ok();
+    let mut text = String::new();
+    for step in steps.as_array().into_iter().flatten() {
+        let separator = if text.is_empty() { "" } else { "; " };
+        let words = match step.as_array().map(Vec::as_slice) {
+            // What it saw is not known.
+            Some([Value::String(f), key, Value::Null])
+                if !known && matches!(&**f, "r" | "read") =>
+            {
+                format!("read {}", value(key))
+            }
+            _ => micro_operation(step),
+        };
+        text.push_str(separator);
+        text.push_str(&words);
+        if text.len() > VALUE_MAX {
+            text.push('…');
+            break;
+        }
+    }
+    text + ending
 }
 
 /// Without the key that the question has already named: `[3, nil]` answered with `[3, 7]` is 7.
@@ -199,6 +245,7 @@ fn answer_value<'a>(output: &'a Value, input: &Value, key: Option<&Value>) -> &'
     let stripped = without_key(output, key);
     match (input.as_array().map(Vec::as_slice), stripped.as_array().map(Vec::as_slice)) {
         (Some([asked, Value::Null]), Some([answered, answer])) if asked == answered => answer,
+        (Some([asked, _]), Some([answered, answer @ Value::Null])) if asked == answered => answer,
         _ => stripped,
     }
 }
@@ -227,6 +274,9 @@ pub fn micro_operation(micro: &Value) -> String {
             ("append", _) => format!("append {} to {}", value(rest), value(key)),
             ("w" | "write", _) => format!("write {} to {}", value(rest), value(key)),
             ("r" | "read", _) => format!("read {} → {}", value(key), value(rest)),
+            ("rp", _) if *key == Value::Bool(true) => format!("select all → {}", value(rest)),
+            ("rp", _) => format!("select where {} → {}", value(key), value(rest)),
+            ("add" | "inc", _) => format!("add {} to {}", value(rest), value(key)),
             _ => format!("{f} {} {}", value(key), value(rest)),
         },
         _ => parts.iter().map(value).collect::<Vec<_>>().join(" "),

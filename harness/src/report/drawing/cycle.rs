@@ -1,15 +1,16 @@
 //! Transactions as boxes joined by dependencies, read from top to bottom like a proof, with the
 //! last dependency leading back to the first box.
 
+mod panels;
+
 use super::{Scene, px};
 use crate::report::text;
 use maud::{Markup, html};
+use panels::{Panel, panels};
 use perjury_checkers::{Anomaly, Edge, Operation};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Transactions in one drawing at most; a cycle that is longer has no drawing.
-const BOXES_MAX: usize = 16;
 /// Micro-operations in one box at most.
 const LINES_MAX: usize = 8;
 /// Left rim of the boxes: room for the way back.
@@ -19,6 +20,10 @@ const BOX_WIDTH: f64 = 470.0;
 const HEADER: f64 = 34.0;
 const LINE: f64 = 20.0;
 const WRAP: usize = 84;
+/// Height of a line of words beside the boxes.
+const REASON: f64 = 17.0;
+/// Lines of one reason at most.
+const LINES_OF_WHY: usize = 5;
 
 /// A transaction, ready to be drawn.
 struct Node<'a> {
@@ -35,68 +40,97 @@ impl Node<'_> {
     }
 }
 
+/// A panel, ready to be drawn.
+struct Placed<'a> {
+    panel: Panel<'a>,
+    nodes: Vec<Node<'a>>,
+    /// Where the heading begins.
+    top: f64,
+    heading: Vec<String>,
+}
+
 /// `None` when the edges form no cycle that can be drawn.
 pub(super) fn draw(anomaly: &Anomaly, scene: &Scene<'_>) -> Option<Markup> {
-    let order = walk(&anomaly.edges)?;
-    let operations: Vec<&Operation> =
-        order.iter().map(|index| scene.operations.get(index).copied()).collect::<Option<_>>()?;
-    let mut nodes: Vec<Node<'_>> = Vec::new();
     let mut y = 4.0;
-    let mut gaps: Vec<(f64, Vec<&Edge>)> = Vec::new();
-    for (position, operation) in operations.iter().enumerate() {
-        let (lines, hidden) = relevant(operation, &neighbours(position, &operations), anomaly);
-        let node = Node { operation, lines, hidden, y };
-        y += node.height();
-        nodes.push(node);
-        let next = order[(position + 1) % order.len()];
-        let edges = between(&anomaly.edges, operation.index, next);
-        gaps.push((y, edges.clone()));
-        y += gap_height(&edges);
+    let mut placed: Vec<Placed<'_>> = Vec::new();
+    for panel in panels(anomaly)? {
+        match place(panel, anomaly, scene, y) {
+            Some((panel, end)) => {
+                placed.push(panel);
+                y = end;
+            }
+            // What only adds to a cycle may be missing in this history, the cycle may not.
+            None if placed.is_empty() => return None,
+            None => {}
+        }
     }
-    let names = names(anomaly, &order);
+    let names = names(anomaly, &placed);
     let alt = format!("A cycle of dependencies: {}. {}", described(anomaly, &names), anomaly.title);
     Some(html! {
         svg xmlns="http://www.w3.org/2000/svg" class="drawing cycle"
             viewBox=(format!("0 0 {} {}", px(WIDTH), px(y + 4.0)))
             width=(px(WIDTH)) height=(px(y + 4.0)) role="img" aria-label=(alt)
         {
-            @for (position, (top, edges)) in gaps.iter().enumerate() {
-                @let is_last = position + 1 == gaps.len();
-                (arrows(edges, *top, is_last, nodes[0].y, &names))
-            }
-            @for node in &nodes { (draw_box(node, &names)) }
+            @for panel in &placed { (draw_panel(panel, &names)) }
         }
     })
 }
 
-/// The operations of a cycle in order, beginning with the first edge's source. `None` if the
-/// edges do not lead back there without passing an operation twice. Cost: edges squared.
-fn walk(edges: &[Edge]) -> Option<Vec<u64>> {
-    let start = edges.first()?.from;
-    let mut order = vec![start];
-    let mut seen = BTreeSet::from([start]);
-    let mut here = start;
-    while order.len() <= BOXES_MAX {
-        let mut leaving = edges.iter().filter(|edge| edge.from == here);
-        if let Some(fresh) = leaving.clone().find(|edge| !seen.contains(&edge.to)) {
-            here = fresh.to;
-            seen.insert(here);
-            order.push(here);
-            continue;
-        }
-        return leaving.any(|edge| edge.to == start).then_some(order);
+/// Gives every box of a panel its place below `y`, and says where the panel ends.
+fn place<'a>(
+    panel: Panel<'a>,
+    anomaly: &Anomaly,
+    scene: &Scene<'a>,
+    y: f64,
+) -> Option<(Placed<'a>, f64)> {
+    let operations: Vec<&Operation> = panel
+        .order
+        .iter()
+        .map(|index| scene.operations.get(index).copied())
+        .collect::<Option<_>>()?;
+    let heading = panel.heading.as_deref().map(|text| wrapped(text, WRAP)).unwrap_or_default();
+    let top = y;
+    let mut y = y + heading.len() as f64 * REASON;
+    if !heading.is_empty() {
+        y += 10.0;
     }
-    None
+    let mut nodes: Vec<Node<'_>> = Vec::new();
+    for (position, operation) in operations.iter().enumerate() {
+        let (lines, hidden) = relevant(operation, &neighbours(position, &operations), anomaly);
+        let node = Node { operation, lines, hidden, y };
+        y += node.height();
+        nodes.push(node);
+        y += panel.edges.get(position).map_or(10.0, |edges| gap_height(edges));
+    }
+    let end = y + if panel.is_cycle { 4.0 } else { 8.0 };
+    Some((Placed { panel, nodes, top, heading }, end))
 }
 
-fn between(edges: &[Edge], from: u64, to: u64) -> Vec<&Edge> {
-    edges.iter().filter(|edge| edge.from == from && edge.to == to).collect()
+fn draw_panel(placed: &Placed<'_>, names: &BTreeMap<u64, String>) -> Markup {
+    let Placed { panel, nodes, top, heading } = placed;
+    html! {
+        @for (row, line) in heading.iter().enumerate() {
+            text class="case" x=(px(LEFT)) y=(px(top + 14.0 + row as f64 * REASON)) { (line) }
+        }
+        @for (position, edges) in panel.edges.iter().enumerate() {
+            @let node = &nodes[position];
+            @let is_last = panel.is_cycle && position + 1 == nodes.len();
+            (arrows(edges, node.y + node.height(), is_last, nodes[0].y, names))
+        }
+        @for node in nodes { (draw_box(node, names)) }
+    }
 }
 
-/// `T1`, `T2`, ... in the anomaly's order of operations, as checkers number them in their words.
-fn names(anomaly: &Anomaly, order: &[u64]) -> BTreeMap<u64, String> {
+/// `T1`, `T2`, ... as the proof introduces them, and otherwise from top to bottom.
+fn names(anomaly: &Anomaly, placed: &[Placed<'_>]) -> BTreeMap<u64, String> {
     let mut names = BTreeMap::new();
-    for index in anomaly.operations.iter().chain(order) {
+    for step in &anomaly.steps {
+        let name = step.text.strip_prefix("Let ").and_then(|rest| rest.split_once(" be "));
+        if let (Some((name, _)), [index]) = (name, step.operations.as_slice()) {
+            names.entry(*index).or_insert_with(|| text::elide(name, 5).into_owned());
+        }
+    }
+    for index in placed.iter().flat_map(|panel| &panel.panel.order) {
         let next = format!("T{}", names.len() + 1);
         names.entry(*index).or_insert(next);
     }
@@ -126,7 +160,12 @@ fn relevant(
         keys.extend(micro_operations(neighbour).iter().filter_map(key_of));
     }
     keys.extend(anomaly.key.as_ref().map(Value::to_string));
-    let shared = |micro: &&Value| key_of(micro).is_some_and(|key| keys.contains(&key));
+    // What a selection by a condition may have met is not told by keys.
+    let selects = |micro: &Value| micro.get(0).is_some_and(|f| f == "rp");
+    let all = micro.iter().chain(neighbours.iter().flat_map(|other| micro_operations(other)));
+    let by_condition = all.into_iter().any(selects);
+    let shared =
+        |micro: &&Value| by_condition || key_of(micro).is_some_and(|key| keys.contains(&key));
     let mut shown: Vec<&Value> = micro.iter().filter(shared).collect();
     if shown.is_empty() {
         shown = micro.iter().collect();
@@ -193,12 +232,21 @@ fn draw_box(node: &Node<'_>, names: &BTreeMap<u64, String>) -> Markup {
 
 /// Why an edge holds, in lines.
 fn why_lines(edge: &Edge) -> Vec<String> {
-    let why = text::printable(&edge.why);
+    let mut lines = wrapped(&edge.why, WRAP);
+    if lines.len() > LINES_OF_WHY {
+        lines.truncate(LINES_OF_WHY);
+        lines[LINES_OF_WHY - 1].push('…');
+    }
+    lines
+}
+
+/// Words in lines of so many characters.
+fn wrapped(words: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in why.split_whitespace() {
-        let word = text::elide(word, WRAP);
+    for word in text::printable(words).split_whitespace() {
+        let word = text::elide(word, width);
         let line = &lines[lines.len() - 1];
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WRAP {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(String::new());
         }
         let end = lines.len() - 1;
@@ -206,10 +254,6 @@ fn why_lines(edge: &Edge) -> Vec<String> {
             lines[end].push(' ');
         }
         lines[end].push_str(&word);
-    }
-    if lines.len() > 3 {
-        lines.truncate(3);
-        lines[2].push('…');
     }
     lines
 }

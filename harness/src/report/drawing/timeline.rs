@@ -8,6 +8,7 @@ use crate::report::faults::FaultRecord;
 use crate::report::text;
 use maud::{Markup, html};
 use perjury_checkers::{Anomaly, Operation, Outcome};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Bars in one drawing at most; the table below it names all operations.
@@ -123,8 +124,11 @@ fn bars<'a>(
     anomaly: &Anomaly,
     label_max: usize,
 ) -> Vec<Bar<'a>> {
+    // A key stands above the drawing, unless others are in it too.
+    let of_key = |key: &Value| shown.iter().all(|operation| operation.input.get(0) == Some(key));
+    let key = anomaly.key.as_ref().filter(|key| of_key(key));
     let bar = |operation: &&'a Operation| {
-        let label = text::operation(operation, anomaly.key.as_ref());
+        let label = text::operation(operation, key);
         let label = text::elide(&text::printable(&label), label_max).into_owned();
         Bar { operation, label, lane: lanes[&operation.process] }
     };
