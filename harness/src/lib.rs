@@ -25,6 +25,7 @@ pub mod rng;
 pub mod run;
 pub mod scheduler;
 pub mod script;
+pub mod serve;
 pub mod span;
 pub mod store;
 pub mod workload;

@@ -20,6 +20,7 @@ mod tests;
 
 pub use campaign::CampaignDir;
 pub use error::StoreError;
+pub(crate) use layout::is_time_name;
 pub use live::{LiveError, LiveHistory};
 pub use run::RunDir;
 pub use seal::{Sealed, seal};
