@@ -12,6 +12,7 @@ mod merge;
 pub mod output;
 mod plan;
 mod schedule;
+mod serve;
 mod stored;
 mod stream;
 mod test;
@@ -79,6 +80,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Doctor(args) => return doctor::doctor(args, registry),
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
+        Command::Serve(args) => return serve::serve(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

@@ -47,8 +47,7 @@ fn add(
     };
     let inside = listed.parts.join("/");
     let is_packed = inside.ends_with(".zst");
-    let method =
-        if is_packed { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+    let method = if is_packed { CompressionMethod::Stored } else { CompressionMethod::Deflated };
     let options = SimpleFileOptions::default()
         .compression_method(method)
         // The same run gives the same bytes, whenever it was copied.

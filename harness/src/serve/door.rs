@@ -115,8 +115,18 @@ mod tests {
     #[test]
     fn paths_that_lead_elsewhere_are_refused() {
         for path in [
-            "/run/../x", "/run/%2e%2e/x", "/run/.%2E/x", "/run/a%2fb", "/run/a%5cb", "/run/a%00",
-            "/run//x", "//etc/passwd", "/run/.hidden/x", "/run/%2ehidden", "/run/%ff", "/run/a%0ab",
+            "/run/../x",
+            "/run/%2e%2e/x",
+            "/run/.%2E/x",
+            "/run/a%2fb",
+            "/run/a%5cb",
+            "/run/a%00",
+            "/run//x",
+            "//etc/passwd",
+            "/run/.hidden/x",
+            "/run/%2ehidden",
+            "/run/%ff",
+            "/run/a%0ab",
         ] {
             assert_eq!(status("GET", path, "localhost"), 400, "{path}");
         }

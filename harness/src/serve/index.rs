@@ -84,7 +84,8 @@ fn folders(root: &Path) -> Vec<(Address, PathBuf)> {
 pub(super) fn directories(path: &Path) -> Vec<(String, PathBuf)> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let named = folders.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
+    let named =
+        folders.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
     named.collect()
 }
 

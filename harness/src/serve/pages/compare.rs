@@ -228,7 +228,9 @@ fn faults(a: &Results, b: &Results) -> Markup {
     let (one, two) = (count(a), count(b));
     let kinds: BTreeSet<&String> = one.keys().chain(two.keys()).collect();
     let words = |counts: Option<&[u64; 2]>| match counts {
-        Some([asked, seen]) => format!("{} asked for, {} seen", text::number(*asked), text::number(*seen)),
+        Some([asked, seen]) => {
+            format!("{} asked for, {} seen", text::number(*asked), text::number(*seen))
+        }
         None => "none".to_owned(),
     };
     let rows = html! {
@@ -311,5 +313,10 @@ fn anomalies(a: &Results, b: &Results) -> Markup {
             }
         }
     };
-    section("anomalies", "Anomalies that are explained", &["Kind", "First", "Second", "Where"], &rows)
+    section(
+        "anomalies",
+        "Anomalies that are explained",
+        &["Kind", "First", "Second", "Where"],
+        &rows,
+    )
 }

@@ -68,9 +68,7 @@ fn filters(all: &[Arc<Entry>], selection: &Selection) -> Markup {
         all.iter().flat_map(|run| &run.faults).map(String::as_str).collect();
     let states: Vec<(&str, &str)> =
         State::all().into_iter().map(|state| (state.key(), state.word())).collect();
-    let pairs = |names: BTreeSet<&'_ str>| names.into_iter().map(|name| (name, name)).collect();
-    let (databases, workloads, faults): (Vec<_>, Vec<_>, Vec<_>) =
-        (pairs(databases), pairs(workloads), pairs(faults));
+    let [databases, workloads, faults] = [databases, workloads, faults].map(pairs);
     html! {
         form id="filters" class="filters" method="get" action="/" role="search" aria-label="Runs" {
             div class="field wide-field" {
@@ -94,6 +92,11 @@ fn filters(all: &[Arc<Entry>], selection: &Selection) -> Markup {
             }
         }
     }
+}
+
+/// Values that are their own names.
+fn pairs(names: BTreeSet<&str>) -> Vec<(&str, &str)> {
+    names.into_iter().map(|name| (name, name)).collect()
 }
 
 /// A choice of one, or of any. What was asked for is a choice even if no run has it.

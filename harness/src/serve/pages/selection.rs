@@ -150,7 +150,11 @@ impl Selection {
             runs.iter().filter(|run| self.fits(run, &words)).cloned().collect();
         // Stable, and the list begins with the newest.
         chosen.sort_by(|one, other| {
-            if self.descending { ascending(self.sort, other, one) } else { ascending(self.sort, one, other) }
+            if self.descending {
+                ascending(self.sort, other, one)
+            } else {
+                ascending(self.sort, one, other)
+            }
         });
         chosen.sort_by_key(|run| is_nothing(self.sort, run));
         chosen
