@@ -16,15 +16,6 @@ pub(super) struct Address {
     parts: Vec<String>,
 }
 
-/// Where an address leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The folder itself.
-    Here(PathBuf),
-    /// A link such as `latest` leads to this one.
-    Elsewhere(Address),
-}
-
 impl Address {
     /// The run at the beginning of a path, and the rest of it: `NAME/TIME`, or
     /// `campaigns/NAME/TIME/cells/CELL/TIME`.
@@ -109,20 +100,18 @@ impl Address {
         root.join(self.parts.iter().collect::<PathBuf>())
     }
 
-    /// Looks for it in the store whose folder is `root`.
+    /// Looks for it in the store whose folder is `root`: its folder, and its address without links
+    /// such as `latest`.
     ///
     /// # Errors
     /// When there is no such folder, or a link leads out of the store.
-    pub(super) fn find(&self, root: &Path) -> Result<Place, Refusal> {
+    pub(super) fn find(&self, root: &Path) -> Result<(Self, PathBuf), Refusal> {
         let missing = || Refusal::missing(format!("There is no {} in this store.", self.text()));
         let path = std::fs::canonicalize(self.path(root)).map_err(|_| missing())?;
         let parts = inside(root, &path).filter(|_| path.is_dir()).ok_or_else(missing)?;
-        if parts == self.parts {
-            return Ok(Place::Here(path));
-        }
         // A run stays a run, and a campaign a campaign.
-        let alike = parts.len() == self.parts.len() && leads_to_a_time(&parts);
-        alike.then(|| Place::Elsewhere(Self { parts })).ok_or_else(missing)
+        let is_alike = parts.len() == self.parts.len() && leads_to_a_time(&parts);
+        if is_alike { Ok((Self { parts }, path)) } else { Err(missing()) }
     }
 }
 

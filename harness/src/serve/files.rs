@@ -107,7 +107,7 @@ pub(super) fn reply(root: &Path, folder: &Path, parts: &[String], query: &Query)
     if path.is_dir() {
         let run = address::inside(root, &path).unwrap_or_default();
         return match Address::of_run(&run) {
-            Some((run, [])) => reply::redirect(&run.run_page()),
+            Some((run, [])) => Err(Refusal::moved(run.run_page())),
             _ => Err(Refusal::missing("This is a folder: the run's page lists its files.")),
         };
     }

@@ -40,8 +40,10 @@ const FORGET_AFTER_S: u64 = 60;
 /// The runs that are watched.
 #[derive(Default)]
 pub(super) struct Book {
-    watched: Mutex<HashMap<Address, (Instant, Arc<Mutex<Watched>>)>>,
+    watched: Mutex<HashMap<Address, (Instant, Shared)>>,
 }
+
+type Shared = Arc<Mutex<Watched>>;
 
 /// A run that is watched.
 struct Watched {
@@ -59,12 +61,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Book {
-    fn watched(
-        &self,
-        address: &Address,
-        folder: &Path,
-        registry: &Registry,
-    ) -> Arc<Mutex<Watched>> {
+    fn watched(&self, address: &Address, folder: &Path, registry: &Registry) -> Shared {
         let mut watched = locked(&self.watched);
         let now = Instant::now();
         watched.retain(|_, (asked, _)| now.duration_since(*asked).as_secs() < FORGET_AFTER_S);

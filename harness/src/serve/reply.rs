@@ -30,16 +30,24 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     /// What is wrong and what to do.
     sentence: Cow<'static, str>,
+    /// Where it is instead.
+    location: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, sentence: sentence.into() }
+        Self { status, sentence: sentence.into(), location: None }
     }
 
     /// There is no such thing.
     pub(super) fn missing(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, sentence)
+    }
+
+    /// It is at `path`, one of ours.
+    pub(super) fn moved(path: String) -> Self {
+        let location = Some(path);
+        Self { location, ..Self::new(StatusCode::TEMPORARY_REDIRECT, "This is somewhere else.") }
     }
 
     /// This program is wrong.
@@ -53,12 +61,18 @@ impl Refusal {
         let content = html! {
             h1 { (title) }
             p class="lead" { (self.sentence) }
+            @if let Some(path) = &self.location { p { a href=(path) { "Go there" } } }
             p { a href="/" { "Back to all runs" } }
         };
         let mut response = page(title, &content);
         *response.status_mut() = self.status;
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        // Paths of ours are encoded, so that each is fit for a header.
+        let location = self.location.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(location)) = location {
+            response.headers_mut().insert(header::LOCATION, location);
         }
         response
     }
@@ -83,15 +97,6 @@ pub(super) fn response(kind: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
-}
-
-/// What is asked for is at `target`, a path of ours.
-pub(super) fn redirect(target: &str) -> Answer {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    let target = HeaderValue::from_str(target).map_err(|_| Refusal::bug())?;
-    response.headers_mut().insert(header::LOCATION, target);
-    Ok(response)
 }
 
 /// Lets a browser keep the file, under this name.

@@ -1,6 +1,6 @@
 //! Routes: which path is answered by what.
 
-use super::address::{Address, Place};
+use super::address::{self, Address};
 use super::door::Ask;
 use super::entry::{Entry, RESULTS, RESULTS_MAX, Stamp};
 use super::files::{self, LISTED_MAX};
@@ -63,22 +63,23 @@ fn no_page() -> Refusal {
     Refusal::missing("There is no such page.")
 }
 
-/// The folder of a run, or a redirect to it.
-macro_rules! here {
-    ($place:expr, $page:ident, $rest:expr) => {
-        match $place {
-            Place::Here(folder) => folder,
-            Place::Elsewhere(other) => {
-                let rest = super::address::encoded($rest);
-                return reply::redirect(&format!("{}{rest}", other.$page()));
-            }
-        }
-    };
+/// The folder that an address leads to; if a link is in the way, where `page` of it is instead.
+fn here(
+    site: &Site,
+    address: &Address,
+    page: fn(&Address) -> String,
+    rest: &[String],
+) -> Result<PathBuf, Refusal> {
+    let (found, folder) = address.find(&site.root)?;
+    if found == *address {
+        return Ok(folder);
+    }
+    Err(Refusal::moved(format!("{}{}", page(&found), address::encoded(rest))))
 }
 
 fn run(site: &Site, ask: &Ask, parts: &[String]) -> Answer {
     let (address, rest) = Address::of_run(parts).ok_or_else(no_page)?;
-    let folder = here!(address.find(&site.root)?, run_page, rest);
+    let folder = here(site, &address, Address::run_page, rest)?;
     match rest {
         [] => run_page(address, &folder),
         [what, path @ ..] if what == "file" && !path.is_empty() => {
@@ -112,16 +113,16 @@ fn results(site: &Site, parts: &[String]) -> Answer {
     let last = parts.pop().ok_or_else(no_page)?;
     parts.push(last.strip_suffix(".json").ok_or_else(no_page)?.to_owned());
     let (address, rest) = Address::of_run(&parts).ok_or_else(no_page)?;
-    match (rest, address.find(&site.root)?) {
-        ([], Place::Here(folder)) => data::results(&address, &folder),
-        ([], Place::Elsewhere(other)) => data::results(&other, &other.path(&site.root)),
-        _ => Err(no_page()),
+    if !rest.is_empty() {
+        return Err(no_page());
     }
+    let (address, folder) = address.find(&site.root)?;
+    data::results(&address, &folder)
 }
 
 fn watch(site: &Site, parts: &[String]) -> Answer {
     let (address, rest) = Address::of_run(parts).ok_or_else(no_page)?;
-    let folder = here!(address.find(&site.root)?, live_page, rest);
+    let folder = here(site, &address, Address::live_page, rest)?;
     match rest {
         [] => {
             let snapshot = live::look(site, &address, &folder);
@@ -158,13 +159,7 @@ fn compare(site: &Site, ask: &Ask) -> Answer {
 fn side(site: &Site, text: &str) -> Result<(Address, Results), String> {
     let missing = || format!("There is no run {text} in this store: write NAME/TIME.");
     let address = Address::read(text).ok_or_else(missing)?;
-    let (address, folder) = match address.find(&site.root).map_err(|_| missing())? {
-        Place::Here(folder) => (address, folder),
-        Place::Elsewhere(other) => {
-            let folder = other.path(&site.root);
-            (other, folder)
-        }
-    };
+    let (address, folder) = address.find(&site.root).map_err(|_| missing())?;
     let results = read_results(&folder);
     let results = results.map_err(|why| format!("{text} cannot be compared: {why}."))?;
     Ok((address, results))
@@ -208,7 +203,7 @@ fn night(address: Address, folder: &Path) -> Night {
 
 fn campaign(site: &Site, ask: &Ask, parts: &[String]) -> Answer {
     let (address, rest) = Address::of_campaign(parts).ok_or_else(no_page)?;
-    let folder = here!(address.find(&site.root)?, campaign_page, rest);
+    let folder = here(site, &address, Address::campaign_page, rest)?;
     match rest {
         [] => {
             let title = format!("Campaign {} {}", address.name(), address.time());

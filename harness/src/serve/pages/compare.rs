@@ -164,8 +164,11 @@ fn operations(a: &Results, b: &Results) -> Markup {
     section("operations", "Operations", &["Measure", "First", "Second", "Second to first"], &rows)
 }
 
+/// One number of a function's calls, if it is there.
+type Pick = fn(&Counts) -> Option<u64>;
+
 fn counts(f: &str, of: [Option<&Counts>; 2]) -> Vec<Measure> {
-    let both = |pick: fn(&Counts) -> Option<u64>| of.map(|counts| counts.and_then(pick));
+    let both = |pick: Pick| of.map(|counts| counts.and_then(pick));
     let measure = |what: &str, of, words| Measure { name: format!("{f}: {what}"), of, words };
     let mut measures = vec![
         measure("called", both(|counts| Some(counts.invoked)), text::number),
@@ -173,7 +176,7 @@ fn counts(f: &str, of: [Option<&Counts>; 2]) -> Vec<Measure> {
         measure("failed", both(|counts| Some(counts.fail)), text::number),
         measure("unknown", both(|counts| Some(counts.info)), text::number),
     ];
-    let latencies: [(&str, fn(&Counts) -> Option<u64>); 3] = [
+    let latencies: [(&str, Pick); 3] = [
         ("median latency", |counts| counts.latency.map(|latency| latency.p50_ns)),
         ("latency p99", |counts| counts.latency.map(|latency| latency.p99_ns)),
         ("longest latency", |counts| counts.latency.map(|latency| latency.max_ns)),
