@@ -20,6 +20,8 @@ mod query;
 mod reply;
 mod route;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 use crate::Registry;
 use crate::exit::HarnessFailure;
