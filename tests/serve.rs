@@ -190,74 +190,78 @@ fn two_runs_are_compared() {
     }
 }
 
+/// Paths that would lead out of a store, or to what is no run's.
+const PATHS: [&str; 18] = [
+    "/../secret.txt",
+    "/%2e%2e/secret.txt",
+    "/run/../../secret.txt",
+    "/etc/passwd",
+    "//etc/passwd",
+    "/run//etc/passwd",
+    "/run/root/etc/passwd",
+    "/loose.txt",
+    "/run/alpha/20260109T000000.000/",
+    "/run/alpha/20260109T000000.000/file/secret.txt",
+    "/run/alpha/../foreign/",
+    "/run/%2e%2e/store/",
+    "/run/alpha%2f20260101T000000.000/",
+    "/api/run/foreign/20260107T000000.000.json",
+    "/api/run/..%2f..%2fetc/passwd.json",
+    "/live/../../etc/",
+    "/campaign/../../etc/",
+    "/campaign/root/etc/file/passwd",
+];
+
+/// The same from a run's files.
+const FILES: [&str; 18] = [
+    "passwd",
+    "etc/passwd",
+    "n1/secret.txt",
+    "../../../secret.txt",
+    "%2e%2e/%2e%2e/secret.txt",
+    "..%2f..%2f..%2fsecret.txt",
+    "%2e%2e%2f%2e%2e%2f%2e%2e%2fsecret.txt",
+    ".hidden",
+    "%2ehidden",
+    "n1/..%5c..%5csecret.txt",
+    "/etc/passwd",
+    "%2fetc%2fpasswd",
+    "pipe",
+    "n1",
+    "report.html%00.txt",
+    "%252e%252e/secret.txt",
+    "n1/../../../../secret.txt",
+    "",
+];
+
+/// Links out of the store, hidden files, and what never ends.
+fn traps(store: &Path) {
+    fill(store);
+    let run = store.join("alpha/20260101T000000.000");
+    let outside = store.parent().expect("a parent").join("secret.txt");
+    fs::write(&outside, "a secret of another folder").expect("a file");
+    fs::create_dir_all(run.join("n1")).expect("a folder");
+    let link = |to: &Path, at: PathBuf| std::os::unix::fs::symlink(to, at).expect("a link");
+    link(Path::new("/etc/passwd"), run.join("passwd"));
+    link(Path::new("/etc"), run.join("etc"));
+    link(&outside, run.join("n1/secret.txt"));
+    link(Path::new("/"), store.join("root"));
+    link(outside.parent().expect("a folder"), store.join("alpha/20260109T000000.000"));
+    let foreign = store.join("foreign/20260107T000000.000");
+    fs::create_dir_all(&foreign).expect("a folder");
+    link(Path::new("/etc/passwd"), foreign.join("results.json"));
+    fs::write(run.join(".hidden"), "a secret that is hidden").expect("a file");
+    fs::write(store.join("loose.txt"), "a secret beside the runs").expect("a file");
+    nix::unistd::mkfifo(&run.join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+}
+
 #[test]
 fn nothing_outside_of_the_store_can_be_had() {
-    let shop = Shop::open(|store| {
-        fill(store);
-        let run = store.join("alpha/20260101T000000.000");
-        let outside = store.parent().expect("a parent").join("secret.txt");
-        fs::write(&outside, "a secret of another folder").expect("a file");
-        fs::create_dir_all(run.join("n1")).expect("a folder");
-        let link = |to: &Path, at: PathBuf| std::os::unix::fs::symlink(to, at).expect("a link");
-        link(Path::new("/etc/passwd"), run.join("passwd"));
-        link(Path::new("/etc"), run.join("etc"));
-        link(&outside, run.join("n1/secret.txt"));
-        link(Path::new("/"), store.join("root"));
-        link(outside.parent().expect("a folder"), store.join("alpha/20260109T000000.000"));
-        let foreign = store.join("foreign/20260107T000000.000");
-        fs::create_dir_all(&foreign).expect("a folder");
-        link(Path::new("/etc/passwd"), foreign.join("results.json"));
-        fs::write(run.join(".hidden"), "a secret that is hidden").expect("a file");
-        fs::write(store.join("loose.txt"), "a secret beside the runs").expect("a file");
-        nix::unistd::mkfifo(&run.join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-    });
+    let shop = Shop::open(traps);
     let base = "/run/alpha/20260101T000000.000";
-    for target in [
-        "/../secret.txt",
-        "/%2e%2e/secret.txt",
-        "/run/../../secret.txt",
-        "/etc/passwd",
-        "//etc/passwd",
-        "/run//etc/passwd",
-        "/run/root/etc/passwd",
-        "/loose.txt",
-        "/run/alpha/20260109T000000.000/",
-        "/run/alpha/20260109T000000.000/file/secret.txt",
-        "/run/alpha/../foreign/",
-        "/run/%2e%2e/store/",
-        "/run/alpha%2f20260101T000000.000/",
-        "/api/run/foreign/20260107T000000.000.json",
-        "/api/run/..%2f..%2fetc/passwd.json",
-        "/live/../../etc/",
-        "/campaign/../../etc/",
-        "/campaign/root/etc/file/passwd",
-    ]
-    .map(str::to_owned)
-    .into_iter()
-    .chain(
-        [
-            "passwd",
-            "etc/passwd",
-            "n1/secret.txt",
-            "../../../secret.txt",
-            "%2e%2e/%2e%2e/secret.txt",
-            "..%2f..%2f..%2fsecret.txt",
-            "%2e%2e%2f%2e%2e%2f%2e%2e%2fsecret.txt",
-            ".hidden",
-            "%2ehidden",
-            "n1/..%5c..%5csecret.txt",
-            "/etc/passwd",
-            "%2fetc%2fpasswd",
-            "pipe",
-            "n1",
-            "report.html%00.txt",
-            "%252e%252e/secret.txt",
-            "n1/../../../../secret.txt",
-            "",
-        ]
-        .map(|file| format!("{base}/file/{file}")),
-    ) {
-        let answer = shop.get(&target);
+    let files = FILES.map(|file| format!("{base}/file/{file}"));
+    for target in PATHS.map(str::to_owned).iter().chain(&files) {
+        let answer = shop.get(target);
         assert!((400..500).contains(&answer.status), "{target}: {}", answer.status);
         let text = answer.text();
         assert!(!text.contains("root:") && !text.contains("a secret"), "{target}: {text}");

@@ -93,7 +93,9 @@ pub(in crate::serve) fn content(night: &Night, files: &[Listed]) -> Markup {
                 (head(campaign))
                 nav class="ways" aria-label="This campaign" {
                     @if files.iter().any(|file| file.parts == ["campaign.html"]) {
-                        a class="button" href=(format!("{base}campaign.html")) { "Open the campaign's report" }
+                        a class="button" href=(format!("{base}campaign.html")) {
+                            "Open the campaign's report"
+                        }
                     }
                 }
                 (outputs::matrix(campaign, &|cell: &Cell| page_of_cell(address, cell)))

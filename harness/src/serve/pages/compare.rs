@@ -46,14 +46,12 @@ pub(in crate::serve) fn question(a: &str, b: &str, trouble: Option<&str>) -> Mar
 
 /// The content of the page.
 pub(in crate::serve) fn content(a: &Side<'_>, b: &Side<'_>) -> Markup {
+    let (one, two) = (a.address.text(), b.address.text());
+    let swapped = crate::serve::query::link("/compare", &[("a", &two), ("b", &one)]);
     html! {
         h1 { "Comparison" }
-        (form(&a.address.text(), &b.address.text(), None))
-        p class="lead" {
-            a href=(crate::serve::query::link("/compare", &[("a", &b.address.text()), ("b", &a.address.text())])) {
-                "Swap the two"
-            }
-        }
+        (form(&one, &two, None))
+        p class="lead" { a href=(swapped) { "Swap the two" } }
         (verdicts(a, b))
         (settings(a.results, b.results))
         (operations(a.results, b.results))
@@ -295,7 +293,9 @@ fn anomalies(a: &Results, b: &Results) -> Markup {
     let cell = |found: Option<&(u64, String)>| {
         html! {
             @match found {
-                Some((count, title)) => { (text::number(*count)) ", such as: " (layout::shortened(title, 160)) },
+                Some((count, title)) => {
+                    (text::number(*count)) ", such as: " (layout::shortened(title, 160))
+                },
                 None => span class="soft" { "none" },
             }
         }

@@ -28,7 +28,9 @@ pub(in crate::serve) fn content(snapshot: &Snapshot) -> Markup {
             div id="verdict-so-far" role="status" { (opinion(snapshot)) }
         }
         @if !snapshot.is_over {
-            noscript { p class="note" { "Without JavaScript this page shows one moment: load it again for the next." } }
+            noscript {
+                p class="note" { "Without JavaScript this page shows one moment: load it again." }
+            }
         }
         div id="live" data-over=(snapshot.is_over) { (moving(snapshot, &run)) }
     }
@@ -71,7 +73,9 @@ fn opinion(snapshot: &Snapshot) -> Markup {
                 Opinion::NoAnomaly { operations, is_all_that_is_judged, has_final_reads } => {
                     p { "No anomaly so far in " (of(operations)) "." }
                     @if *is_all_that_is_judged { p class="soft" { "Later ones are judged at the end." } }
-                    @if *has_final_reads { p class="soft" { "What the final reads show is judged at the end." } }
+                    @if *has_final_reads {
+                        p class="soft" { "What the final reads show is judged at the end." }
+                    }
                 },
                 Opinion::Anomaly { operations, titles, count } => {
                     p class="found" { "✗ " (text::count(*count, "anomaly")) " in " (of(operations)) ":" }

@@ -108,7 +108,9 @@ fn ways(view: &View<'_>) -> Markup {
     html! {
         nav class="ways" aria-label="This run" {
             @if has("report.html") {
-                a class="button" href=(format!("{}file/report.html", address.run_page())) { "Open the report" }
+                a class="button" href=(format!("{}file/report.html", address.run_page())) {
+                    "Open the report"
+                }
             }
             @if view.entry.state == State::Running {
                 a class="button" id="live-link" href=(address.live_page()) { "Watch it live" }
@@ -155,8 +157,9 @@ pub(in crate::serve) fn table(files: &[Listed], base: &str) -> Markup {
                 tbody {
                     @for file in files {
                         @let link = format!("{base}{}", encoded(&file.parts));
+                        @let name = file.parts.join("/");
                         tr {
-                            th scope="row" { a href=(link) { (layout::shortened(&file.parts.join("/"), 120)) } }
+                            th scope="row" { a href=(link) { (layout::shortened(&name, 120)) } }
                             td class="number" { (files::size_words(file.bytes)) }
                             td {
                                 @if file.parts == [SEALED_HISTORY] {

@@ -2,7 +2,8 @@
 
 use super::fixture::Shelf;
 use crate::serve::address::Address;
-use crate::serve::files::{list, locate, size_words};
+use crate::serve::files::{self, list, locate, size_words};
+use crate::serve::query::Query;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -96,15 +97,29 @@ fn a_link_to_a_folder_elsewhere_is_no_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_history_breaks_off_and_a_page_never_does() {
+async fn a_damaged_history_breaks_off_and_no_part_is_taken_for_the_whole() {
     let shelf = Shelf::new();
     let run = shelf.run("demo", "20260101T000000.000", |_| {});
+    let name = "history.jsonl.zst";
     let packed = zstd::encode_all(&b"{\"index\":0}\n"[..], 3).unwrap();
-    fs::write(run.join("history.jsonl.zst"), &packed).unwrap();
-    let file = ["run", "demo", "20260101T000000.000", "file", "history.jsonl.zst"];
+    fs::write(run.join(name), &packed).unwrap();
+    let file = ["run", "demo", "20260101T000000.000", "file", name];
     let (status, text) = shelf.get(&file, "plain").await;
     assert_eq!((status, text.as_str()), (200, "{\"index\":0}\n"));
-    for page in [&file[..3], &["live", file[1], file[2]], &["campaigns"], &["compare"]] {
+    fs::write(run.join(name), &packed[..packed.len() - 3]).unwrap();
+    let folder = std::fs::canonicalize(&run).unwrap();
+    let query = Query::read("plain");
+    let answer = files::reply(&shelf.site.root, &folder, &[name.to_owned()], &query).unwrap();
+    assert!(axum::body::to_bytes(answer.into_body(), 1 << 20).await.is_err());
+}
+
+#[tokio::test]
+async fn pages_are_there_whatever_is_in_the_store() {
+    let shelf = Shelf::new();
+    shelf.run("demo", "20260101T000000.000", |_| {});
+    let time = "20260101T000000.000";
+    for page in [&["run", "demo", time][..], &["live", "demo", time], &["campaigns"], &["compare"]]
+    {
         assert_eq!(shelf.get(page, "").await.0, 200, "{page:?}");
     }
     for page in [&["run"][..], &["run", "demo"], &["campaign", "x"], &["api"], &["x", "y"]] {
