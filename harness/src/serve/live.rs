@@ -18,10 +18,11 @@ pub(super) use tally::{Second, Seen};
 
 use super::Site;
 use super::address::Address;
-use super::entry::{Entry, RESULTS, Stamp, State};
+use super::entry::{Entry, RESULTS, RESULTS_MAX, Stamp, State};
+use super::files;
 use crate::plan::Plan;
 use crate::registry::Registry;
-use crate::report::Pair;
+use crate::report::{Pair, Results};
 use crate::store::LIVE_HISTORY;
 use judge::Judge;
 use snapshot::Progress;
@@ -82,7 +83,7 @@ impl Book {
 
 impl Watched {
     fn new(folder: &Path, registry: &Registry) -> Self {
-        let plan = super::files::read(&folder.join(crate::analysis::PLAN), 1 << 20).ok();
+        let plan = files::read(&folder.join(crate::analysis::PLAN), 1 << 20).ok();
         let plan = plan.and_then(|bytes| {
             Plan::parse(&String::from_utf8_lossy(&bytes), crate::analysis::PLAN).ok()
         });
@@ -125,5 +126,13 @@ pub(super) fn look(site: &Site, address: &Address, folder: &Path) -> Snapshot {
         judge.look(tally);
     }
     let opinion = watched.judge.opinion(&watched.tally);
-    Snapshot::new(entry, progress, &watched.tally, &watched.pairs, opinion)
+    let snapshot = Snapshot::new(entry, progress, &watched.tally, &watched.pairs, opinion);
+    drop(watched);
+    let results =
+        has_results.then(|| files::read(&folder.join(RESULTS), RESULTS_MAX).ok()).flatten();
+    // The last look may have been long before the end.
+    match results.and_then(|bytes| Results::from_json(&bytes).ok()) {
+        Some(results) => snapshot.ended(results),
+        None => snapshot,
+    }
 }

@@ -56,9 +56,9 @@ function move(part) {
     if (part.dataset.over === "true") return;
     if (!document.hidden) {
       const done = await refresh(location.href, ["live-status", "verdict-so-far", "live"]);
-      const status = document.getElementById("live-status");
-      status.classList.toggle("lost", !done);
-      status.title = done ? "" : "The server does not answer.";
+      const words = done ? "" : "The server does not answer; this page is as it was last.";
+      const connection = document.getElementById("connection");
+      if (connection.textContent !== words) connection.textContent = words;
     }
     setTimeout(step, 1000);
   };

@@ -4,7 +4,7 @@ use super::judge::Opinion;
 use super::tally::{Second, Seen, Tally};
 use crate::plan::Plan;
 use crate::report::stats::Counts;
-use crate::report::{FaultOutcome, Pair, faults_from};
+use crate::report::{FaultOutcome, Pair, Results, faults_from};
 use crate::run::record::{self, RunRecord};
 use crate::serve::entry::{Entry, RESULTS_MAX};
 use crate::serve::files;
@@ -152,6 +152,20 @@ impl Snapshot {
             errors: tally.recent_errors(ERRORS_SHOWN),
             damaged_lines: tally.damaged,
             opinion,
+        }
+    }
+
+    /// The same with the numbers that the run ended with.
+    pub(super) fn ended(self, results: Results) -> Self {
+        let total = results.total();
+        Self {
+            elapsed_ns: results.duration_ns.min(self.limit_ns.unwrap_or(u64::MAX)),
+            functions: results.operations,
+            total,
+            open: 0,
+            rates: Vec::new(),
+            rate: 0.0,
+            ..self
         }
     }
 }

@@ -78,15 +78,25 @@ fn verdicts(a: &Side<'_>, b: &Side<'_>) -> Markup {
     }
 }
 
+/// A column's title and its class.
+type Heading = (&'static str, Option<&'static str>);
+
+/// Headings of columns of words.
+fn headings<const N: usize>(titles: [&'static str; N]) -> [Heading; N] {
+    titles.map(|title| (title, None))
+}
+
 /// A table of three columns or more, inside of a section of its own.
-fn section(id: &str, title: &str, columns: &[&str], rows: &Markup) -> Markup {
+fn section(id: &str, title: &str, columns: &[Heading], rows: &Markup) -> Markup {
     html! {
         section id=(id) aria-labelledby=(format!("{id}-title")) {
             h2 id=(format!("{id}-title")) { (title) }
             div class="scroll" tabindex="0" role="group" aria-label=(title) {
                 table class="compared" {
                     caption class="hidden" { (title) " of both runs" }
-                    thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                    thead { tr {
+                        @for (title, class) in columns { th scope="col" class=[*class] { (title) } }
+                    } }
                     tbody { (rows) }
                 }
             }
@@ -120,7 +130,7 @@ fn settings(a: &Results, b: &Results) -> Markup {
         }
     };
     let all = html! { (rows(&different, true)) (rows(&alike, false)) };
-    section("settings", "Settings", &["Setting", "First", "Second", ""], &all)
+    section("settings", "Settings", &headings(["Setting", "First", "Second", "Compared"]), &all)
 }
 
 /// Everything that shaped a run, in words.
@@ -159,7 +169,10 @@ fn operations(a: &Results, b: &Results) -> Markup {
         measures.extend(counts(f, [a.operations.get(f), b.operations.get(f)]));
     }
     let rows = html! { @for measure in &measures { (measured(measure)) } };
-    section("operations", "Operations", &["Measure", "First", "Second", "Second to first"], &rows)
+    let number = Some("number");
+    let titles =
+        [("Measure", None), ("First", number), ("Second", number), ("Second to first", number)];
+    section("operations", "Operations", &titles, &rows)
 }
 
 /// One number of a function's calls, if it is there.
@@ -244,7 +257,7 @@ fn faults(a: &Results, b: &Results) -> Markup {
             }
         }
     };
-    section("faults", "Faults", &["Fault", "First", "Second"], &rows)
+    section("faults", "Faults", &headings(["Fault", "First", "Second"]), &rows)
 }
 
 fn findings(a: &Results, b: &Results) -> Markup {
@@ -276,7 +289,7 @@ fn findings(a: &Results, b: &Results) -> Markup {
             }
         }
     };
-    section("findings", "Checkers", &["Checker", "First", "Second"], &rows)
+    section("findings", "Checkers", &headings(["Checker", "First", "Second"]), &rows)
 }
 
 fn anomalies(a: &Results, b: &Results) -> Markup {
@@ -319,7 +332,7 @@ fn anomalies(a: &Results, b: &Results) -> Markup {
     section(
         "anomalies",
         "Anomalies that are explained",
-        &["Kind", "First", "Second", "Where"],
+        &headings(["Kind", "First", "Second", "Where"]),
         &rows,
     )
 }

@@ -19,6 +19,8 @@ pub(in crate::serve) fn page(title: &str, content: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " – Perjury" }
+                // None: otherwise browsers ask for one.
+                link rel="icon" href="data:,";
                 link rel="stylesheet" href=(STYLE_PATH);
                 script src=(SCRIPT_PATH) defer {}
             }

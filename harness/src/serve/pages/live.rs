@@ -23,6 +23,7 @@ pub(in crate::serve) fn content(snapshot: &Snapshot) -> Markup {
         p id="live-status" class="live-status" role="status" {
             (layout::badge(snapshot.entry.state)) " " (status(snapshot))
         }
+        p id="connection" class="trouble-lead" role="status" {}
         section class="so-far" aria-labelledby="so-far-title" {
             h2 id="so-far-title" { "Verdict so far" }
             div id="verdict-so-far" role="status" { (opinion(snapshot)) }
@@ -91,14 +92,18 @@ fn moving(snapshot: &Snapshot, run: &str) -> Markup {
     html! {
         (progress(snapshot))
         @if snapshot.is_over { p { a class="button" href=(run) { "To the run" } } }
-        section aria-labelledby="rate-title" {
-            h2 id="rate-title" { "Rate" }
-            p { strong { (format!("{:.1}", snapshot.rate)) } " operations done a second, lately" }
-            (sparkline(snapshot))
+        @if !snapshot.is_over {
+            section aria-labelledby="rate-title" {
+                h2 id="rate-title" { "Rate" }
+                p { strong { (format!("{:.1}", snapshot.rate)) } " operations done a second, lately" }
+                (sparkline(snapshot))
+            }
         }
         (operations(snapshot))
-        (faults(&snapshot.faults))
-        (errors(&snapshot.errors))
+        @if !snapshot.is_over {
+            (faults(&snapshot.faults))
+            (errors(&snapshot.errors))
+        }
         @if snapshot.damaged_lines > 0 {
             p class="trouble-lead" {
                 (text::count(snapshot.damaged_lines, "line")) " of the history cannot be read."

@@ -145,6 +145,7 @@ fn file_list(view: &View<'_>) -> Markup {
 
 /// Files with their sizes; `base` is where they are.
 pub(in crate::serve) fn table(files: &[Listed], base: &str) -> Markup {
+    let has_history = files.iter().any(|file| file.parts == [SEALED_HISTORY]);
     html! {
         div class="scroll" tabindex="0" role="group" aria-label="Table of files" {
             table class="files" {
@@ -152,7 +153,7 @@ pub(in crate::serve) fn table(files: &[Listed], base: &str) -> Markup {
                 thead { tr {
                     th scope="col" { "File" }
                     th scope="col" class="number" { "Size" }
-                    th scope="col" { "Also" }
+                    @if has_history { th scope="col" { "Also" } }
                 } }
                 tbody {
                     @for file in files {
@@ -161,9 +162,11 @@ pub(in crate::serve) fn table(files: &[Listed], base: &str) -> Markup {
                         tr {
                             th scope="row" { a href=(link) { (layout::shortened(&name, 120)) } }
                             td class="number" { (files::size_words(file.bytes)) }
-                            td {
-                                @if file.parts == [SEALED_HISTORY] {
-                                    a href=(format!("{link}?plain")) { "as text" }
+                            @if has_history {
+                                td {
+                                    @if file.parts == [SEALED_HISTORY] {
+                                        a href=(format!("{link}?plain")) { "as text" }
+                                    }
                                 }
                             }
                         }

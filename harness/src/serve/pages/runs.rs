@@ -166,7 +166,7 @@ fn row(run: &Entry) -> Markup {
             }
             td { (layout::shortened(&run.database, NAME_MAX)) }
             td { (layout::shortened(&run.workload, NAME_MAX)) }
-            td class="faults-of" { (layout::shortened(&text::list(&run.faults, FAULTS_MAX), NAME_MAX)) }
+            td class="faults-of" { (layout::shortened(&faults(run), NAME_MAX)) }
             td class="when" {
                 @match run.started {
                     Some(started) => (layout::moment(started)),
@@ -178,6 +178,16 @@ fn row(run: &Entry) -> Markup {
             td class=(anomalies) { (number(run.anomalies)) }
         }
     }
+}
+
+/// `kill, pause, and 3 more`.
+fn faults(run: &Entry) -> String {
+    let mut words = run.faults.iter().take(FAULTS_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match run.faults.len().saturating_sub(FAULTS_MAX) {
+        0 => {}
+        more => words.push_str(&format!(", and {more} more")),
+    }
+    words
 }
 
 fn pages_nav(selection: &Selection, page: usize, pages: usize) -> Markup {
