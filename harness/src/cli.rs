@@ -17,6 +17,7 @@ pub mod output;
 mod plan;
 mod schedule;
 mod schema;
+mod serve;
 mod stored;
 mod stream;
 mod test;
@@ -88,6 +89,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
         Command::Schema(args) => return Ok(schema::schema(args)),
+        Command::Serve(args) => return serve::serve(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,

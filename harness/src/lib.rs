@@ -28,6 +28,7 @@ pub mod run;
 pub mod scheduler;
 pub mod script;
 pub mod secret;
+pub mod serve;
 pub mod span;
 pub mod store;
 pub mod workload;

@@ -22,6 +22,7 @@ mod tests;
 
 pub use campaign::CampaignDir;
 pub use error::StoreError;
+pub(crate) use layout::is_time_name;
 pub use lines::Lines;
 pub use live::{LiveError, LiveHistory};
 pub use outside::{OutsideError, write_outside};

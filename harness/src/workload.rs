@@ -24,6 +24,12 @@ pub trait Workload: Send + Sync {
         None
     }
 
+    /// Whether the beginning of a history can show an anomaly that stays one, whatever follows. Not
+    /// so where what is missing now may still be read later, at the latest in the final reads.
+    fn shows_anomalies_early(&self, options: &Options) -> bool {
+        self.final_generator(options, Seed::root(0)).is_none()
+    }
+
     /// Whether the options make sense to it; the error is a sentence.
     fn validate(&self, options: &Options) -> Result<(), String> {
         let _ = options;

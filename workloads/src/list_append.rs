@@ -60,6 +60,12 @@ impl Workload for ListAppend {
         Some(sweep(MAX_STEPS, window, reads, empty))
     }
 
+    /// In real time an append that was acknowledged must be seen by every later read. Weaker models
+    /// let it come later, so that only the end shows what is lost.
+    fn shows_anomalies_early(&self, options: &Options) -> bool {
+        model(options).is_ok_and(|model| model == ConsistencyModel::default())
+    }
+
     fn validate(&self, options: &Options) -> Result<(), String> {
         model(options).map(|_| ())
     }

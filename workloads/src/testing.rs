@@ -136,3 +136,13 @@ pub(crate) fn assert_verdict(
     let worst = perjury_checkers::finding::worst(findings.iter().map(|finding| finding.verdict));
     assert_eq!(worst, wanted, "{findings:#?}");
 }
+
+/// Panics unless the workload says that anomalies show early, and finds none in any beginning of
+/// a history that has none.
+pub(crate) fn assert_beginnings_valid(workload: &dyn Workload, options: &Options) {
+    assert!(workload.shows_anomalies_early(options));
+    let events = whole_run(workload, options, 1000);
+    for cut in (0..events.len()).step_by(events.len() / 40 + 1) {
+        assert_verdict(workload, &events[..cut], perjury_checkers::Verdict::Valid);
+    }
+}

@@ -13,10 +13,14 @@ mod trend;
 mod words;
 
 use super::progress;
-use super::record::Campaign;
+use super::record::{Campaign, Cell};
 use crate::store::{CampaignDir, StoreError};
 use history::History;
+use maud::Markup;
 use std::path::Path;
+
+pub(crate) use page::STYLE;
+pub(crate) use words::{Look, counts_words, headline, story, support};
 
 /// Earlier nights that are looked at.
 const EARLIER_MAX: usize = 60;
@@ -49,4 +53,9 @@ pub fn write(folder: &Path, campaign: &Campaign, earlier: &[Campaign]) -> Result
     dir.write("junit.xml", junit::render(&input)?.as_bytes())?;
     dir.write("summary.md", summary::render(&input).as_bytes())?;
     dir.write("campaign.html", page::render(&input).as_bytes()).map(drop)
+}
+
+/// The matrix as a section of another page, whose cells lead where `link` says.
+pub(crate) fn matrix(campaign: &Campaign, link: &dyn Fn(&Cell) -> Option<String>) -> Markup {
+    page::matrix(&Input::new(campaign, &[]), link)
 }

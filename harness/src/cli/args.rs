@@ -55,6 +55,8 @@ pub enum Command {
     Heal(HostArgs),
     /// Remove passing runs that nobody needs any more; never a failure, nor what `latest` links to
     Gc(GcArgs),
+    /// Show the store as web pages: all runs, two side by side, a test while it runs, campaigns
+    Serve(ServeArgs),
     /// List the databases, or tell all about one: its options and planted bugs
     Databases(ListArgs),
     /// List the workloads, or tell all about one
@@ -335,6 +337,23 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// results.json of a run
     Results,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = "store", env = "PERJURY_STORE")]
+    pub store: PathBuf,
+    /// Address to listen at; there is no log-in, so that others than this machine's own are open to
+    /// all who can reach them
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// Port to listen at; 0 is any free one
+    #[arg(long, value_name = "NUMBER", default_value_t = 8080)]
+    pub port: u16,
+    /// Print the address as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Clone, Debug)]

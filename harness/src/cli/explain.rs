@@ -6,9 +6,7 @@ use super::output;
 use crate::Registry;
 use crate::exit::{Stop, Usage};
 use crate::explain::{AnomalyStory, OperationStory, Paint, select};
-use crate::report::{LogExcerpt, Results, logs};
-use crate::store::RunDir;
-use perjury_checkers::{Anomaly, Finding, History};
+use crate::report::logs::{self, LogLine};
 use serde::Serialize;
 
 /// Prints what there is to say about an operation or an anomaly.
@@ -43,27 +41,12 @@ fn json(story: &impl Serialize) -> String {
 
 /// What the operation's node wrote around it, if this is a run that kept logs. Logs that cannot
 /// be read are no reason to say nothing.
-fn logs_around(opened: &Opened, op: u64) -> Vec<LogExcerpt> {
+fn logs_around(opened: &Opened, op: u64) -> Vec<LogLine> {
     let Some((run, Some(results))) = &opened.run else { return Vec::new() };
     let Some(history) = &opened.history else { return Vec::new() };
-    let operation = opened.subject.find(op).ok();
-    let node = operation.and_then(|operation| operation.node.as_deref());
-    node.map(|node| logs_of(run, results, history, op, node)).unwrap_or_default()
-}
-
-fn logs_of(
-    run: &RunDir,
-    results: &Results,
-    history: &History,
-    op: u64,
-    node: &str,
-) -> Vec<LogExcerpt> {
-    // Excerpts are made around anomalies: this is one of the single operation.
-    let around = Anomaly { operations: vec![op], ..Anomaly::default() };
-    let mut results = results.clone();
-    results.subject.nodes.retain(|known| known == node);
-    results.findings = vec![Finding { anomalies: vec![around], ..Finding::unknown("explain", "") }];
-    let mut excerpts = logs::excerpts(run, &results, history).unwrap_or_default();
-    excerpts.retain(|excerpt| excerpt.file.contains("around"));
-    excerpts
+    let Ok(operation) = opened.subject.find(op) else { return Vec::new() };
+    let found = logs::around(run, results, history, &[vec![op]]);
+    let mut lines = found.unwrap_or_default().pop().unwrap_or_default();
+    lines.retain(|line| Some(line.node.as_str()) == operation.node.as_deref());
+    lines
 }

@@ -2,9 +2,10 @@
 
 use super::paint::wrapped;
 use super::{InForce, Paint, Shown};
+use crate::report::logs::LogLine;
 use crate::report::text;
 
-/// Lines of each log.
+/// Lines of logs.
 const LOG_LINES_MAX: usize = 20;
 /// Room for the number, process, node and time of an operation in a list.
 const COLUMNS: usize = 46;
@@ -163,12 +164,15 @@ impl Lines {
         }
     }
 
-    /// The end of a log's excerpt, lines as they are but without what could command a terminal.
-    pub(crate) fn log(&mut self, node: &str, file: &str, excerpt: &str) {
-        self.section(&format!("Log of {node}, {file}"));
-        let all: Vec<&str> = excerpt.lines().collect();
-        for line in all.iter().skip(all.len().saturating_sub(LOG_LINES_MAX)) {
-            let line = text::printable(line);
+    /// Lines of logs as they are, but without what could command a terminal.
+    pub(crate) fn logs(&mut self, logs: &[LogLine]) {
+        if !logs.is_empty() {
+            self.section("What the node wrote then, by the controller's clock");
+        }
+        for log in logs.iter().take(LOG_LINES_MAX) {
+            let at = log.at_ns as f64 / 1e9;
+            let line = format!("{at:9.3} s  {} {}: {}", log.node, log.file, log.text);
+            let line = text::printable(&line);
             self.lines.push(format!("  {}", text::elide(&line, self.width - 2)));
         }
     }

@@ -4,7 +4,8 @@ use super::lines::Lines;
 use super::steps::{self, StepStory};
 use super::touch::{Touch, touches};
 use super::{InForce, Paint, Shown, Subject};
-use crate::report::{LogExcerpt, text};
+use crate::report::logs::LogLine;
+use crate::report::text;
 use perjury_checkers::Operation;
 use serde::Serialize;
 use serde_json::Value;
@@ -34,8 +35,8 @@ pub struct OperationStory {
     pub process_after: Option<Shown>,
     /// The steps of a transaction.
     pub steps: Vec<StepStory>,
-    /// Lines that its node wrote around it.
-    pub logs: Vec<Log>,
+    /// Lines that its node wrote around it, by the controller's clock.
+    pub logs: Vec<LogLine>,
     /// The command that does it again.
     pub run_again: String,
     /// Operations that steps name, so that they can be told.
@@ -66,14 +67,6 @@ pub struct KeyStory {
     pub reads_after: Vec<Shown>,
 }
 
-/// Lines of a node's log.
-#[derive(Clone, Debug, Serialize)]
-pub struct Log {
-    pub node: String,
-    pub file: String,
-    pub text: String,
-}
-
 /// The first and last event of an operation, for being at the same time.
 fn extent(operation: &Operation) -> (u64, u64) {
     (operation.index, operation.completion.unwrap_or(u64::MAX))
@@ -84,7 +77,7 @@ impl OperationStory {
     ///
     /// # Errors
     /// A sentence that says which operations there are.
-    pub fn new(subject: &Subject, index: u64, logs: Vec<LogExcerpt>) -> Result<Self, String> {
+    pub fn new(subject: &Subject, index: u64, logs: Vec<LogLine>) -> Result<Self, String> {
         let operation = subject.find(index)?;
         let keys = touches(operation, subject.keyed);
         let (concurrent, more_concurrent) = concurrent(subject, operation, &keys);
@@ -99,7 +92,6 @@ impl OperationStory {
         let all = || subject.operations.iter().filter(of_process);
         let before = all().take_while(|other| other.index < index).last();
         let after = all().find(|other| other.index > index);
-        let log = |log: LogExcerpt| Log { node: log.node, file: log.file, text: log.text };
         Ok(Self {
             operation: subject.shown(operation),
             anomalies: part_of(subject, index),
@@ -110,7 +102,7 @@ impl OperationStory {
             process_before: before.map(|other| subject.shown(other)),
             process_after: after.map(|other| subject.shown(other)),
             steps,
-            logs: logs.into_iter().map(log).collect(),
+            logs,
             run_again: subject.again.clone(),
             named,
             timed: subject.timed,
@@ -151,9 +143,7 @@ impl OperationStory {
         let after: Vec<Shown> = self.process_after.iter().cloned().collect();
         lines.operations(&format!("Process {process} before it"), &before);
         lines.operations(&format!("Process {process} after it"), &after);
-        for log in &self.logs {
-            lines.log(&log.node, &log.file, &log.text);
-        }
+        lines.logs(&self.logs);
         lines.again(&self.run_again);
         lines.done()
     }

@@ -86,7 +86,9 @@ fn text_of_others_commands_no_terminal() {
     anomaly.steps[0].text = hostile.to_owned();
     let chosen = select(&subject.findings, "1").unwrap();
     let told = AnomalyStory::new(&subject, chosen).render(Paint { on: false }, 100);
-    let logs = vec![crate::report::LogExcerpt {
+    let logs = vec![crate::report::logs::LogLine {
+        at_ns: 1,
+        offset_ns: 0,
         node: hostile.to_owned(),
         file: hostile.to_owned(),
         text: format!("{hostile}\n{hostile}"),

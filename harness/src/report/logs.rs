@@ -3,7 +3,7 @@
 mod around;
 mod time;
 
-pub use around::{LogLine, around_anomalies};
+pub use around::{LogLine, around, around_anomalies};
 
 use super::LogExcerpt;
 use super::results::Results;

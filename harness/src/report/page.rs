@@ -3,7 +3,7 @@
 mod anomaly;
 mod appendix;
 mod faults;
-mod opening;
+pub(crate) mod opening;
 mod tables;
 mod value;
 

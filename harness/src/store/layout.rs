@@ -32,7 +32,7 @@ pub(super) fn time_name(when: &jiff::Zoned, later: usize) -> String {
 }
 
 /// Whether `name` has the shape of [`time_name`].
-pub(super) fn is_time_name(name: &str) -> bool {
+pub(crate) fn is_time_name(name: &str) -> bool {
     const SHAPE: &[u8] = b"00000000T000000.000";
     name.len() == SHAPE.len()
         && name.bytes().zip(SHAPE).all(|(byte, shape)| match shape {

@@ -100,3 +100,11 @@ fn an_unknown_consistency_model_is_refused() {
     let refused = validate("serialisable").unwrap_err();
     assert!(refused.starts_with("there is no consistency model `serialisable`"), "{refused}");
 }
+
+#[test]
+fn what_is_wrong_at_the_beginning_stays_wrong_in_real_time_alone() {
+    crate::testing::assert_beginnings_valid(&ListAppend, &options(4, 30));
+    let mut weaker = options(4, 30);
+    weaker.set.insert("consistency-model".to_owned(), "serializable".to_owned());
+    assert!(!ListAppend.shows_anomalies_early(&weaker));
+}

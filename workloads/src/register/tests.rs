@@ -86,3 +86,8 @@ fn the_truth_is_accepted_and_a_stale_read_is_not() {
     last.unwrap().value[1] = Value::from(1);
     crate::testing::assert_verdict(&Register, &events, perjury_checkers::Verdict::Invalid);
 }
+
+#[test]
+fn what_is_wrong_at_the_beginning_stays_wrong() {
+    crate::testing::assert_beginnings_valid(&Register, &options(4, 50));
+}

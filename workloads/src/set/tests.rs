@@ -58,3 +58,8 @@ fn the_truth_is_accepted_and_a_lost_element_is_not() {
     }
     assert_verdict(&Set, &events, Verdict::Invalid);
 }
+
+#[test]
+fn what_is_missing_may_still_be_read_at_the_end() {
+    assert!(!Set.shows_anomalies_early(&options(1, 1)));
+}

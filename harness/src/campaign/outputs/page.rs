@@ -5,13 +5,15 @@ mod matrix;
 mod nights;
 mod opening;
 
+pub(super) use matrix::section as matrix;
+
 use super::Input;
 use super::words::{self, Look};
 use crate::campaign::record::{Cell, Outcome};
 use crate::report::{page as report, text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("page/style.css");
+pub(crate) const STYLE: &str = include_str!("page/style.css");
 
 /// Renders the page. The same input gives the same bytes.
 pub(super) fn render(input: &Input<'_>) -> String {
@@ -25,7 +27,7 @@ pub(super) fn render(input: &Input<'_>) -> String {
                     (opening::masthead(input))
                     (opening::verdict(input))
                     (opening::tiles(input))
-                    (matrix::section(input))
+                    (matrix(input, &words::link))
                     (opening::to_look_at(input))
                     (nights::section(input))
                     (figures::section(input))

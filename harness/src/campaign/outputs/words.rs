@@ -6,13 +6,13 @@ use std::time::Duration;
 
 /// How an outcome is shown: never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// Class in the style sheet.
-    pub(super) class: &'static str,
-    pub(super) sign: &'static str,
-    pub(super) word: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) sign: &'static str,
+    pub(crate) word: &'static str,
     /// What it means, for a legend.
-    pub(super) meaning: &'static str,
+    pub(crate) meaning: &'static str,
 }
 
 /// All outcomes, what has to be looked at first in front.
@@ -29,7 +29,7 @@ pub(super) const OUTCOMES: [Outcome; 9] = [
 ];
 
 impl Look {
-    pub(super) fn of(outcome: Outcome) -> Self {
+    pub(crate) fn of(outcome: Outcome) -> Self {
         let (class, sign, word, meaning) = match outcome {
             Outcome::Passed => ("passed", "✓", "passed", "valid, as expected"),
             Outcome::KnownAnomaly => {
@@ -61,7 +61,7 @@ pub(super) fn counts(campaign: &Campaign) -> Vec<(Outcome, usize)> {
 }
 
 /// `2 anomalies, 2 not run, 30 passed`.
-pub(super) fn counts_words(campaign: &Campaign) -> String {
+pub(crate) fn counts_words(campaign: &Campaign) -> String {
     let words = |(outcome, count): (Outcome, usize)| {
         let noun = match outcome {
             Outcome::Infrastructure => "infrastructure failure",
@@ -74,7 +74,7 @@ pub(super) fn counts_words(campaign: &Campaign) -> String {
 }
 
 /// The campaign in one sentence.
-pub(super) fn headline(campaign: &Campaign) -> String {
+pub(crate) fn headline(campaign: &Campaign) -> String {
     let all = text::count(campaign.cells.len() as u64, "cell");
     let Some((worst, count)) = counts(campaign).first().copied() else {
         return "Nothing was tested: this campaign has no cell.".to_owned();
@@ -100,7 +100,7 @@ pub(super) fn headline(campaign: &Campaign) -> String {
 }
 
 /// What stands behind the headline.
-pub(super) fn support(campaign: &Campaign) -> String {
+pub(crate) fn support(campaign: &Campaign) -> String {
     let mut words = format!("{}.", counts_words(campaign));
     if campaign.ended.is_none() {
         words.push_str(" The campaign has not ended.");
@@ -142,7 +142,7 @@ pub(super) fn kinds(attempt: &Attempt) -> String {
 }
 
 /// What the last attempt found and why, in a sentence; of a cell never run the outcome's meaning.
-pub(super) fn story(cell: &Cell) -> String {
+pub(crate) fn story(cell: &Cell) -> String {
     let Some(last) = cell.attempts.last() else {
         return Look::of(cell.outcome).meaning.to_owned();
     };

@@ -55,7 +55,23 @@ pub fn around_anomalies(
     results: &Results,
     history: &History,
 ) -> Result<Vec<Vec<LogLine>>, StoreError> {
-    let moments = moments(results, history);
+    let anomalies = headline::anomalies(results);
+    let groups: Vec<Vec<u64>> = anomalies
+        .iter()
+        .take(ANOMALIES_MAX)
+        .map(|(_, anomaly)| anomaly.operations.clone())
+        .collect();
+    around(run, results, history, &groups)
+}
+
+/// The same for groups of operations, given by the indices of their calls.
+pub fn around(
+    run: &RunDir,
+    results: &Results,
+    history: &History,
+    groups: &[Vec<u64>],
+) -> Result<Vec<Vec<LogLine>>, StoreError> {
+    let moments = moments(history, groups);
     let mut found: Vec<Vec<LogLine>> = moments.iter().map(|_| Vec::new()).collect();
     if moments.iter().all(Option::is_none) {
         return Ok(Vec::new());
@@ -87,20 +103,19 @@ pub fn around_anomalies(
 }
 
 /// The moment that matters is the last: an anomaly's first write may be minutes older.
-fn moments(results: &Results, history: &History) -> Vec<Option<Moment>> {
+fn moments(history: &History, groups: &[Vec<u64>]) -> Vec<Option<Moment>> {
     let operations = history.operations();
     let by_index: BTreeMap<u64, &Operation> =
         operations.iter().map(|operation| (operation.index, operation)).collect();
     let signed = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
-    let anomalies = headline::anomalies(results);
-    let moment = |anomaly: &perjury_checkers::Anomaly| {
-        let involved = anomaly.operations.iter().filter_map(|index| by_index.get(index));
+    let moment = |group: &Vec<u64>| {
+        let involved = group.iter().filter_map(|index| by_index.get(index));
         let last = involved.max_by_key(|operation| operation.called)?;
         let from = signed(last.called).saturating_sub(AROUND_NS);
         let ended = signed(last.returned.unwrap_or(last.called));
         Some(Moment { from, to: ended.saturating_add(AROUND_NS) })
     };
-    anomalies.iter().take(ANOMALIES_MAX).map(|(_, anomaly)| moment(anomaly)).collect()
+    groups.iter().map(moment).collect()
 }
 
 impl Moment {

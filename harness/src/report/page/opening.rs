@@ -27,7 +27,7 @@ pub(super) fn started(results: &Results) -> String {
     results.subject.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-pub(super) fn verdict(results: &Results, standing: Standing) -> Markup {
+pub(crate) fn verdict(results: &Results, standing: Standing) -> Markup {
     // The first is what the sentence says already.
     let shown: Vec<_> = results.reasons.iter().skip(1).take(REASONS_MAX).collect();
     html! {
@@ -49,7 +49,7 @@ pub(super) fn verdict(results: &Results, standing: Standing) -> Markup {
     }
 }
 
-pub(super) fn tested(results: &Results) -> Markup {
+pub(crate) fn tested(results: &Results) -> Markup {
     let subject = &results.subject;
     let total = results.total();
     let answered = match total.invoked {
@@ -110,7 +110,7 @@ pub(super) fn fault_kinds(results: &Results) -> String {
     text::list(&words, 8)
 }
 
-pub(super) fn checkers(results: &Results) -> Markup {
+pub(crate) fn checkers(results: &Results) -> Markup {
     html! {
         @if !results.findings.is_empty() {
             section id="checkers" aria-labelledby="checkers-title" {

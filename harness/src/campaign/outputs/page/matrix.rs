@@ -11,7 +11,10 @@ const PLACED: [&str; 4] = ["database", "workload", "nemesis", "repeat"];
 /// A row's database, workload and settings.
 type Row<'a> = (&'a str, &'a str, String);
 
-pub(super) fn section(input: &Input<'_>) -> Markup {
+/// Where the last run of a cell can be read of, if anywhere.
+type Link<'a> = &'a dyn Fn(&Cell) -> Option<String>;
+
+pub(in crate::campaign::outputs) fn section(input: &Input<'_>, link: Link<'_>) -> Markup {
     let cells = &input.campaign.cells;
     let columns = unique(cells.iter().map(|cell| words::axis(cell, "nemesis")));
     let rows = grouped(unique(cells.iter().map(row)));
@@ -40,7 +43,7 @@ pub(super) fn section(input: &Input<'_>) -> Markup {
                                     td {
                                         @for cell in cells.iter().filter(|cell| {
                                             words::axis(cell, "nemesis") == *nemesis && row(cell) == *row_key
-                                        }) { (cell_box(cell)) }
+                                        }) { (cell_box(cell, link)) }
                                     }
                                 }
                             }
@@ -81,7 +84,7 @@ fn unique<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     unique
 }
 
-fn cell_box(cell: &Cell) -> Markup {
+fn cell_box(cell: &Cell, link: Link<'_>) -> Markup {
     let look = Look::of(cell.outcome);
     let class = format!("box tone-{}", look.class);
     let title = format!("{}: {}", cell.id, words::story(cell));
@@ -95,7 +98,7 @@ fn cell_box(cell: &Cell) -> Markup {
         }
     };
     html! {
-        @match words::link(cell) {
+        @match link(cell) {
             Some(link) => a class=(class) href=(link) title=(title) { (inside) },
             None => span class=(class) title=(title) { (inside) },
         }
