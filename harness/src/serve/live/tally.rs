@@ -14,8 +14,10 @@ const ERRORS_MAX: usize = 500;
 const ERROR_TEXT_MAX: usize = 200;
 /// Events of the nemesis that are kept; later ones are not shown.
 const NEMESIS_MAX: usize = 20_000;
-/// Events that are kept to be judged.
+/// Events that are kept to be judged, and how long their lines are together, in bytes. Lists of
+/// numbers take ten times as much in memory.
 const EVENTS_MAX: usize = 200_000;
+const EVENTS_BYTES_MAX: usize = 16 << 20;
 /// Seconds whose rates are kept.
 const SECONDS: usize = 60;
 /// Name of what is not told apart.
@@ -27,6 +29,9 @@ pub(super) struct Tally {
     /// `info` counts answers only: calls that are open are in flight.
     pub(super) functions: BTreeMap<String, Counts>,
     pub(super) nemesis: Vec<Event>,
+    /// Whether events are kept at all.
+    keeps: bool,
+    kept_bytes: usize,
     /// The first events, for the checkers.
     pub(super) events: Vec<Event>,
     /// Calls among `events`.
@@ -61,18 +66,23 @@ pub(in crate::serve) struct Second {
 }
 
 impl Tally {
+    /// Of no events yet; `keeps` the first of them if they are to be judged.
+    pub(super) fn new(keeps: bool) -> Self {
+        Self { keeps, ..Self::default() }
+    }
+
     /// Takes a line of the history.
     pub(super) fn line(&mut self, line: &[u8]) {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
         match serde_json::from_slice::<Event>(line) {
-            Ok(event) => self.event(event),
+            Ok(event) => self.event(event, line.len()),
             Err(_) => self.damaged += 1,
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: Event, bytes: usize) {
         self.last_ns = self.last_ns.max(event.time);
         match event.process {
             Process::Nemesis if self.nemesis.len() < NEMESIS_MAX => {
@@ -81,8 +91,13 @@ impl Tally {
             Process::Nemesis => {}
             Process::Client(_) => self.client(&event),
         }
-        if self.events.len() >= EVENTS_MAX {
-            self.is_cut = true;
+        if !self.keeps || self.is_cut {
+            return;
+        }
+        self.kept_bytes += bytes;
+        // Once cut it stays so: a history with a gap would be another one.
+        self.is_cut = self.events.len() >= EVENTS_MAX || self.kept_bytes > EVENTS_BYTES_MAX;
+        if self.is_cut {
             return;
         }
         self.kept_calls += u64::from(event.kind == Kind::Invoke);
