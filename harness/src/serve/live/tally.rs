@@ -181,3 +181,44 @@ impl Tally {
         errors.into_iter().take(max).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(index: usize, kind: &str, f: &str) -> String {
+        let time = index * 1_000_000;
+        format!(r#"{{"index":{index},"time":{time},"process":1,"type":"{kind}","f":"{f}"}}"#)
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_counted_is_not() {
+        let mut tally = Tally::new(true);
+        for index in 0..EVENTS_MAX + 10 {
+            tally
+                .line(line(index, if index % 2 == 0 { "invoke" } else { "ok" }, "read").as_bytes());
+        }
+        assert_eq!((tally.events.len(), tally.is_cut), (EVENTS_MAX, true));
+        assert_eq!(tally.total().invoked, (EVENTS_MAX as u64 + 10) / 2);
+        assert_eq!(tally.kept_calls, EVENTS_MAX as u64 / 2);
+        assert_eq!(tally.rates().len(), SECONDS);
+        assert_eq!(tally.rates()[SECONDS - 1].ok, 500);
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_memory_with_names() {
+        let mut tally = Tally::new(false);
+        for index in 0..10_000 {
+            let event = line(index, "info", &format!("f{index}"));
+            let event = event.replace("}", &format!(r#","error":"e{index}"}}"#));
+            tally.line(event.as_bytes());
+        }
+        assert_eq!(tally.functions.len(), FUNCTIONS_MAX + 1);
+        assert_eq!(tally.functions[OTHERS].info, 10_000 - FUNCTIONS_MAX as u64);
+        assert_eq!(tally.errors.len(), ERRORS_MAX);
+        assert!(tally.events.is_empty() && tally.damaged == 0);
+        tally.line(b"no event");
+        tally.line(b"  ");
+        assert_eq!(tally.damaged, 1);
+    }
+}
