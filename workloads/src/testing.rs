@@ -142,7 +142,8 @@ pub(crate) fn assert_verdict(
 pub(crate) fn assert_beginnings_valid(workload: &dyn Workload, options: &Options) {
     assert!(workload.shows_anomalies_early(options));
     let events = whole_run(workload, options, 1000);
-    for cut in (0..events.len()).step_by(events.len() / 40 + 1) {
+    // Nothing has been answered before that, and nothing can be said.
+    for cut in (50..events.len()).step_by(events.len() / 40 + 1) {
         assert_verdict(workload, &events[..cut], perjury_checkers::Verdict::Valid);
     }
 }

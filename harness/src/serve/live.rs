@@ -89,10 +89,11 @@ impl Watched {
         });
         let own = plan.as_ref().and_then(|plan| registry.with(&plan.fault).ok());
         let registry = own.as_ref().unwrap_or(registry);
+        let judge = Judge::new(plan.as_ref(), registry);
         Self {
             tail: Tail::new(folder.join(LIVE_HISTORY)),
-            tally: Tally::default(),
-            judge: Judge::new(plan.as_ref(), registry),
+            tally: Tally::new(judge.wants_events()),
+            judge,
             pairs: crate::analysis::fault_pairs(registry),
             plan,
         }
@@ -104,7 +105,7 @@ impl Watched {
         let again = self.tail.read_on(|line| tally.line(line));
         if again {
             // Another file than before: everything anew, the file too.
-            self.tally = Tally::default();
+            self.tally = Tally::new(self.judge.wants_events());
             let tally = &mut self.tally;
             self.tail.read_on(|line| tally.line(line));
         }

@@ -36,8 +36,8 @@ pub(in crate::serve) enum Opinion {
     NoAnomaly { operations: u64, is_all_that_is_judged: bool, has_final_reads: bool },
     /// There is at least one, which stays true.
     Anomaly { operations: u64, titles: Vec<String>, count: u64 },
-    /// They could not decide in the time that they have.
-    Undecided { operations: u64 },
+    /// They could not decide, such as for lack of time.
+    Undecided { operations: u64, why: String },
 }
 
 /// Who judges a run.
@@ -92,11 +92,15 @@ impl Judge {
         }
     }
 
+    /// Whether it can say anything before the end.
+    pub(super) fn wants_events(&self) -> bool {
+        self.at_the_end.is_empty()
+    }
+
     /// Asks the checkers, in the background, unless they were asked a moment ago, others are
     /// asked, or there is nothing new.
     pub(super) fn look(&self, tally: &Tally) {
-        let Some((workload, options)) =
-            self.workload.as_ref().filter(|_| self.at_the_end.is_empty())
+        let Some((workload, options)) = self.workload.as_ref().filter(|_| self.wants_events())
         else {
             return;
         };
@@ -104,7 +108,7 @@ impl Judge {
         let is_soon = known.next.is_some_and(|next| Instant::now() < next);
         // An anomaly stays one, so that nothing more is asked.
         let is_done = matches!(known.opinion, Some(Opinion::Anomaly { .. }));
-        let is_new = tally.events.len() > known.events;
+        let is_new = tally.kept_calls > 0 && tally.events.len() > known.events;
         if known.is_busy || is_soon || is_done || !is_new || IS_JUDGING.swap(true, Ordering::AcqRel)
         {
             return;
@@ -161,7 +165,10 @@ fn judge(
     let checkers = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         analysis::check_all(workload.checkers(options), &history, LIMIT)
     }));
-    let Ok(findings) = checkers else { return Opinion::Undecided { operations } };
+    let Ok(findings) = checkers else {
+        let why = "a checker failed, which is a bug in Perjury".to_owned();
+        return Opinion::Undecided { operations, why };
+    };
     let wrong = findings.iter().filter(|finding| finding.verdict == Verdict::Invalid);
     let count = wrong.clone().map(|of| of.anomaly_count.max(of.anomalies.len() as u64)).sum();
     let titles: Vec<String> = wrong
@@ -172,8 +179,9 @@ fn judge(
     if !titles.is_empty() {
         return Opinion::Anomaly { operations, titles, count };
     }
-    if findings.iter().any(|finding| finding.verdict != Verdict::Valid) {
-        return Opinion::Undecided { operations };
+    if let Some(finding) = findings.iter().find(|finding| finding.verdict != Verdict::Valid) {
+        let why = finding.reason.clone().unwrap_or_default();
+        return Opinion::Undecided { operations, why };
     }
     Opinion::NoAnomaly { operations, is_all_that_is_judged, has_final_reads }
 }

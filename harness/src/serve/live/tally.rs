@@ -14,8 +14,10 @@ const ERRORS_MAX: usize = 500;
 const ERROR_TEXT_MAX: usize = 200;
 /// Events of the nemesis that are kept; later ones are not shown.
 const NEMESIS_MAX: usize = 20_000;
-/// Events that are kept to be judged.
+/// Events that are kept to be judged, and how long their lines are together, in bytes. Lists of
+/// numbers take ten times as much in memory.
 const EVENTS_MAX: usize = 200_000;
+const EVENTS_BYTES_MAX: usize = 16 << 20;
 /// Seconds whose rates are kept.
 const SECONDS: usize = 60;
 /// Name of what is not told apart.
@@ -27,6 +29,9 @@ pub(super) struct Tally {
     /// `info` counts answers only: calls that are open are in flight.
     pub(super) functions: BTreeMap<String, Counts>,
     pub(super) nemesis: Vec<Event>,
+    /// Whether events are kept at all.
+    keeps: bool,
+    kept_bytes: usize,
     /// The first events, for the checkers.
     pub(super) events: Vec<Event>,
     /// Calls among `events`.
@@ -61,18 +66,23 @@ pub(in crate::serve) struct Second {
 }
 
 impl Tally {
+    /// Of no events yet; `keeps` the first of them if they are to be judged.
+    pub(super) fn new(keeps: bool) -> Self {
+        Self { keeps, ..Self::default() }
+    }
+
     /// Takes a line of the history.
     pub(super) fn line(&mut self, line: &[u8]) {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
         match serde_json::from_slice::<Event>(line) {
-            Ok(event) => self.event(event),
+            Ok(event) => self.event(event, line.len()),
             Err(_) => self.damaged += 1,
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: Event, bytes: usize) {
         self.last_ns = self.last_ns.max(event.time);
         match event.process {
             Process::Nemesis if self.nemesis.len() < NEMESIS_MAX => {
@@ -81,8 +91,13 @@ impl Tally {
             Process::Nemesis => {}
             Process::Client(_) => self.client(&event),
         }
-        if self.events.len() >= EVENTS_MAX {
-            self.is_cut = true;
+        if !self.keeps || self.is_cut {
+            return;
+        }
+        self.kept_bytes += bytes;
+        // Once cut it stays so: a history with a gap would be another one.
+        self.is_cut = self.events.len() >= EVENTS_MAX || self.kept_bytes > EVENTS_BYTES_MAX;
+        if self.is_cut {
             return;
         }
         self.kept_calls += u64::from(event.kind == Kind::Invoke);
@@ -164,5 +179,46 @@ impl Tally {
         let mut errors: Vec<&Seen> = self.errors.values().collect();
         errors.sort_by_key(|seen| std::cmp::Reverse(seen.last_ns));
         errors.into_iter().take(max).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(index: usize, kind: &str, f: &str) -> String {
+        let time = index * 1_000_000;
+        format!(r#"{{"index":{index},"time":{time},"process":1,"type":"{kind}","f":"{f}"}}"#)
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_counted_is_not() {
+        let mut tally = Tally::new(true);
+        for index in 0..EVENTS_MAX + 10 {
+            tally
+                .line(line(index, if index % 2 == 0 { "invoke" } else { "ok" }, "read").as_bytes());
+        }
+        assert_eq!((tally.events.len(), tally.is_cut), (EVENTS_MAX, true));
+        assert_eq!(tally.total().invoked, (EVENTS_MAX as u64 + 10) / 2);
+        assert_eq!(tally.kept_calls, EVENTS_MAX as u64 / 2);
+        assert_eq!(tally.rates().len(), SECONDS);
+        assert_eq!(tally.rates()[SECONDS - 1].ok, 500);
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_memory_with_names() {
+        let mut tally = Tally::new(false);
+        for index in 0..10_000 {
+            let event = line(index, "info", &format!("f{index}"));
+            let event = event.replace("}", &format!(r#","error":"e{index}"}}"#));
+            tally.line(event.as_bytes());
+        }
+        assert_eq!(tally.functions.len(), FUNCTIONS_MAX + 1);
+        assert_eq!(tally.functions[OTHERS].info, 10_000 - FUNCTIONS_MAX as u64);
+        assert_eq!(tally.errors.len(), ERRORS_MAX);
+        assert!(tally.events.is_empty() && tally.damaged == 0);
+        tally.line(b"no event");
+        tally.line(b"  ");
+        assert_eq!(tally.damaged, 1);
     }
 }

@@ -68,8 +68,9 @@ fn opinion(snapshot: &Snapshot) -> Markup {
             @match &snapshot.opinion {
                 Opinion::AtTheEnd { why } => p { "Judged at the end. " (text::printable(why)) },
                 Opinion::NotYet => p { "Nothing can be said yet." },
-                Opinion::Undecided { operations } => {
-                    p { "The checkers had no time to judge " (of(operations)) ": see the end." }
+                Opinion::Undecided { operations, why } => {
+                    p { "The checkers could not decide on " (of(operations)) " so far." }
+                    p class="soft" { (layout::shortened(why, 300)) }
                 },
                 Opinion::NoAnomaly { operations, is_all_that_is_judged, has_final_reads } => {
                     p { "No anomaly so far in " (of(operations)) "." }

@@ -17,7 +17,15 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory where there is such a folder: for thousands of files.
+    pub(super) fn large() -> Self {
+        Self::at(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn at(dir: tempfile::TempDir) -> Self {
         let root = fs::canonicalize(dir.path()).unwrap().join("store");
         fs::create_dir(&root).unwrap();
         let site = Site {

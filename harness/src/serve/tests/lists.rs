@@ -109,7 +109,7 @@ fn runs_without_a_value_come_last_in_either_order() {
 
 #[tokio::test]
 async fn ten_thousand_runs_are_listed_fast_and_on_pages() {
-    let shelf = Shelf::new();
+    let shelf = Shelf::large();
     for number in 0..10_000 {
         let (name, time) = (format!("t{}", number % 20), format!("20260101T{number:06}.000"));
         shelf.run(&name, &time, |results| results["seed"] = json!(number));
