@@ -78,8 +78,9 @@ fn csv_has_a_line_for_each_operation_and_no_formulas() {
     let file = bench.dir.path().join("history.jsonl");
     let event = |index: u64, kind: &str, value: &str, error: &str| {
         format!(
-            "{{\"index\":{index},\"time\":{index}000,\"process\":0,\"type\":\"{kind}\",\
-             \"f\":\"=cmd\",\"value\":{value},\"node\":\"@n1\"{error}}}\n"
+            "{{\"index\":{index},\"time\":{},\"process\":0,\"type\":\"{kind}\",\
+             \"f\":\"=cmd\",\"value\":{value},\"node\":\"@n1\"{error}}}\n",
+            index * 1000
         )
     };
     let text = event(0, "invoke", "[1,-5]", "")

@@ -8,15 +8,18 @@ use std::fmt::Write as _;
 const OPENING: &str = "\
 # Anomalies
 
-Every kind of anomaly that Perjury's checkers can find, with an example of each. Transactions come first, then single
-objects. `perjury anomalies` prints the same without the examples, and `perjury explain` tells of one that was found.
+Every kind of anomaly that Perjury's checkers can find, with an example of each. Transactions come first,
+then single objects. `perjury anomalies` prints the same without the examples, and `perjury explain` tells of
+one that was found.
 
-This page is made by `cargo test --test gallery` out of the checkers' own table and of histories in which they find each
-kind. The whole reports are in [tests/golden/reports](../tests/golden/reports), the histories in
+This page is made by `cargo test --test gallery` out of the checkers' own table and of histories in which they
+find each kind. The whole reports are in [tests/golden/reports](../tests/golden/reports), the histories in
 [tests/golden/histories](../tests/golden/histories).
 
-How to read the pictures: a box is a transaction, and an arrow leads from the one that must come first to the one that must
-come after it, with the reason. A bar is a call from when it was sent to when it was answered; the red one cannot be explained.
+How to read the pictures: a box is a transaction, and an arrow leads from the one that must come first to the
+one that must come after it, with the reason: `ww` overwrites, `wr` reads what was written, `rw` did not see
+what was written, `process` and `realtime` ran first. A bar is a call from when it was sent to when it was
+answered; the red one cannot be explained.
 
 ";
 

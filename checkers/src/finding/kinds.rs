@@ -19,19 +19,19 @@ pub(crate) mod source {
     pub(crate) const GIBBONS: &str = "Gibbons and Korach, Testing shared memories, 1997";
     pub(crate) const TERRY: &str =
         "Terry et al., Session guarantees for weakly consistent replicated data, 1994";
-    pub(crate) const ELLE: &str = "Kingsbury and Alvaro, Elle: inferring isolation anomalies from experimental \
-         observations, 2020";
+    pub(crate) const ELLE: &str =
+        "Kingsbury and Alvaro, Elle, in Proceedings of the VLDB Endowment 14(3), 2020";
     pub(crate) const BAILIS: &str =
         "Bailis et al., Scalable atomic visibility with RAMP transactions, 2014";
-    pub(crate) const PLUME: &str = "Liu et al., Plume: efficient and complete black-box checking of weak isolation levels, \
-         2024";
+    pub(crate) const PLUME: &str =
+        "Liu et al., Plume, in Proceedings of the ACM on Programming Languages (OOPSLA), 2024";
     pub(crate) const CERONE: &str = "Cerone and Gotsman, Analysing snapshot isolation, 2018";
     pub(crate) const BERENSON: &str =
         "Berenson et al., A critique of ANSI SQL isolation levels, 1995";
     pub(crate) const PAPADIMITRIOU: &str =
         "Papadimitriou, The serializability of concurrent database updates, 1979";
-    pub(crate) const LAMPORT: &str = "Lamport, How to make a multiprocessor computer that correctly executes multiprocess \
-         programs, 1979";
+    pub(crate) const LAMPORT: &str =
+        "Lamport, How to make a multiprocessor computer, IEEE Transactions on Computers, 1979";
     pub(crate) const JEPSEN: &str = "Jepsen's checkers, jepsen.io/consistency";
     pub(crate) const HENZINGER: &str =
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";

@@ -51,8 +51,8 @@ fn said(text: &str) -> BTreeSet<String> {
         "about( \"",
         "anomaly(\"",
         "anomaly( \"",
-        "contradiction(\"",
-        "contradiction( \"",
+        "self.contradiction(\"",
+        "self.contradiction( \"",
         "flaw(\"",
         "return (\"",
     ];
