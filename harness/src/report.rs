@@ -13,6 +13,7 @@ pub mod stats;
 pub mod summary;
 pub mod terminal;
 pub mod text;
+mod timeline;
 pub mod vacuity;
 pub mod verdict;
 

@@ -1,4 +1,4 @@
-//! `report.html`: one file that needs nothing else, no script, no network.
+//! `report.html`: one file that needs nothing else, no network, and of scripts its timeline's only.
 
 mod anomaly;
 mod appendix;
@@ -10,6 +10,7 @@ mod value;
 use super::drawing::{self, Scene};
 use super::headline::{self, Standing};
 use super::plot::{self, PlotInput};
+use super::timeline::{self, Timeline};
 use super::{ReportInput, Results, text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use perjury_checkers::Finding;
@@ -19,8 +20,9 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 /// Anomalies with a section of their own; the rest is in `results.json`.
 const ANOMALIES_MAX: usize = 20;
 
-/// Forbids everything that the page does not need, so that not even a hole in the escaping of a
-/// database's own words could run or load anything.
+/// Forbids everything that a page without scripts does not need, so that not even a hole in the
+/// escaping of a database's own words could run or load anything. The policy of a run's report is
+/// this and its timeline's script: [`timeline::policy`].
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Renders the page. The same input gives the same bytes.
@@ -41,6 +43,9 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
         end_ns: results.duration_ns,
         marks: &marks,
     });
+    let explained: Vec<_> =
+        anomalies.iter().take(ANOMALIES_MAX).map(|(_, anomaly)| *anomaly).collect();
+    let timeline = Timeline::new(input, &operations, &scene, &explained);
     let standing = Standing::of(results);
     let page = html! {
         (DOCTYPE)
@@ -65,6 +70,7 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
                     }
                     (unexplained(results))
                     (plots_section(&plots, !results.faults.is_empty(), !marks.is_empty()))
+                    (timeline.section())
                     (faults::section(results))
                     (tables::operations(results))
                     (tables::errors(results))
@@ -72,6 +78,7 @@ pub(super) fn render(input: &ReportInput<'_>) -> String {
                     (appendix::reproduce(input))
                 }
                 (appendix::foot(results))
+                (timeline.data())
             }
         }
     };
@@ -87,9 +94,11 @@ fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
-            meta http-equiv="Content-Security-Policy" content=(POLICY);
+            meta http-equiv="Content-Security-Policy" content=(timeline::policy());
             title { (standing.word()) ": " (subject.name) " on " (subject.database) " – Perjury" }
-            style { (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) }
+            style {
+                (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) (PreEscaped(timeline::STYLE))
+            }
         }
     }
 }

@@ -5,5 +5,6 @@ mod faults;
 mod fixture;
 mod page;
 mod service;
+mod timeline;
 mod vacuity;
 mod verdict;

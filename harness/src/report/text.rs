@@ -171,16 +171,25 @@ fn is_word(text: &str) -> bool {
 /// `write 3 → ok`, `read → 2`, `cas 1 2 → ?`. With `key`, values of the shape `[key, value]`
 /// lose the key, which is said elsewhere.
 pub fn operation(operation: &Operation, key: Option<&Value>) -> String {
+    format!("{}{} → {}", operation.f, asked(operation, key), answered(operation, key))
+}
+
+/// What was asked for, after a space; empty when nothing but the function was.
+pub(super) fn asked(operation: &Operation, key: Option<&Value>) -> String {
     let input = without_key(&operation.input, key);
-    let asked = match input {
+    match input {
         Value::Null => String::new(),
         Value::Array(items) if !is_transaction(input) && items.len() <= 3 => {
             let some = items.iter().filter(|item| !item.is_null());
             some.map(|item| format!(" {}", value(item))).collect()
         }
         _ => format!(" {}", value(input)),
-    };
-    let answer = match &operation.outcome {
+    }
+}
+
+/// What was answered: `ok` when that says all, `failed`, `?` when nobody knows.
+pub(super) fn answered(operation: &Operation, key: Option<&Value>) -> String {
+    match &operation.outcome {
         Outcome::Ok(output) if *output == operation.input || output.is_null() => {
             let asks = matches!(&*operation.f, "read" | "r" | "get") && output.is_null();
             if asks { "nil".to_owned() } else { "ok".to_owned() }
@@ -188,8 +197,7 @@ pub fn operation(operation: &Operation, key: Option<&Value>) -> String {
         Outcome::Ok(output) => value(answer_value(output, &operation.input, key)),
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "?".to_owned(),
-    };
-    format!("{}{asked} → {answer}", operation.f)
+    }
 }
 
 /// Without the key that the question has already named: `[3, nil]` answered with `[3, 7]` is 7.
