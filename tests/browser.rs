@@ -14,14 +14,14 @@ use browser::Browser;
 use common::Bench;
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The report of a run of the demo database that lied.
-fn lie() -> &'static Path {
-    static RUN: OnceLock<(Bench, PathBuf)> = OnceLock::new();
-    let (_, page) = RUN.get_or_init(|| {
+fn lie() -> &'static str {
+    static PAGE: OnceLock<String> = OnceLock::new();
+    PAGE.get_or_init(|| {
         let bench = Bench::beside_others();
         for seed in ["1", "2", "3"] {
             let flags = ["--time-limit", "8s", "--nemesis-interval", "2s", "--seed", seed];
@@ -30,15 +30,13 @@ fn lie() -> &'static Path {
                 break;
             }
         }
-        let page = bench.latest().join("report.html");
-        (bench, fs::canonicalize(page).expect("a report"))
-    });
-    page
+        fs::read_to_string(bench.latest().join("report.html")).expect("a report")
+    })
 }
 
 /// Opens a report and waits for its timeline.
-fn open(browser: &mut Browser, page: &Path) {
-    browser.open_file(page);
+fn open(browser: &mut Browser, page: &str) {
+    browser.open_page(page);
     browser.wait_for(&data("ready"));
     settle(browser);
 }
@@ -168,6 +166,7 @@ fn search_filters_lanes_and_jumps_lead_to_operations() {
     browser.wait_for(&format!("{} === 'key'", data("lanes")));
     assert!(drawn(&mut browser, LANES).0 > 2.0);
     shot(&mut browser, "keys");
+    browser.press("[data-zoom=all]");
     browser.press(".timeline-table summary");
     browser.wait_for("document.querySelector('.timeline-table tbody tr')");
     assert_eq!(browser.script_errors(), [""; 0]);
@@ -202,52 +201,69 @@ fn a_report_fits_a_phone_and_is_usable_by_everybody() {
 }
 
 #[test]
+fn without_scripts_a_sentence_stands_for_the_timeline() {
+    let mut browser = Browser::start();
+    browser.scripts(false);
+    browser.open_page(lie());
+    let shown = |selector: &str| format!("document.querySelector('{selector}').offsetHeight");
+    assert!(browser.number(&shown(".timeline-off")) > 10.0);
+    assert_eq!(browser.number(&shown(".timeline-on")), 0.0);
+    assert_eq!(browser.axe(), [""; 0]);
+}
+
+/// As a page is shown inside another one that trusts it with nothing but scripts.
+#[test]
+fn a_report_works_in_a_sandbox() {
+    let mut browser = Browser::start();
+    let inside = serde_json::to_string(&lie().replace("</", "<\\/")).expect("a string");
+    browser.open_page(&format!(
+        "<!DOCTYPE html><html lang=en><title>x</title><iframe sandbox=allow-scripts width=1100 \
+         height=800></iframe><script>document.querySelector('iframe').srcdoc = \
+         {inside}.replaceAll('<\\\\/', '</');</script></html>"
+    ));
+    settle(&mut browser);
+    shot(&mut browser, "sandbox");
+    assert_eq!(browser.script_errors(), [""; 0]);
+}
+
+#[test]
 fn the_detectors_detect() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let page = |name: &str, body: &str| {
-        let path = folder.path().join(name);
-        let html = format!(
-            "<!DOCTYPE html><html lang=en><title>x</title><main><h1>x</h1>{body}</main></html>"
-        );
-        fs::write(&path, html).expect("a page");
-        path
+    let page = |body: &str| {
+        let start = "<!DOCTYPE html><html lang=en><title>x</title>";
+        format!("{start}<main><h1>x</h1>{body}</main></html>")
     };
     let mut browser = Browser::start();
-    browser.open_file(&page("sound.html", "<p>fine</p>"));
+    browser.open_page(&page("<p>fine</p>"));
     assert_eq!(browser.script_errors(), [""; 0]);
     assert_eq!(browser.axe(), [""; 0]);
-    browser.open_file(&page("broken.html", "<script>nowhere.to.be.found();</script>"));
+    browser.open_page(&page("<script>nowhere.to.be.found();</script>"));
     let errors = browser.script_errors();
     assert!(errors.len() == 1 && errors[0].contains("nowhere is not defined"), "{errors:?}");
     let policy = "<meta http-equiv=Content-Security-Policy content=\"script-src 'none'\">";
-    browser.open_file(&page("forbidden.html", &format!("{policy}<script>1</script>")));
+    browser.open_page(&page(&format!("{policy}<script>1</script>")));
     let errors = browser.script_errors();
     assert!(errors.len() == 1 && errors[0].contains("Content Security Policy"), "{errors:?}");
-    browser.open_file(&page("blind.html", "<img src=\"data:,\"><button></button>"));
+    browser.open_page(&page("<img src=\"data:,\"><button></button>"));
     let findings = browser.axe();
     assert!(findings.iter().any(|one| one.starts_with("critical image-alt")), "{findings:?}");
-    browser.open_file(&page("faint.html", "<p style=\"color:#ccc;background:#fff\">faint</p>"));
+    browser.open_page(&page("<p style=\"color:#ccc;background:#fff\">faint</p>"));
     let findings = browser.axe();
     assert!(findings.iter().any(|one| one.starts_with("serious color-contrast")), "{findings:?}");
-    let busy =
-        "<script>const end = performance.now() + 150; while (performance.now() < end);</script>";
-    browser.open_file(&page("busy.html", busy));
+    let busy = "<script>setTimeout(() => { const end = performance.now() + 150; \
+                while (performance.now() < end); }, 50);</script>";
+    browser.open_page(&page(busy));
     browser.wait_for("window.__tasks.length");
     assert!(browser.long_tasks()[0] >= 150.0 && browser.worked() >= Duration::from_millis(150));
 }
 
 #[test]
 fn a_million_operations_stay_smooth() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let page = folder.path().join("report.html");
     let began = Instant::now();
     let html = synthetic::report(1_000_000);
     println!("made {:.1} MB in {:?}", html.len() as f64 / 1e6, began.elapsed());
     assert!(html.len() <= 20_000_000, "{} bytes", html.len());
-    fs::write(&page, html).expect("a page");
-
     let mut browser = Browser::start();
-    open(&mut browser, &page);
+    open(&mut browser, &html);
     let worked = browser.worked();
     println!("opened with {worked:?} of work, long tasks {:?} ms", browser.long_tasks());
     assert!(worked < Duration::from_secs(2), "{worked:?}");

@@ -19,7 +19,10 @@ pub fn findings(browser: &mut Browser) -> Vec<String> {
         .value("axe.run(document, { resultTypes: ['violations'] }).then((all) => all.violations)");
     let grave = |one: &&Value| one["impact"] == "serious" || one["impact"] == "critical";
     let found = found.as_array().expect("violations").iter().filter(grave);
-    found.map(|one| format!("{} {}: {}", one["impact"], one["id"], places(one))).collect()
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line =
+        |one: &Value| format!("{} {}: {}", word(&one["impact"]), word(&one["id"]), places(one));
+    found.map(line).collect()
 }
 
 fn places(violation: &Value) -> String {

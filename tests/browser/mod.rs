@@ -65,8 +65,10 @@ impl Browser {
         self.pipe.wait("Page.loadEventFired", PATIENCE);
     }
 
-    /// Opens a file.
-    pub fn open_file(&mut self, path: &Path) {
+    /// Opens a page that is no file yet.
+    pub fn open_page(&mut self, html: &str) {
+        let path = self.pipe.profile.path().join("page.html");
+        std::fs::write(&path, html).expect("a file for the page");
         self.open(&format!("file://{}", path.display()));
     }
 
@@ -133,7 +135,9 @@ impl Browser {
 
     /// The size of the window in pixels.
     pub fn screen(&mut self, width: u32, height: u32) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        let mobile = width < 600;
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
         self.pipe.call("Emulation.setDeviceMetricsOverride", size);
     }
 
@@ -142,6 +146,12 @@ impl Browser {
         let scheme = if dark { "dark" } else { "light" };
         let feature = json!({"name": "prefers-color-scheme", "value": scheme});
         self.pipe.call("Emulation.setEmulatedMedia", json!({"features": [feature]}));
+    }
+
+    /// Whether pages may run scripts of their own.
+    pub fn scripts(&mut self, run: bool) {
+        let value = json!({"value": !run});
+        self.pipe.call("Emulation.setScriptExecutionDisabled", value);
     }
 
     /// A key, pressed where the focus is: `+`, `ArrowLeft`, `Enter`.
@@ -192,7 +202,9 @@ impl Browser {
                 continue;
             }
             let button = if kind == "mouseMoved" && buttons == 0 { "none" } else { "left" };
-            let event = json!({"type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1});
+            let event = json!({
+                "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1,
+            });
             self.pipe.call("Input.dispatchMouseEvent", event);
         }
     }

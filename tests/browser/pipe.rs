@@ -19,7 +19,7 @@ pub struct Pipe {
     last: u64,
     /// Events of the page so far, in order.
     pub events: Vec<(String, Value)>,
-    profile: tempfile::TempDir,
+    pub profile: tempfile::TempDir,
 }
 
 impl Pipe {

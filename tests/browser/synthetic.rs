@@ -50,7 +50,7 @@ fn history(count: u64) -> History {
         let dice = scatter(n);
         let called = n * STEP + dice % STEP;
         // A worker is free again by its next turn.
-        let took = (WORKERS - 2) * STEP * (1 + dice % 97) / 100;
+        let took = (WORKERS - 2) * STEP * (1_000 + dice % 98_000) / 100_000;
         let worker = (n % WORKERS) as usize;
         let who = Process::Client(process[worker] as u32);
         let (f, asked, answer) = ask(n, dice);

@@ -84,6 +84,7 @@ function paint() {
   const context = canvas.getContext('2d');
   context.clearRect(0, 0, size.width, size.height);
   paintBands(context);
+  paintGrid(context);
   paintLanes(context);
   paintAxis(context);
 }
@@ -113,6 +114,22 @@ function paintBands(context) {
   }
 }
 
+// Moments that have a line and a label.
+function ticks() {
+  const step = tickStep();
+  const times = [];
+  for (let n = Math.ceil(view.from / step); n * step <= view.to; n++) times.push(n * step);
+  return times;
+}
+
+function paintGrid(context) {
+  context.strokeStyle = colours.line;
+  for (const time of ticks()) {
+    const at = Math.round(x(time)) + 0.5;
+    line(context, at, size.top, at, size.height);
+  }
+}
+
 // The axis and the faults' names, above everything else.
 function paintAxis(context) {
   context.fillStyle = colours.paper;
@@ -122,9 +139,9 @@ function paintAxis(context) {
   context.font = LABEL_FONT;
   context.textBaseline = 'middle';
   const step = tickStep();
-  for (let time = Math.ceil(view.from / step) * step; time <= view.to; time += step) {
+  for (const time of ticks()) {
     const at = Math.round(x(time)) + 0.5;
-    line(context, at, AXIS - 6, at, size.height);
+    line(context, at, AXIS - 6, at, size.top);
     context.textAlign = at + 60 > size.width ? 'right' : 'left';
     context.fillText(moment(time, step), at + (context.textAlign === 'right' ? -4 : 4), AXIS / 2);
   }

@@ -164,6 +164,7 @@ function setUpLinks() {
     choose(i, { closer: true });
     section.scrollIntoView();
   };
+  table.addEventListener('toggle', redraw);
   document.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a[href^="#op-"]') : null;
     // Also when the address has it already.
