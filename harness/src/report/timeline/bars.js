@@ -10,12 +10,12 @@ const density = document.createElement('canvas');
 
 // The lanes in view, from the first to the one after the last.
 function lanesInView() {
-  const first = Math.floor(scroller.scrollTop / LANE);
-  const many = Math.ceil((size.height - size.top) / LANE) + 1;
+  const first = Math.floor(scroller.scrollTop / size.lane);
+  const many = Math.ceil((size.height - size.top) / size.lane) + 1;
   return [first, Math.min(lanes.count, first + many)];
 }
 
-const laneTop = (lane) => size.top + lane * LANE - scroller.scrollTop;
+const laneTop = (lane) => size.top + lane * size.lane - scroller.scrollTop;
 
 // Places of a lane's list from the first call that may reach into the view to the last one in it.
 function placesInView(lane) {
@@ -31,7 +31,7 @@ function paintLanes(context) {
   const dense = [];
   const sparse = [];
   for (let lane = first; lane < last; lane++) {
-    const bottom = Math.round(laneTop(lane) + LANE) - 0.5;
+    const bottom = Math.round(laneTop(lane) + size.lane) - 0.5;
     line(context, 0, bottom, size.width, bottom);
     const [from, to] = placesInView(lane);
     const many = lanes.sums.all[to] - lanes.sums.all[from];
@@ -55,16 +55,16 @@ function paintLabels(context, first, last) {
   const letters = Math.floor((size.left - 8) / 6.4);
   for (let lane = first; lane < last; lane++) {
     context.fillStyle = colours.paper;
-    context.fillRect(0, laneTop(lane), size.left - 1, LANE - 1);
+    context.fillRect(0, laneTop(lane), size.left - 1, size.lane - 1);
     context.fillStyle = colours.soft;
-    context.fillText(lanes.name(lane).slice(0, letters), 2, laneTop(lane) + LANE / 2);
+    context.fillText(lanes.name(lane).slice(0, letters), 2, laneTop(lane) + size.lane / 2);
   }
 }
 
 // Pixels are written by hand: a frame costs the same however many calls there are.
 function paintDensity(context, dense, first, last) {
   const width = Math.max(1, Math.floor(size.plot));
-  const height = (last - first) * LANE;
+  const height = (last - first) * size.lane;
   density.width = width;
   density.height = height;
   const pixels = density.getContext('2d');
@@ -79,7 +79,7 @@ function paintDensity(context, dense, first, last) {
     for (let at = 0; at < width; at++) {
       const time = view.from + (at + 1) * column;
       const next = gallop(place, end, time);
-      cell(words, width, at, (lane - first) * LANE, cellOf(lane, place, next, time - column, full));
+      cell(words, width, at, (lane - first) * size.lane, cellOf(lane, place, next, time - column, full));
       place = next;
     }
   }
@@ -98,7 +98,7 @@ function gallop(low, high, time) {
 function cellOf(lane, place, next, from, full) {
   const { all, failed, unknown } = lanes.sums;
   const total = all[next] - all[place];
-  const tall = LANE - 6;
+  const tall = size.lane - 6;
   if (!total) {
     const before = place - 1;
     if (before < lanes.start[lane]) return null;
@@ -117,7 +117,7 @@ function cellOf(lane, place, next, from, full) {
 function cell(words, width, column, top, drawn) {
   if (!drawn) return;
   const [heights, strength] = drawn;
-  let row = top + LANE - 4;
+  let row = top + size.lane - 4;
   heights.forEach((tall, outcome) => {
     const [red, green, blue] = colours.rgb[outcome];
     // What went wrong is never faint.
@@ -141,7 +141,7 @@ function barsOf(lane) {
 function boxOf(lane, place) {
   const i = lanes.list[place];
   const shelves = lanes.shelves[lane];
-  const tall = (LANE - 6) / shelves;
+  const tall = (size.lane - 6) / shelves;
   const left = Math.max(size.left - 4, x(ops.called[i]));
   const right = Math.min(size.width + 4, x(endOf(i)));
   const top = laneTop(lane) + 3 + lanes.shelf[place] * tall;
@@ -235,7 +235,7 @@ function paintChosen(context) {
 
 // The operation at a point of the canvas, or -1; a little beside it is near enough.
 function operationAt(px, py) {
-  const lane = Math.floor((py - size.top + scroller.scrollTop) / LANE);
+  const lane = Math.floor((py - size.top + scroller.scrollTop) / size.lane);
   if (px < size.left || py < size.top || lane < 0 || lane >= lanes.count) return -1;
   const [from, , start] = placesInView(lane);
   const middle = gallop(from, lanes.start[lane + 1], timeAt(px));

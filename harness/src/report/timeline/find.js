@@ -112,8 +112,9 @@ async function search() {
     searches.hits.textContent = `${grouped(hits.length)} so far`;
     await breathe();
   }
-  view.lane = keys.size === 1 ? [...keys][0] - 1 : -1;
-  if (lanes.by !== 'key') view.lane = -1;
+  // An operation of several keys is looked for in the lane of the one that was asked for.
+  const [only] = keys;
+  view.lane = keys.size === 1 && lanes.by === 'key' && only > 0 ? lanes.laneOf[only] : -1;
   finish(hits);
 }
 

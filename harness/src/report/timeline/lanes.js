@@ -29,15 +29,25 @@ function processLanes() {
 
 // A browser shows no page of more than some tens of millions of pixels.
 const LANES_MAX = 300000;
+// Sorting more would be felt.
+const SORTED_MAX = 50000;
 
+// In order of first use, or of size where keys are numbers.
 function keyLanes() {
+  const count = Math.min(LANES_MAX, keyNames.length);
+  const order = Array.from({ length: count }, (_, at) => at);
+  const numbers = keyNames.map(Number);
+  if (count <= SORTED_MAX && numbers.every(Number.isFinite)) order.sort((a, b) => numbers[a] - numbers[b]);
+  const laneOf = new Uint32Array(count + 1);
+  order.forEach((key, lane) => { laneOf[key + 1] = lane; });
   return {
     by: 'key',
-    count: Math.min(LANES_MAX, keyNames.length),
-    name: (at) => keyNames[at],
+    count,
+    name: (at) => keyNames[order[at]],
+    laneOf,
     each: (i, put) => {
       for (let n = ops.keyStart[i]; n < ops.keyStart[i + 1]; n++) {
-        if (ops.key[n] && ops.key[n] <= LANES_MAX) put(ops.key[n] - 1);
+        if (ops.key[n] && ops.key[n] <= count) put(laneOf[ops.key[n]]);
       }
     },
     uses: ops.key.length,

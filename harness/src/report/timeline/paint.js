@@ -5,7 +5,6 @@ const overview = find('.timeline-overview');
 const room = find('.timeline-room');
 const scroller = find('.timeline-scroll');
 
-const LANE = 26;
 const AXIS = 24;
 const FAULT_ROW = 15;
 const FAULT_ROWS = 4;
@@ -19,7 +18,7 @@ const END = Math.max(head.end, SPAN_MIN);
 const view = { from: 0, to: END, hover: -1, chosen: -1, hits: [] };
 
 // Sizes in CSS pixels, set by `measure`.
-const size = { width: 0, height: 0, left: 0, top: 0, plot: 0, character: 6.7 };
+const size = { width: 0, height: 0, left: 0, top: 0, plot: 0, lane: 26, character: 6.7 };
 
 const faultKinds = [...new Set(head.faults.map((fault) => fault.f))].slice(0, FAULT_ROWS);
 // Kinds beyond the last row share it.
@@ -48,8 +47,10 @@ function measure() {
   size.left = size.width < 560 ? 62 : 84;
   size.plot = size.width - size.left;
   size.top = AXIS + rows + 4;
+  // Calls on one key overlap, and each wants room for its text.
+  size.lane = lanes.by === 'key' && lanes.shelves.some((many) => many > 1) ? 54 : 26;
   const most = size.width < 560 ? 360 : 460;
-  const wanted = size.top + lanes.count * LANE + 4;
+  const wanted = size.top + lanes.count * size.lane + 4;
   size.height = Math.min(most, wanted);
   scroller.style.height = `${size.height}px`;
   room.style.height = `${wanted}px`;

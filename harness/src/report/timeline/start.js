@@ -109,7 +109,7 @@ const KEYS = {
   '+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2), '−': () => zoom(2),
   ArrowLeft: () => move(-0.2), ArrowRight: () => move(0.2),
   PageUp: () => move(-0.9), PageDown: () => move(0.9),
-  ArrowUp: () => { scroller.scrollTop -= LANE; }, ArrowDown: () => { scroller.scrollTop += LANE; },
+  ArrowUp: () => { scroller.scrollTop -= size.lane; }, ArrowDown: () => { scroller.scrollTop += size.lane; },
   Home: () => show(0, view.to - view.from), End: () => show(END - (view.to - view.from), END),
   0: () => show(0, END),
   n: () => toNeighbour(1), p: () => toNeighbour(-1),

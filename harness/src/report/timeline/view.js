@@ -39,10 +39,10 @@ function choose(i, { closer = false, say = true } = {}) {
 function scrollToLane(i) {
   const stand = standOf(i, view.lane);
   if (!stand) return;
-  const top = stand.lane * LANE;
+  const top = stand.lane * size.lane;
   const tall = size.height - size.top;
-  if (top < scroller.scrollTop || top + LANE > scroller.scrollTop + tall) {
-    scroller.scrollTop = Math.max(0, top - tall / 2 + LANE);
+  if (top < scroller.scrollTop || top + size.lane > scroller.scrollTop + tall) {
+    scroller.scrollTop = Math.max(0, top - tall / 2 + size.lane);
   }
 }
 
@@ -125,9 +125,9 @@ function announceView() {
   later = setTimeout(() => {
     const step = (view.to - view.from) / 1000;
     const all = runSums.all[N];
-    const filtered = all < N ? `${grouped(all)} of ${grouped(N)} pass the filters, ` : `${grouped(N)} operations, `;
+    const filtered = all < N ? `${grouped(all)} of ${grouped(N)} pass the filters` : `${grouped(N)} operations`;
     const stretch = `from ${moment(view.from, step)} to ${moment(view.to, step)}`;
-    const words = `${filtered}${grouped(inside)} in view, ${stretch}`;
+    const words = `${filtered}, ${grouped(inside)} in view, ${stretch}`;
     if (count.textContent !== words) count.textContent = words;
     if (table.open) fillTable(from, to);
   }, 250);
