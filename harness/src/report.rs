@@ -16,6 +16,7 @@ pub mod stats;
 pub mod summary;
 pub mod terminal;
 pub mod text;
+mod timeline;
 pub mod vacuity;
 pub mod verdict;
 

@@ -1,4 +1,4 @@
-//! `report.html`: one file that needs nothing else, no script, no network.
+//! `report.html`: one file that needs nothing else, no network, and of scripts its timeline's only.
 
 mod anomaly;
 mod appendix;
@@ -10,6 +10,7 @@ mod value;
 use super::drawing::{self, Scene};
 use super::headline::{self, Standing};
 use super::plot::{self, Plot};
+use super::timeline::{self, Timeline};
 use super::{ReportInput, Results, text};
 use anomaly::Case;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -21,8 +22,9 @@ pub(crate) const STYLE: &str = concat!(include_str!("plot/palette.css"), include
 /// Anomalies with a section of their own; the rest is in `results.json`.
 const ANOMALIES_MAX: usize = 20;
 
-/// Forbids everything that the page does not need, so that not even a hole in the escaping of a
-/// database's own words could run or load anything.
+/// Forbids everything that a page without scripts does not need, so that not even a hole in the
+/// escaping of a database's own words could run or load anything. The policy of a run's report is
+/// this and its timeline's script: [`timeline::policy`].
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Renders the page. The same input gives the same bytes.
@@ -30,6 +32,9 @@ pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &
     let results = input.results;
     let scene = Scene::new(operations, &results.faults);
     let anomalies = headline::anomalies(results);
+    let explained: Vec<_> =
+        anomalies.iter().take(ANOMALIES_MAX).map(|(_, anomaly)| *anomaly).collect();
+    let timeline = Timeline::new(input, operations, &scene, &explained);
     let standing = Standing::of(results);
     let page = html! {
         (DOCTYPE)
@@ -61,6 +66,7 @@ pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &
                     }
                     (unexplained(results))
                     (plots_section(plots, !results.faults.is_empty(), !anomalies.is_empty()))
+                    (timeline.section())
                     (faults::section(results))
                     (tables::operations(results))
                     (tables::errors(results))
@@ -68,6 +74,7 @@ pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &
                     (appendix::reproduce(input))
                 }
                 (appendix::foot(results))
+                (timeline.data())
             }
         }
     };
@@ -83,9 +90,12 @@ fn head(input: &ReportInput<'_>, standing: Standing) -> Markup {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
-            meta http-equiv="Content-Security-Policy" content=(POLICY);
+            meta http-equiv="Content-Security-Policy" content=(timeline::policy());
             title { (standing.word()) ": " (subject.name) " on " (subject.database) " – Perjury" }
-            style { (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
+            style {
+                (PreEscaped(drawing::STYLE)) (PreEscaped(STYLE)) (PreEscaped(plot::STYLE))
+                (PreEscaped(timeline::STYLE))
+            }
         }
     }
 }

@@ -8,5 +8,6 @@ mod page;
 mod plots;
 mod schema;
 mod service;
+mod timeline;
 mod vacuity;
 mod verdict;

@@ -176,21 +176,29 @@ pub fn operation(operation: &Operation, key: Option<&Value>) -> String {
     if is_transaction(&operation.input) {
         return transaction(operation);
     }
+    format!("{}{} → {}", operation.f, asked(operation, key), answered(operation, key))
+}
+
+/// What was asked for, after a space; empty when nothing but the function was.
+pub(super) fn asked(operation: &Operation, key: Option<&Value>) -> String {
     let input = without_key(&operation.input, key);
-    let asked = match input {
+    match input {
         Value::Null => String::new(),
         Value::Array(items) if items.len() <= 3 => {
             let some = items.iter().filter(|item| !item.is_null());
             some.map(|item| format!(" {}", value(item))).collect()
         }
         _ => format!(" {}", value(input)),
-    };
-    let answer = match &operation.outcome {
+    }
+}
+
+/// What was answered: `ok` when that says all, `failed`, `?` when nobody knows.
+pub(super) fn answered(operation: &Operation, key: Option<&Value>) -> String {
+    match &operation.outcome {
         Outcome::Ok(output) => answer(operation, output, key),
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "?".to_owned(),
-    };
-    format!("{}{asked} → {answer}", operation.f)
+    }
 }
 
 /// Functions whose answer is what counts, also when it says that there is nothing.

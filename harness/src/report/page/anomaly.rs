@@ -198,7 +198,7 @@ fn moment(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>) -> Mark
                 "."
             }
         }
-        div class="scroll" {
+        div class="scroll" tabindex="0" role="group" aria-label="Operations of this anomaly" {
             table class="moment" {
                 caption class="hidden" { "Operations of this anomaly" }
                 thead { tr {

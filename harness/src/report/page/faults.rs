@@ -22,7 +22,7 @@ pub(super) fn section(results: &Results) -> Markup {
                     "A fault counts only if it was observed on the node itself. The evidence is what \
                      was seen there, not what a command said."
                 }
-                div class="scroll" {
+                div class="scroll" tabindex="0" role="group" aria-label="Faults in order" {
                     table class="faults" {
                         caption class="hidden" { "Faults with their evidence, in order" }
                         thead { tr {

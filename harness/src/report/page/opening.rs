@@ -115,7 +115,7 @@ pub(crate) fn checkers(results: &Results) -> Markup {
         @if !results.findings.is_empty() {
             section id="checkers" aria-labelledby="checkers-title" {
                 h2 id="checkers-title" { "Who judged" }
-                div class="scroll" {
+                div class="scroll" tabindex="0" role="group" aria-label="Checkers and their verdicts" {
                     table {
                         caption class="hidden" { "Checkers and their verdicts" }
                         thead { tr {

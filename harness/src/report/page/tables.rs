@@ -14,7 +14,7 @@ pub(super) fn operations(results: &Results) -> Markup {
     html! {
         section id="operations" aria-labelledby="operations-title" {
             h2 id="operations-title" { "Operations" }
-            div class="scroll" {
+            div class="scroll" tabindex="0" role="group" aria-label="Calls by function" {
                 table {
                     caption class="hidden" { "Calls by function, with latencies of successful ones" }
                     thead { tr {
@@ -71,7 +71,7 @@ pub(super) fn errors(results: &Results) -> Markup {
         @if !results.errors.is_empty() {
             section id="errors" aria-labelledby="errors-title" {
                 h2 id="errors-title" { "Errors" }
-                div class="scroll" {
+                div class="scroll" tabindex="0" role="group" aria-label="Errors by frequency" {
                     table {
                         caption class="hidden" { "Errors by frequency" }
                         thead { tr {
