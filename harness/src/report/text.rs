@@ -317,3 +317,58 @@ pub(crate) fn is_visible(c: char) -> bool {
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn said(f: &str, input: Value, outcome: Outcome, key: Option<Value>) -> String {
+        let operation = Operation {
+            index: 0,
+            process: 0,
+            f: f.into(),
+            input,
+            outcome,
+            called: 0,
+            returned: None,
+            completion: None,
+            node: None,
+        };
+        super::operation(&operation, key.as_ref())
+    }
+
+    #[test]
+    fn operations_in_few_words() {
+        let ok = |value: Value| Outcome::Ok(value);
+        let x = || Some(json!("x"));
+        assert_eq!(said("write", json!(3), ok(json!(3)), None), "write 3 → ok");
+        assert_eq!(said("write", json!(["x", 3]), ok(json!(["x", 3])), x()), "write 3 → ok");
+        assert_eq!(
+            said("append", json!(["k", "b"]), ok(json!(["k", null])), None),
+            "append k b → ok"
+        );
+        assert_eq!(said("read", Value::Null, ok(Value::Null), None), "read → nil");
+        let nothing = ok(json!(["x", null]));
+        assert_eq!(said("read", json!(["x", null]), nothing.clone(), None), "read x → nil");
+        assert_eq!(said("read", json!(["x", null]), nothing, x()), "read → nil");
+        assert_eq!(said("read", json!(["x", null]), ok(json!(["x", 5])), None), "read x → 5");
+        assert_eq!(said("read", json!(5), ok(json!(5)), None), "read 5 → 5");
+        assert_eq!(said("dequeue", Value::Null, ok(Value::Null), None), "dequeue → nil");
+        assert_eq!(said("acquire", Value::Null, ok(Value::Null), None), "acquire → ok");
+        assert_eq!(said("acquire", Value::Null, ok(json!(7)), None), "acquire → 7");
+        assert_eq!(said("cas", json!([1, 2]), Outcome::Unknown, None), "cas 1 2 → ?");
+    }
+
+    #[test]
+    fn transactions_by_their_steps() {
+        let asked = json!([["r", "x", null], ["append", "y", 1]]);
+        let got = Outcome::Ok(json!([["r", "x", [2]], ["append", "y", 1]]));
+        assert_eq!(said("txn", asked.clone(), got, None), "read x → [2]; append 1 to y");
+        assert_eq!(said("txn", asked.clone(), Outcome::Unknown, None), "read x; append 1 to y → ?");
+        assert_eq!(said("txn", asked, Outcome::Failed, None), "read x; append 1 to y → failed");
+        let selects = json!([["rp", true, {}], ["rp", [">", 1], {"a": 2}]]);
+        let told = "select all → {}; select where [\">\", 1] → {a: 2}";
+        assert_eq!(said("txn", selects.clone(), Outcome::Ok(selects), None), told);
+    }
+}

@@ -49,7 +49,7 @@ pub(super) fn draw(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>
     let culprit = offender(anomaly, involved);
     let shown = choose(involved, culprit);
     let lanes = lanes(&shown);
-    let (bars, time) = fitted(&shown, &lanes, anomaly);
+    let (bars, time) = fitted(&shown, &lanes, anomaly, culprit);
     let (from, to) = Scene::span(&shown).unwrap_or_default();
     let mut faults = scene.active(from, to);
     faults.truncate(FAULTS_MAX);
@@ -106,11 +106,12 @@ fn fitted<'a>(
     shown: &[&'a Operation],
     lanes: &BTreeMap<u32, usize>,
     anomaly: &Anomaly,
+    culprit: Option<u64>,
 ) -> (Vec<Bar<'a>>, Squeezed) {
     let mut label_max = 32;
     loop {
         let bars = bars(shown, lanes, anomaly, label_max);
-        let time = Squeezed::new(&bars);
+        let time = Squeezed::new(&bars, culprit);
         if time.right + RIGHT <= WIDTH_WANTED || label_max <= 14 {
             return (bars, time);
         }
@@ -138,7 +139,12 @@ fn bars<'a>(
 impl Squeezed {
     /// Gives every call and answer a place, left to right: a gap grows with the logarithm of the
     /// time that it stands for, and every bar is wide enough for its label.
-    fn new(bars: &[Bar<'_>]) -> Self {
+    fn new(bars: &[Bar<'_>], culprit: Option<u64>) -> Self {
+        // What is said above the culprit must not run into its neighbour.
+        let room = |bar: &Bar<'_>| match Some(bar.operation.index) == culprit {
+            true => room(bar).max(TAG),
+            false => room(bar),
+        };
         let mut moments: BTreeMap<u64, Vec<&Bar<'_>>> = BTreeMap::new();
         for bar in bars {
             moments.entry(bar.operation.called).or_default();

@@ -23,6 +23,7 @@ pub(super) struct Panel<'a> {
 /// The panels of an anomaly; `None` if its edges begin with no cycle that can be drawn.
 pub(super) fn panels(anomaly: &Anomaly) -> Option<Vec<Panel<'_>>> {
     let edges = &anomaly.edges;
+    edges.first()?;
     let mut panels: Vec<Panel<'_>> = Vec::new();
     let mut drawn: BTreeSet<(u64, u64)> = BTreeSet::new();
     let mut at = 0;
@@ -51,7 +52,7 @@ pub(super) fn panels(anomaly: &Anomaly) -> Option<Vec<Panel<'_>>> {
     }
     name_cases(anomaly, &mut panels);
     panels.extend(others(anomaly, &panels));
-    (!panels.is_empty()).then_some(panels)
+    Some(panels)
 }
 
 fn ends(edge: &&Edge) -> (u64, u64) {
@@ -168,3 +169,6 @@ fn others<'a>(anomaly: &Anomaly, panels: &[Panel<'a>]) -> Option<Panel<'a>> {
     let heading = Some("Seen by:".to_owned());
     Some(Panel { heading, order, edges: Vec::new(), is_cycle: false })
 }
+
+#[cfg(test)]
+mod tests;
