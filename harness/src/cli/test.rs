@@ -195,4 +195,7 @@ pub fn show(results: &Results, run: &RunDir, args: &OutputArgs) {
     }
     output::print(&terminal::render(results, output::coloured(args.colour), output::width()));
     output::print(&format!("report: {}", run.path().join("report.html").display()));
+    if results.anomaly_count() > 0 {
+        output::print(&format!("explain: perjury explain {} --anomaly 1", run.path().display()));
+    }
 }

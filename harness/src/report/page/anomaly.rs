@@ -5,7 +5,7 @@ use crate::report::faults::FaultRecord;
 use crate::report::logs::LogLine;
 use crate::report::text;
 use maud::{Markup, html};
-use perjury_checkers::finding::DeadEnd;
+use perjury_checkers::finding::{DeadEnd, kinds};
 use perjury_checkers::{Anomaly, Finding, Operation, Outcome};
 
 /// Steps of a proof on the page; the rest is in `results.json`.
@@ -56,6 +56,12 @@ pub(super) fn section(case: &Case<'_>) -> Markup {
                     @for model in &anomaly.rules_out { span class="model" { (model) } " " }
                 }
             }
+            @if let Some(kind) = kinds::find(&anomaly.kind) {
+                p class="kind" {
+                    strong { (kind.name) } ": " (kind.about) " It breaks " (kind.breaks) "."
+                    span class="source" { " " (kind.source) "." }
+                }
+            }
             @if !anomaly.steps.is_empty() { (proof(anomaly)) }
             @if let Some(end) = &anomaly.dead_end { (dead_end(end)) }
             @if !involved.is_empty() { (moment(anomaly, &involved, scene)) }
@@ -80,7 +86,8 @@ fn caption(anomaly: &Anomaly) -> &'static str {
     } else {
         "An arrow leads from the transaction that must come first to the one that must come after \
          it. Following the arrows leads back to the beginning, so no order of these transactions \
-         is possible. ww: overwrites, wr: reads what was written, rw: did not see what was written."
+         is possible. ww: overwrites, wr: reads what was written, rw: did not see what was written. \
+         Where more than one is drawn, each is a case of the proof, or shows why an arrow holds."
     }
 }
 
