@@ -1,4 +1,4 @@
-//! Reports in a real browser: used by mouse and keys, small and large, light and dark.
+//! Reports and the pages of `perjury serve` in a real browser: used by mouse and keys, small and large, light and dark.
 //!
 //! `PERJURY_SHOTS=folder cargo test --test browser` keeps pictures of what was seen.
 
@@ -7,8 +7,11 @@
 #[path = "browser/mod.rs"]
 mod browser;
 mod common;
+#[path = "browser/site.rs"]
+mod site;
 #[path = "browser/synthetic.rs"]
 mod synthetic;
+mod web;
 
 use browser::Browser;
 use common::Bench;
