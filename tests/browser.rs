@@ -169,9 +169,10 @@ fn search_filters_lanes_and_jumps_lead_to_operations() {
 
     browser.press("[data-lanes=key]");
     browser.wait_for(&format!("{} === 'key'", data("lanes")));
+    browser.press("[data-zoom=all]");
+    settle(&mut browser);
     assert!(drawn(&mut browser, LANES).0 > 2.0);
     shot(&mut browser, "keys");
-    browser.press("[data-zoom=all]");
     browser.press(".timeline-table summary");
     browser.wait_for("document.querySelector('.timeline-table tbody tr')");
     assert_eq!(browser.script_errors(), [""; 0]);
