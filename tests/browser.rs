@@ -154,7 +154,8 @@ fn search_filters_lanes_and_jumps_lead_to_operations() {
     let word =
         text.split(|c: char| !c.is_ascii_digit()).find(|word| !word.is_empty()).expect("a value");
     browser.value("document.querySelector('[data-search=words]').focus()");
-    browser.type_words(word);
+    // Its first digit alone is found often.
+    browser.type_words(&word[..1]);
     browser.wait_for(&format!("Number({}) > 0", data("hits")));
     let first = number(&mut browser, "chosen");
     browser.press("[data-search=next]");

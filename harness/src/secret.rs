@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 const NAMES: [&str; 8] =
     ["password", "passwd", "passphrase", "secret", "token", "credential", "api-key", "private-key"];
 /// A value that begins so is the name of an environment variable.
-const REFERENCE: &str = "env:";
+pub const REFERENCE: &str = "env:";
 /// Shorter values are not looked for: they would be found in anything.
 const SHORTEST: usize = 6;
 /// What stands for a secret.

@@ -90,9 +90,9 @@ fn the_list_follows_what_is_typed_and_chosen() {
         browser.wait_for(&is(5));
     }
     let name = "document.querySelector('#runs tbody tr').textContent";
-    follow(&mut browser, "#runs thead a[href*=\"sort=name\"]");
+    follow(&mut browser, "#runs thead a[href*=\"sort=anomalies\"]");
     let first = browser.value(name);
-    follow(&mut browser, "#runs thead a[href*=\"sort=name\"]");
+    follow(&mut browser, "#runs thead a[href*=\"sort=anomalies\"]");
     assert_ne!(browser.value(name), first, "sorted the other way");
     is_sound(&mut browser, "the list");
 }

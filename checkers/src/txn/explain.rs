@@ -10,7 +10,7 @@ use super::cycles::{Cycle, Cycles, Link};
 use super::graph::Relation;
 use super::isolation::{ConsistencyModel, ruled_out, weakest_ruled_out};
 use super::transactions::Transactions;
-use crate::words::{seconds, shortened};
+use crate::words::{seconds, transaction};
 use crate::{Anomaly, Edge, Finding, Step};
 
 /// Anomalies of each kind kept in full.
@@ -251,7 +251,7 @@ pub(super) fn capital_introduction(txns: &Transactions, txn: u32, write: &str) -
 /// "process 3's transaction [...], from 1.2 s to 1.3 s"
 pub(super) fn introduction(txns: &Transactions, number: u32, write: &str) -> String {
     let txn = txns.txn(number);
-    let text = shortened(&txns.text(number, write));
+    let text = transaction(&txns.text(number, write));
     let who = format!("process {}'s transaction {text}", txn.process);
     if !txns.is_timed() {
         return format!("{who}, number {number}");

@@ -5,6 +5,7 @@
 
 use crate::exit::Usage;
 use crate::registry::unknown;
+use crate::secret;
 use clap::ArgAction;
 use std::collections::BTreeMap;
 
@@ -112,6 +113,17 @@ impl Flags {
 
     fn word(&self, key: &Key, value: &toml::Value) -> Result<String, String> {
         let switch = self.flag(key).is_some_and(|flag| flag.switch);
+        // It would stand in campaign.json and in every command that is shown.
+        if let (Key::Setting(name), toml::Value::String(text)) = (key, value)
+            && secret::is_secret(name)
+            && !text.starts_with(secret::REFERENCE)
+        {
+            return Err(format!(
+                "this is a secret, which does not belong into a file: write {}NAME and set the \
+                 environment variable NAME",
+                secret::REFERENCE
+            ));
+        }
         match value {
             toml::Value::Boolean(value) => Ok(value.to_string()),
             _ if switch => Err("this flag is either there or not: write true or false".to_owned()),

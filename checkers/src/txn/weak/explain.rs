@@ -7,7 +7,7 @@ use super::super::key_value::{INITIAL, KeyValue};
 use super::super::transactions::{Action, Atom, Micro, NEVER, Transactions};
 use super::cycles::{Cycle, Link, Why};
 use super::naming;
-use crate::words::{seconds, shortened};
+use crate::words::{seconds, shortened, transaction};
 use crate::{Anomaly, Edge, Step};
 
 /// Links of a cycle that are told one by one.
@@ -29,7 +29,7 @@ impl Teller<'_> {
     pub(super) fn introduction(&self, number: u32) -> String {
         let txn = self.txns.txn(number);
         let text = self.txns.text(number, if self.lists { "append" } else { "w" });
-        let text = shortened(&text);
+        let text = transaction(&text);
         if !self.txns.is_timed() {
             return format!("session {}'s transaction {text}", txn.process);
         }

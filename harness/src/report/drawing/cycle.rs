@@ -192,7 +192,7 @@ fn key_of(micro: &Value) -> Option<String> {
 }
 
 fn shorten(line: &str) -> String {
-    text::elide(&text::printable(line), 58).into_owned()
+    text::elide(&text::printable(line), 55).into_owned()
 }
 
 fn draw_box(node: &Node<'_>, names: &BTreeMap<u64, String>) -> Markup {

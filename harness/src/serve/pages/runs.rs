@@ -157,7 +157,11 @@ fn row(run: &Entry) -> Markup {
     };
     html! {
         tr {
-            td { (layout::badge(run.state)) }
+            td {
+                @if run.state == State::Running {
+                    a href=(run.address.live_page()) title="Watch it live" { (layout::badge(run.state)) }
+                } @else { (layout::badge(run.state)) }
+            }
             th scope="row" {
                 a href=(run.address.run_page()) { (layout::shortened(&run.name, NAME_MAX)) }
                 @if !run.trouble.is_empty() {

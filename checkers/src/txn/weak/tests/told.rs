@@ -170,11 +170,11 @@ fn a_proof_is_told_in_words() {
     assert_eq!(
         steps,
         [
-            "Let T1 be session 0's transaction [[\"w\",0,1]].",
-            "Let T2 be session 0's transaction [[\"w\",0,2]].",
-            "Let T3 be session 1's transaction [[\"r\",0,2]].",
-            "Let T4 be session 1's transaction [[\"w\",1,1]].",
-            "Let T5 be session 2's transaction [[\"r\",1,1],[\"r\",0,1]].",
+            "Let T1 be session 0's transaction (write 1 to 0).",
+            "Let T2 be session 0's transaction (write 2 to 0).",
+            "Let T3 be session 1's transaction (read 0 as 2).",
+            "Let T4 be session 1's transaction (write 1 to 1).",
+            "Let T5 be session 2's transaction (read 1 as 1; read 0 as 1).",
             "T1 comes before T2, because session 0 ran T1 and then T2.",
             "T2 comes before T1, because T2 wrote 2 to key 0 and was visible to T5 (T3 read 2 in key \
          0, which T2 wrote; session 1 ran T3 and then T4; T5 read 1 in key 1, which T4 wrote), \
