@@ -283,9 +283,7 @@ fn names_of_cells_are_names_of_folders_and_differ_where_letters_are_lost() {
 #[test]
 fn a_secret_does_not_belong_into_a_campaigns_file() {
     let file = |value: &str| {
-        format!(
-            "name = \"x\"\n[defaults]\nset.admin-password = \"{value}\"\n[[matrix]]\nrate = 1\n"
-        )
+        format!("[defaults]\nset.admin-password = \"{value}\"\n[[matrix]]\nrate = 1\n")
     };
     let refused = expand(&file("hunter2hunter2"), 1).expect_err("it is refused").0;
     assert!(refused.contains("env:NAME") && !refused.contains("hunter2"), "{refused}");
