@@ -6,6 +6,7 @@
 mod examples;
 mod notation;
 mod page;
+mod service;
 
 use examples::Made;
 use perjury_checkers::finding::kinds;
@@ -22,6 +23,8 @@ pub fn repository(path: &str) -> PathBuf {
 /// All examples in the order of the table of kinds.
 fn made() -> Vec<Made> {
     let (examples, without) = examples::read();
+    let limits: BTreeSet<String> =
+        service::broken().into_iter().map(|one| one.anomaly.kind).collect();
     let mut by_kind: BTreeMap<String, _> = BTreeMap::new();
     for example in examples {
         let kind = example.kind.clone();
@@ -32,7 +35,7 @@ fn made() -> Vec<Made> {
         match by_kind.remove(&kind.name).map(|example| example.make()) {
             Some(Ok(one)) => made.push(one),
             Some(Err(why)) => wrong.push(why),
-            None if without.contains_key(&kind.name) => {}
+            None if without.contains_key(&kind.name) || limits.contains(&kind.name) => {}
             None => wrong.push(format!("{}: no example", kind.name)),
         }
     }
@@ -55,7 +58,13 @@ fn files(made: &[Made]) -> BTreeMap<String, String> {
         let history = String::from_utf8(history).expect("UTF-8");
         files.insert(format!("tests/golden/histories/{kind}.jsonl"), history);
     }
-    files.insert("docs/anomalies.md".to_owned(), page::render(made, &examples::read().1));
+    let limits = service::broken();
+    for one in &limits {
+        let report = format!("tests/golden/reports/{}.txt", one.anomaly.kind);
+        files.insert(report, one.report.clone());
+    }
+    let page = page::render(made, &limits, &examples::read().1);
+    files.insert("docs/anomalies.md".to_owned(), page);
     files
 }
 

@@ -1,6 +1,8 @@
 //! The page of all kinds: what each is, what it breaks, and an example in a picture and in words.
 
 use crate::examples::Made;
+use crate::service::Broken;
+use perjury_checkers::Anomaly;
 use perjury_checkers::finding::kinds::{self, Kind};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,11 +26,15 @@ answered; the red one cannot be explained.
 ";
 
 /// The page as Markdown.
-pub fn render(made: &[Made], without: &BTreeMap<String, String>) -> String {
+pub fn render(made: &[Made], limits: &[Broken], without: &BTreeMap<String, String>) -> String {
     let mut page = OPENING.to_owned();
     for kind in kinds::all() {
         let made = made.iter().find(|one| one.example.kind == kind.name);
         section(&mut page, &kind, made, without.get(&kind.name));
+        if let Some(limit) = limits.iter().find(|one| one.anomaly.kind == kind.name) {
+            let Anomaly { title, explanation, .. } = &limit.anomaly;
+            let _ = writeln!(page, "**{}.** {}\n", plain(title), plain(explanation));
+        }
     }
     page.truncate(page.trim_end().len());
     page.push('\n');

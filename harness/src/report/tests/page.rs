@@ -304,7 +304,7 @@ fn the_terminal_summary_is_short_narrow_and_says_the_same() {
     for (name, run) in all() {
         for width in [60, 80, 120] {
             let page = terminal::render(&run.results, false, width);
-            assert!(page.lines().count() <= 30, "{name}:\n{page}");
+            assert!(page.lines().count() <= 28, "{name}:\n{page}");
             assert!(
                 page.lines().all(|line| line.chars().count() <= width),
                 "{name}, {width}:\n{page}"
