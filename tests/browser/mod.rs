@@ -209,12 +209,14 @@ impl Browser {
         }
     }
 
-    /// The middle of an element in the window, after scrolling there.
+    /// The middle of an element in the window, after scrolling there and two frames: a press is
+    /// taken for where things were when they were drawn last.
     #[track_caller]
     pub fn middle(&mut self, selector: &str) -> (f64, f64) {
         let place = self.value(&format!(
-            "(() => {{ const one = document.querySelector({}); if (!one) return null; \
+            "(async () => {{ const one = document.querySelector({}); if (!one) return null; \
              one.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
+             for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame); \
              const box = one.getBoundingClientRect(); \
              return [box.left + box.width / 2, box.top + box.height / 2]; }})()",
             json!(selector)

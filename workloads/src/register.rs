@@ -3,11 +3,37 @@
 use crate::keys::Keys;
 use crate::sweep::sweep;
 use perjury_checkers::Checker;
-use perjury_checkers::linear::{CasRegister, Linearizable};
+use perjury_checkers::linear::{CasRegister, Linearizable, neighbours};
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
+
+/// What has to hold unless told otherwise.
+const LINEARIZABLE: &str = "linearizable";
+
+/// What has to hold of every key.
+fn model(options: &Options) -> &str {
+    options.get("consistency-model").unwrap_or(LINEARIZABLE)
+}
+
+/// How a model weaker than linearizability judges these registers.
+fn weaker(options: &Options) -> Result<neighbours::Options, String> {
+    let number = |name: &str| match options.get(name) {
+        None => Ok(None),
+        Some(text) => text
+            .parse::<u32>()
+            .map(Some)
+            .map_err(|_| format!("--set {name}={text}: write a number, such as --set {name}=2")),
+    };
+    let milliseconds = number("milliseconds-behind")?;
+    Ok(neighbours::Options {
+        keyed: true,
+        allowed_versions: number("versions-behind")?,
+        allowed_nanoseconds: milliseconds.map(|ms| u64::from(ms) * 1_000_000),
+        ..neighbours::Options::default()
+    })
+}
 
 /// Reads, writes and compare-and-set, two to two to one.
 pub struct Register;
@@ -18,7 +44,9 @@ impl Workload for Register {
     }
 
     fn about(&self) -> &'static str {
-        "read, write and compare-and-set registers; every key has to be linearizable"
+        "read, write and compare-and-set registers; every key has to be linearizable, or what \
+         --set consistency-model=MODEL says (staleness measures how old reads are; with \
+         versions-behind=N or milliseconds-behind=N it has a limit)"
     }
 
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
@@ -46,12 +74,24 @@ impl Workload for Register {
     }
 
     /// Of a linearizable history every beginning is linearizable, with its open calls.
-    fn shows_anomalies_early(&self, _: &Options) -> bool {
-        true
+    fn shows_anomalies_early(&self, options: &Options) -> bool {
+        model(options) == LINEARIZABLE
     }
 
-    fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        vec![Box::new(Linearizable::new(CasRegister::default()).keyed(true))]
+    fn validate(&self, options: &Options) -> Result<(), String> {
+        let (model, limits) = (model(options), weaker(options)?);
+        if model == LINEARIZABLE || neighbours::checker(model, &limits).is_some() {
+            return Ok(());
+        }
+        let known = neighbours::MODELS.join(", ");
+        Err(format!("--consistency-model {model}: registers are {LINEARIZABLE}, {known}"))
+    }
+
+    fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {
+        let weaker = neighbours::checker(model(options), &weaker(options).unwrap_or_default());
+        let linearizable =
+            || Box::new(Linearizable::new(CasRegister::default()).keyed(true)) as Box<dyn Checker>;
+        vec![weaker.unwrap_or_else(linearizable)]
     }
 }
 

@@ -91,3 +91,26 @@ fn the_truth_is_accepted_and_a_stale_read_is_not() {
 fn what_is_wrong_at_the_beginning_stays_wrong() {
     crate::testing::assert_beginnings_valid(&Register, &options(4, 50));
 }
+
+#[test]
+fn weaker_models_judge_when_they_are_asked_for() {
+    let with = |pairs: &[(&str, &str)]| {
+        let mut options = options(4, 50);
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        options.set.extend(pairs.iter().map(own));
+        options
+    };
+    let names = |options: &Options| {
+        Register.validate(options)?;
+        let checkers = Register.checkers(options);
+        Ok::<Vec<String>, String>(checkers.iter().map(|one| one.name().to_owned()).collect())
+    };
+    assert_eq!(names(&with(&[])).unwrap(), ["linearizable"]);
+    let stale = with(&[("consistency-model", "staleness"), ("milliseconds-behind", "500")]);
+    assert_eq!(names(&stale).unwrap(), ["staleness"]);
+    assert!(!Register.shows_anomalies_early(&stale));
+    let unknown = names(&with(&[("consistency-model", "serializable")])).unwrap_err();
+    assert!(unknown.contains("linearizable, sequential"), "{unknown}");
+    let odd = names(&with(&[("versions-behind", "few")])).unwrap_err();
+    assert!(odd.contains("--set versions-behind=2"), "{odd}");
+}

@@ -86,6 +86,7 @@ async function search() {
   const mine = ++searchAsked;
   const words = searches.words.value.trim();
   setHits([]);
+  section.dataset.searched = '';
   if (!words) {
     searches.hits.textContent = '';
     return;
@@ -158,6 +159,7 @@ function setHits(hits) {
 // The first hit that is in view, or the first one of all, is gone to.
 function finish(hits) {
   setHits(hits);
+  section.dataset.searched = searches.words.value.trim();
   if (!hits.length) {
     searches.hits.textContent = 'nothing found';
     return;
