@@ -151,6 +151,8 @@ fn all_pages_are_usable_by_everybody() {
 #[test]
 fn a_running_test_is_watched_to_its_end() {
     let shop = Shop::open(|_| ());
+    // First, since there is one browser for all: the run would be over when its turn comes.
+    let mut browser = Browser::start();
     let mut running = Command::new(PERJURY)
         .args(["test", "--node-count", "3", "--time-limit", "8s", "--nemesis", "kill"])
         .args(["--nemesis-interval", "2s", "--seed", "3", "--name", "watched"])
@@ -160,7 +162,6 @@ fn a_running_test_is_watched_to_its_end() {
         .stderr(Stdio::null())
         .spawn()
         .expect("a test");
-    let mut browser = Browser::start();
     let live = "a[href^=\"/live/watched/\"]";
     loop {
         go(&mut browser, &shop, "/");
