@@ -174,14 +174,7 @@ impl Results {
 
     /// All counts together.
     pub fn total(&self) -> Counts {
-        let mut total = Counts::default();
-        for counts in self.operations.values() {
-            total.invoked += counts.invoked;
-            total.ok += counts.ok;
-            total.fail += counts.fail;
-            total.info += counts.info;
-        }
-        total
+        Counts::total(self.operations.values())
     }
 
     /// How many anomalies were found in all, shown or not.

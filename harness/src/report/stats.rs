@@ -48,6 +48,19 @@ pub struct ErrorCount {
     pub count: u64,
 }
 
+impl Counts {
+    /// Several functions together, without latencies.
+    pub(crate) fn total<'a>(counts: impl Iterator<Item = &'a Self>) -> Self {
+        counts.fold(Self::default(), |mut total, counts| {
+            total.invoked += counts.invoked;
+            total.ok += counts.ok;
+            total.fail += counts.fail;
+            total.info += counts.info;
+            total
+        })
+    }
+}
+
 impl Latency {
     /// Sorts `latencies` and reads the quantiles off; `None` when there are none. A quantile is
     /// the smallest latency that at least that part of the calls did not exceed.

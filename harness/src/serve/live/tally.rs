@@ -153,14 +153,7 @@ impl Tally {
 
     /// All functions together.
     pub(super) fn total(&self) -> Counts {
-        let mut total = Counts::default();
-        for counts in self.functions.values() {
-            total.invoked += counts.invoked;
-            total.ok += counts.ok;
-            total.fail += counts.fail;
-            total.info += counts.info;
-        }
-        total
+        Counts::total(self.functions.values())
     }
 
     /// Answers in each of the last seconds, the oldest first; the second that goes on is left out.
