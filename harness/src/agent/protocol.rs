@@ -69,12 +69,10 @@ pub const PROCESS_RESUME: &str = "process.resume";
 /// `undo.all`: undoes the whole ledger; answers a list of lines.
 pub const UNDO_ALL: &str = "undo.all";
 
-/// What the clocks of a node say, in nanoseconds since 1970.
+/// What the wall clock of a node says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockRead {
-    /// The machine's wall clock.
-    pub wall_ns: i64,
-    /// The wall clock as the database there is told it.
+    /// As the database there is told it, in nanoseconds since 1970.
     pub told_ns: i64,
 }
 

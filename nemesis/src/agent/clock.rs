@@ -65,11 +65,11 @@ impl Clocks {
         })
     }
 
-    /// The machine's clock, and the same as the database is told it.
+    /// The machine's clock as the database is told it.
     pub(crate) fn read(&self) -> ClockRead {
         let steering = Page::open(&self.page()).map(|page| page.steering().1);
-        let (monotonic, wall_ns) = true_time();
-        ClockRead { wall_ns, told_ns: steering.unwrap_or_default().told(monotonic, wall_ns) }
+        let (monotonic, raw) = true_time();
+        ClockRead { told_ns: steering.unwrap_or_default().told(monotonic, raw) }
     }
 
     /// How the program's clock can be reached.
