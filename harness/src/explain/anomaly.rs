@@ -3,7 +3,7 @@
 use super::bars;
 use super::lines::Lines;
 use super::{InForce, Paint, Shown, Subject};
-use crate::report::text;
+use crate::report::{headline, text};
 use perjury_checkers::finding::kinds::{self, Kind};
 use perjury_checkers::finding::{Anomaly, DeadEnd, Finding};
 use perjury_checkers::{Edge, Operation};
@@ -14,8 +14,8 @@ pub type Numbered<'a> = (usize, &'a Finding, &'a Anomaly);
 
 /// All anomalies that are kept, numbered from 1 as in the report.
 pub fn numbered(findings: &[Finding]) -> Vec<Numbered<'_>> {
-    let all = findings.iter().flat_map(|f| f.anomalies.iter().map(move |anomaly| (f, anomaly)));
-    all.enumerate().map(|(at, (finding, anomaly))| (at + 1, finding, anomaly)).collect()
+    let all = (1..).zip(headline::anomalies_of(findings));
+    all.map(|(number, (finding, anomaly))| (number, finding, anomaly)).collect()
 }
 
 /// The anomaly that `id` means: its number, its kind if only one is of it, or

@@ -121,8 +121,12 @@ fn first_reason(results: &Results) -> String {
 
 /// All anomalies that are kept, with their findings, most serious first as checkers order them.
 pub fn anomalies(results: &Results) -> Vec<(&Finding, &Anomaly)> {
-    results
-        .findings
+    anomalies_of(&results.findings)
+}
+
+/// The same of findings by themselves: the order by which reports number them.
+pub fn anomalies_of(findings: &[Finding]) -> Vec<(&Finding, &Anomaly)> {
+    findings
         .iter()
         .flat_map(|finding| finding.anomalies.iter().map(move |anomaly| (finding, anomaly)))
         .collect()
