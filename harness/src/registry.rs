@@ -3,7 +3,7 @@
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::machines::MachineKeeper;
-use crate::{Database, Fault, Workload};
+use crate::{Database, Driver, Fault, Workload};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub type InternalCommand = fn(Vec<String>) -> ExitCode;
 #[derive(Clone, Default)]
 pub struct Registry {
     pub databases: Vec<Arc<dyn Database>>,
+    /// Clients of wire protocols, which a `database.toml` picks by name.
+    pub drivers: Vec<Arc<dyn Driver>>,
     pub workloads: Vec<Arc<dyn Workload>>,
     pub faults: Vec<Arc<dyn Fault>>,
     pub internal: Vec<(&'static str, InternalCommand)>,
@@ -29,6 +31,12 @@ impl Registry {
     /// Adds a database.
     pub fn database(mut self, database: impl Database + 'static) -> Self {
         self.databases.push(Arc::new(database));
+        self
+    }
+
+    /// Adds a client of a wire protocol.
+    pub fn driver(mut self, driver: impl Driver + 'static) -> Self {
+        self.drivers.push(Arc::new(driver));
         self
     }
 
