@@ -1,10 +1,10 @@
 //! A lock: SET NX PX with a token of its own, released by a script that compares the token, as
 //! Redis's documentation of SET describes it.
 
+use crate::protocol::Reply;
 use crate::route::Route;
 use crate::session::Request;
 use crate::values::{done, integer, unknown};
-use crate::protocol::Reply;
 use perjury_harness::{Failure, Op};
 use perjury_wire::Effect;
 use serde_json::Value;

@@ -23,8 +23,7 @@ async fn is_master(server: SocketAddr, password: Option<&str>) -> bool {
     let login = Login { password: password.map(str::to_owned), master: false };
     let Ok(mut connection) = Connection::<Resp>::open(server, login).await else { return false };
     let asked = command(&["ROLE"]);
-    let answer = connection
-        .exchange(|session| Box::pin(async move { session.single(&asked).await }))
-        .await;
+    let answer =
+        connection.exchange(|session| Box::pin(async move { session.single(&asked).await })).await;
     answer.is_ok_and(|reply| role(&reply) == Ok("master"))
 }

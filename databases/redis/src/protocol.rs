@@ -107,9 +107,7 @@ fn token(buffer: &mut BytesMut) -> Result<Option<Token>, String> {
         return match looked_at.first() {
             // Said at once rather than after a wait for an end of the line.
             Some(kind) if !b"+-:$*".contains(kind) => Err(foreign(looked_at)),
-            _ if looked_at.len() == LINE_MAX => {
-                Err(format!("a line of over {LINE_MAX} bytes"))
-            }
+            _ if looked_at.len() == LINE_MAX => Err(format!("a line of over {LINE_MAX} bytes")),
             _ => Ok(None),
         };
     };

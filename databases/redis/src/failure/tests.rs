@@ -26,10 +26,7 @@ const SCRIPTS: &[(&str, Script)] = &[
             "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         ),
     ),
-    (
-        "out-of-memory",
-        Script::Refuse("-OOM command not allowed when used memory > 'maxmemory'."),
-    ),
+    ("out-of-memory", Script::Refuse("-OOM command not allowed when used memory > 'maxmemory'.")),
     (
         "misconfigured",
         Script::Refuse("-MISCONF Redis is configured to save RDB snapshots, but it's unable to."),
@@ -148,8 +145,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
 fn every_row_has_a_script_and_every_script_a_row() {
     let rows: Vec<&str> = table().into_keys().collect();
     let names = SCRIPTS.iter().chain(WAITS).map(|(name, _)| *name);
-    let mut scripts: Vec<&str> =
-        names.chain(TRANSACTIONS.iter().map(|(name, ..)| *name)).collect();
+    let mut scripts: Vec<&str> = names.chain(TRANSACTIONS.iter().map(|(name, ..)| *name)).collect();
     scripts.sort_unstable();
     assert_eq!(rows, scripts);
 }
@@ -259,9 +255,7 @@ async fn a_confirmed_read_counts_only_when_it_was_confirmed() {
         (":1", Ok(json!([1, 5]))),
         (
             ":0",
-            Err(Failure::Definite(
-                "WAIT: 0 of 1 replicas confirmed it within 500 ms".to_owned(),
-            )),
+            Err(Failure::Definite("WAIT: 0 of 1 replicas confirmed it within 500 ms".to_owned())),
         ),
     ] {
         let wait: &'static [&'static str] = Vec::leak(vec![wait]);
