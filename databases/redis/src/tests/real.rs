@@ -153,7 +153,8 @@ async fn replicas_refuse_writes_and_confirm_those_of_their_master() {
     let Some(servers) = Servers::start(2, &[]).await else { return };
     servers.replicate().await;
     let began = Instant::now();
-    let mut sure = client(&servers, 0, "set", &[("wait", "1"), ("reads", "confirmed")]).await;
+    let patient = [("wait", "1"), ("reads", "confirmed"), ("wait-milliseconds", "10000")];
+    let mut sure = client(&servers, 0, "set", &patient).await;
     let mut element = 0;
     while ask_for(&mut sure, "add", json!(element)).await.is_err() {
         assert!(began.elapsed() < READY_LIMIT, "the replica never confirmed");

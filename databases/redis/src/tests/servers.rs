@@ -79,7 +79,8 @@ impl Servers {
         let folder = self.data.path().join(address.to_string());
         std::fs::create_dir_all(&folder).unwrap();
         let child = Command::new("redis-server")
-            .args(["--bind", &address.to_string(), "--port", &self.port.to_string(), "--dir"])
+            .args(["--bind", &address.to_string(), "--bind-source-addr", &address.to_string()])
+            .args(["--port", &self.port.to_string(), "--dir"])
             .arg(folder)
             .args(["--save", "", "--protected-mode", "no", "--repl-diskless-sync-delay", "0"])
             .args(arguments)
@@ -113,7 +114,7 @@ impl Servers {
             let address = self.addresses[at];
             let file = self.data.path().join(format!("sentinel-{address}.conf"));
             let text = format!(
-                "bind {address}\nport {}\nprotected-mode no\n\
+                "bind {address}\nbind-source-addr {address}\nport {}\nprotected-mode no\n\
                  sentinel monitor mymaster {first} {port} 2\n\
                  sentinel down-after-milliseconds mymaster 500\n\
                  sentinel failover-timeout mymaster 2000\n",
