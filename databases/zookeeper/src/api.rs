@@ -154,7 +154,7 @@ impl Zk {
     /// All of `parts` or none: the error is that of the first part that could not be done.
     pub(crate) async fn multi(&mut self, parts: &[Request]) -> Result<(), WireError> {
         let reply = self.ask(Request::multi(parts)).await?;
-        match multi_error(reply.body).map_err(garbled)? {
+        match multi_error(reply.body, parts.len()).map_err(garbled)? {
             None => Ok(()),
             Some(error) => Err(refusal(error)),
         }

@@ -203,10 +203,11 @@ impl Znode {
     }
 }
 
-/// The error with which a part of a multi was answered, if any: the first that is one.
-pub(crate) fn multi_error(mut reader: Reader) -> Result<Option<i32>, String> {
-    let mut first = None;
+/// The error with which one of a multi's `parts` was answered, if any: the first that is one.
+pub(crate) fn multi_error(mut reader: Reader, parts: usize) -> Result<Option<i32>, String> {
+    let (mut first, mut count) = (None, 0);
     while let Some((op, _)) = part(&mut reader)? {
+        count += 1;
         match op {
             code::ERROR => {
                 let error = reader.int()?;
@@ -217,6 +218,9 @@ pub(crate) fn multi_error(mut reader: Reader) -> Result<Option<i32>, String> {
             code::DELETE | code::CHECK => {}
             other => return Err(format!("a multi's answer has a part of kind {other}")),
         }
+    }
+    if count != parts {
+        return Err(format!("a multi of {parts} parts has an answer of {count}"));
     }
     Ok(first)
 }
@@ -305,11 +309,13 @@ mod tests {
             writer = writer.int(-1).bool(false).int(error).int(error);
         }
         let writer = writer.int(-1).bool(true).int(-1);
-        assert_eq!(multi_error(Reader::new(writer.done().into())), Ok(Some(-103)));
+        assert_eq!(multi_error(Reader::new(writer.done().into()), 3), Ok(Some(-103)));
         let writer = Writer::default().int(13).bool(false).int(0);
         let writer = writer.int(1).bool(false).int(0).text("/a");
-        assert!(multi_error(Reader::new(writer.clone().done().into())).is_err(), "no end");
+        assert!(multi_error(Reader::new(writer.clone().done().into()), 2).is_err(), "no end");
         let writer = writer.int(-1).bool(true).int(-1);
-        assert_eq!(multi_error(Reader::new(writer.done().into())), Ok(None));
+        let answer = Reader::new(writer.done().into());
+        assert_eq!(multi_error(answer.clone(), 2), Ok(None));
+        assert!(multi_error(answer, 3).is_err(), "a part was not answered");
     }
 }
