@@ -9,6 +9,8 @@ fn main() -> ExitCode {
         .database(perjury_demo::database())
         .database(perjury_etcd::database())
         .database(perjury_nats::database())
+        .driver(perjury_zookeeper::driver())
+        .definitions(perjury_zookeeper::DEFINITIONS)
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
