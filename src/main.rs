@@ -7,8 +7,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let registry = Registry::default()
         .database(perjury_demo::database())
-        .database(perjury_etcd::database())
         .database(perjury_nats::database())
+        .driver(perjury_etcd::driver())
+        .definitions(perjury_etcd::DEFINITIONS)
         .driver(perjury_zookeeper::driver())
         .definitions(perjury_zookeeper::DEFINITIONS)
         .internal("demo-server", perjury_demo::server::main);
