@@ -10,8 +10,10 @@ fn main() -> ExitCode {
         .database(perjury_nats::database())
         .driver(perjury_etcd::driver())
         .definitions(perjury_etcd::DEFINITIONS)
+        .findings(perjury_etcd::FINDINGS)
         .driver(perjury_zookeeper::driver())
         .definitions(perjury_zookeeper::DEFINITIONS)
+        .findings(perjury_zookeeper::FINDINGS)
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
