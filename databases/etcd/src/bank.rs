@@ -39,7 +39,7 @@ impl Bank {
     /// Makes the accounts that are not there yet.
     pub(crate) async fn open_accounts(self, connection: &mut Connection) -> Result<(), Failure> {
         for name in self.names() {
-            let put = TxnOp::RequestPut(Put::new(&name, &self.balance.to_string()));
+            let put = TxnOp::Put(Put::new(&name, &self.balance.to_string()));
             let compare = vec![Compare::unchanged_since(&name, Int64(0))];
             // One that is there already is as good.
             conditional(connection, &Txn { compare, success: vec![put] }).await?;
@@ -96,7 +96,7 @@ async fn transfer(
     if source.0 < amount {
         return Err(Failure::Definite("the balance would be negative".to_owned()));
     }
-    let put = |name: &str, balance: i64| TxnOp::RequestPut(Put::new(name, &balance.to_string()));
+    let put = |name: &str, balance: i64| TxnOp::Put(Put::new(name, &balance.to_string()));
     let txn = Txn {
         compare: vec![
             Compare::unchanged_since(&names[0], source.1),
