@@ -82,6 +82,17 @@ fn every_workload_has_clients_and_no_other_has() {
 }
 
 #[test]
+fn the_definitions_parse_and_agree_with_the_driver() {
+    let registry = perjury_harness::Registry::default().driver(driver()).definitions(DEFINITIONS);
+    let names: Vec<&str> = registry.databases.iter().map(|database| database.name()).collect();
+    assert_eq!(names, ["postgresql", "postgresql-patroni"]);
+    for database in &registry.databases {
+        assert_eq!(database.workloads(), WORKLOADS);
+        assert!(database.connect("bank", &options()).is_ok());
+    }
+}
+
+#[test]
 fn a_password_is_not_shown() {
     let login = Login { password: Some("secret".into()), ..login() };
     assert!(!format!("{login:?}").contains("secret"));
