@@ -94,7 +94,7 @@ impl Player {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::select! {
                 () = self.converse(&mut stream) => {}
-                _ = dropped.wait_for(|dropped| *dropped) => {
+                () = async { drop(dropped.wait_for(|dropped| *dropped).await) } => {
                     if matches!(self.scripts.last(), Some(Script::CloseIdle)) {
                         return;
                     }
