@@ -55,7 +55,7 @@ impl Database for Nats {
         Ok(Arc::new(NatsConnector::new(workload, options.nodes.len())?))
     }
 
-    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+    fn primaries<'a>(&'a self, _: &'a Options, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
         Box::pin(async move {
             let servers: Vec<SocketAddr> =
                 nodes.iter().map(|node| SocketAddr::new(node.address, CLIENT_PORT)).collect();
