@@ -9,6 +9,9 @@ fn main() -> ExitCode {
         .database(perjury_demo::database())
         .database(perjury_etcd::database())
         .database(perjury_nats::database())
+        .driver(perjury_mysql::driver())
+        .definitions(perjury_mysql::DEFINITIONS)
+        .findings(perjury_mysql::FINDINGS)
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
