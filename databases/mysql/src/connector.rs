@@ -81,10 +81,8 @@ impl Connector {
         let connection = Connection::<Conversation>::open(server, plain).await?;
         let mut connection = connection.with_limit(PREPARE_REQUEST_LIMIT);
         let database = &self.settings.database;
-        let mut statements = vec![
-            format!("CREATE DATABASE IF NOT EXISTS {database}"),
-            format!("USE {database}"),
-        ];
+        let mut statements =
+            vec![format!("CREATE DATABASE IF NOT EXISTS {database}"), format!("USE {database}")];
         statements.extend(schema::statements(self.workload, &self.settings));
         connection
             .exchange(move |session| {

@@ -12,7 +12,8 @@ const STATEMENT: &[&str] = &[
     "1044", "1045", "1142", "1227", // not allowed
     "1046", "1049", // no such database
     "1047", // WSREP has not yet prepared node for application use
-    "1054", "1064", "1146", "1193", "1235", // not understood: no such column, table, variable, ...
+    "1054", "1064", "1146", "1193",
+    "1235", // not understood: no such column, table, variable, ...
     "1062", // duplicate entry
     "1205", // lock wait timeout: the statement is rolled back, and it is all there is
     "1213", // deadlock, or lost in Galera's certification: the transaction is rolled back
@@ -23,9 +24,7 @@ const STATEMENT: &[&str] = &[
 ];
 
 /// The same for a COMMIT that was refused, with a ROLLBACK after it.
-const COMMIT: &[&str] = &[
-    "1020", "1047", "1213", "1290", "1792", "1836", "3101", "9007",
-];
+const COMMIT: &[&str] = &["1020", "1047", "1213", "1290", "1792", "1836", "3101", "9007"];
 
 /// What the failure of a whole operation means, be it one statement that commits on its own or one
 /// exchange whose transaction says [`WireError::NotSent`] of what broke before its COMMIT.

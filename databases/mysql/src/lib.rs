@@ -20,8 +20,7 @@ use perjury_harness::{BoxFuture, Driver, DriverSettings, Node, Options};
 use std::sync::Arc;
 
 /// MariaDB alone and as a Galera cluster, a `database.toml` each.
-pub const DEFINITIONS: &[&str] =
-    &[include_str!("../mariadb.toml"), include_str!("../galera.toml")];
+pub const DEFINITIONS: &[&str] = &[include_str!("../mariadb.toml"), include_str!("../galera.toml")];
 
 /// Published findings about them, for `perjury repro`.
 pub const FINDINGS: &str = include_str!("../findings.toml");

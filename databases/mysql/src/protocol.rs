@@ -167,7 +167,11 @@ pub(crate) fn error(payload: &[u8]) -> Result<(u16, String), String> {
 pub(crate) fn columns(payload: &[u8]) -> Result<u64, String> {
     let mut fields = Fields(payload);
     let count = fields.number()?;
-    if fields.0.is_empty() { Ok(count) } else { Err("bytes after the number of columns".to_owned()) }
+    if fields.0.is_empty() {
+        Ok(count)
+    } else {
+        Err("bytes after the number of columns".to_owned())
+    }
 }
 
 /// A row of text; `None` is NULL.

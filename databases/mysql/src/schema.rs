@@ -40,10 +40,9 @@ pub(crate) fn statements(workload: Workload, settings: &Settings) -> Vec<String>
             }
             all
         }
-        Workload::Queue => vec![table(
-            "queue",
-            "id BIGINT AUTO_INCREMENT PRIMARY KEY, v BIGINT NOT NULL",
-        )],
+        Workload::Queue => {
+            vec![table("queue", "id BIGINT AUTO_INCREMENT PRIMARY KEY, v BIGINT NOT NULL")]
+        }
         Workload::Lock => vec![
             table("locks", "id INT PRIMARY KEY, token BIGINT NOT NULL"),
             "INSERT IGNORE INTO locks (id, token) VALUES (0, 0)".to_owned(),

@@ -179,11 +179,7 @@ impl Conversation {
     }
 }
 
-fn answer(
-    rows: Vec<Vec<Option<Bytes>>>,
-    affected: u64,
-    status: u16,
-) -> Result<Answer, WireError> {
+fn answer(rows: Vec<Vec<Option<Bytes>>>, affected: u64, status: u16) -> Result<Answer, WireError> {
     if status & protocol::MORE_RESULTS != 0 {
         return Err(WireError::Garbled("a second result for one statement".to_owned()));
     }

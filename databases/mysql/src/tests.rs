@@ -32,6 +32,21 @@ pub(crate) fn connector(workload: &str, settings: &DriverSettings) -> Connector 
 }
 
 #[test]
+fn definitions_and_findings_are_well_formed() {
+    let registry = perjury_harness::Registry::default().driver(driver());
+    let registry = registry.definitions(DEFINITIONS).findings(FINDINGS);
+    let databases = registry.databases.iter();
+    let databases: Vec<_> = databases.map(|known| (known.name(), known.workloads())).collect();
+    let in_a_cluster: Vec<&str> = driver().workloads().to_vec();
+    assert_eq!(databases, [("mariadb", driver().workloads()), ("galera", &*in_a_cluster)]);
+    for finding in &registry.findings {
+        for arguments in [&finding.test, &finding.strict] {
+            assert!(databases.iter().any(|(name, _)| *name == arguments[0]), "{}", finding.name);
+        }
+    }
+}
+
+#[test]
 fn settings_become_statements() {
     let given = settings(&[
         ("isolation", "read committed"),

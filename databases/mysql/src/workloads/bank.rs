@@ -50,7 +50,8 @@ async fn run(session: &mut Conversation, reads: Reads, transfer: Transfer) -> Re
     transaction::start(session).await?;
     let from = balance(session, reads, transfer.from).await?;
     let to = balance(session, reads, transfer.to).await?;
-    let too_large = || Stop::Told(Failure::Definite("a balance that is no 64-bit number".to_owned()));
+    let too_large =
+        || Stop::Told(Failure::Definite("a balance that is no 64-bit number".to_owned()));
     let from = from.checked_sub(transfer.amount).ok_or_else(too_large)?;
     let to = to.checked_add(transfer.amount).ok_or_else(too_large)?;
     if from < 0 || to < 0 {

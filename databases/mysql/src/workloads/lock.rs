@@ -18,7 +18,7 @@ pub(super) async fn invoke(
     lock: Lock,
     op: &Op,
 ) -> Result<Value, Failure> {
-    let told = match &*op.f {
+    match &*op.f {
         "acquire" => {
             let asked = connection.exchange(move |session| {
                 Box::pin(async move {
@@ -48,8 +48,7 @@ pub(super) async fn invoke(
             failure::flat(asked.await, Effect::Writes)
         }
         _ => Err(unknown(op)),
-    };
-    told
+    }
 }
 
 async fn acquire_row(session: &mut Conversation) -> Result<Result<Value, Failure>, WireError> {

@@ -59,7 +59,8 @@ async fn take(
     let told = connection.exchange(move |session| {
         Box::pin(async move {
             let taken = run(session, count, lock).await;
-            let what = taken.as_ref().map_or_else(|_| String::new(), |v| format!(" of taking {v:?}"));
+            let what =
+                taken.as_ref().map_or_else(|_| String::new(), |v| format!(" of taking {v:?}"));
             transaction::finish(session, Effect::Writes, &what, taken).await
         })
     });

@@ -15,7 +15,8 @@ pub(super) async fn invoke(
 ) -> Result<Value, Failure> {
     match (&*op.f, op.value.as_i64()) {
         ("add", Some(element)) => {
-            match change(connection, format!("INSERT INTO elements (v) VALUES ({element})")).await? {
+            match change(connection, format!("INSERT INTO elements (v) VALUES ({element})")).await?
+            {
                 1 => Ok(op.value.clone()),
                 rows => Err(Failure::Unexpected(format!("an element made {rows} rows"))),
             }

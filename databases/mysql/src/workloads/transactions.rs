@@ -109,8 +109,12 @@ async fn read(
         1 => answer.text(0, 0)?,
         _ => return Err(WireError::Garbled(format!("two rows for key {key}")).into()),
     };
-    let numbers: Option<Vec<i64>> =
-        text.unwrap_or("").split(',').filter(|text| !text.is_empty()).map(|n| n.parse().ok()).collect();
+    let numbers: Option<Vec<i64>> = text
+        .unwrap_or("")
+        .split(',')
+        .filter(|text| !text.is_empty())
+        .map(|n| n.parse().ok())
+        .collect();
     let numbers = numbers.ok_or_else(|| {
         WireError::Garbled(format!("key {key} has {:.100}", text.unwrap_or("nothing")))
     })?;
