@@ -9,8 +9,8 @@ fn main() -> ExitCode {
     let registry = perjury_workloads::register(Registry::default())
         .database(perjury_demo::database())
         .database(perjury_nats::database())
-        .protocol(perjury_mysql::driver(), perjury_mysql::DEFINITIONS, perjury_mysql::FINDINGS)
         .protocol(perjury_etcd::driver(), perjury_etcd::DEFINITIONS, perjury_etcd::FINDINGS)
+        .protocol(perjury_mysql::driver(), perjury_mysql::DEFINITIONS, perjury_mysql::FINDINGS)
         .protocol(
             perjury_postgresql::driver(),
             perjury_postgresql::DEFINITIONS,
