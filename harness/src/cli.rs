@@ -18,6 +18,7 @@ mod new;
 mod opened;
 pub mod output;
 mod plan;
+mod repro;
 mod schedule;
 mod schema;
 mod serve;
@@ -94,6 +95,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
         Command::Schema(args) => return Ok(schema::schema(args)),
+        Command::Repro(args) => return repro::repro(args, registry),
         Command::Serve(args) => return serve::serve(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Drivers(args) => list::drivers(registry, args)?,

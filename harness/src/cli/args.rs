@@ -2,9 +2,11 @@
 
 mod databases;
 mod files;
+mod repro;
 
 pub use databases::{ClientCheckArgs, DoctorArgs, NewArgs, NewWhat};
 pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
+pub use repro::ReproArgs;
 
 use crate::campaign::record::Shard;
 use crate::span::Span;
@@ -62,6 +64,8 @@ pub enum Command {
     Heal(HostArgs),
     /// Remove passing runs that nobody needs any more; never a failure, nor what `latest` links to
     Gc(GcArgs),
+    /// Reproduce published findings about real databases; without a name, list them
+    Repro(ReproArgs),
     /// Show the store as web pages: all runs, two side by side, a test while it runs, campaigns
     Serve(ServeArgs),
     /// List the databases, or tell all about one: its options and planted bugs
