@@ -1,19 +1,21 @@
 """A client of kv for Perjury: a JSON object a line in, a JSON object a line out."""
-import json
-import socket
-import sys
+import json, socket, sys
+
+server = None
 
 
-def say(**words):
-    print(json.dumps(words), flush=True)
+class Failed(Exception):
+    """It certainly did not happen, and never will."""
 
 
 def ask(question):
-    """One question to the server; connects first if need be."""
+    """A line to the server, and one back; connects first if need be."""
     global server
     if server is None:
-        link = socket.create_connection(where, timeout=2)
-        server = link.makefile("rw")
+        try:
+            server = socket.create_connection(where, timeout=2).makefile("rw")
+        except OSError as error:
+            raise Failed(f"nothing was sent: {error}")
     server.write(question + "\n")
     server.flush()
     answer = server.readline()
@@ -23,38 +25,34 @@ def ask(question):
 
 
 def run(f, value):
-    """Does one operation, and returns what to say of it."""
+    """Does one operation and returns its value, with what was read in place of null."""
     if f not in ("read", "write", "cas"):
-        return {"type": "fail", "error": f"no operation {f}"}
+        raise Failed(f"there is no operation {f}")
     key, argument = value
-    if f == "read":
-        match ask(f"GET {key}"):
-            case ["VALUE", found]:
-                return {"type": "ok", "value": [key, int(found)]}
-            case ["NONE"]:
-                return {"type": "ok", "value": [key, None]}
-    elif f == "write" and ask(f"SET {key} {argument}") == ["OK"]:
-        return {"type": "ok"}
-    elif f == "cas":
-        match ask(f"CAS {key} {argument[0]} {argument[1]}"):
-            case ["OK"]:
-                return {"type": "ok"}
-            case ["DIFFERS"]:
-                return {"type": "fail", "error": "it has another value"}
-    return {"type": "info", "error": "the server gave an odd answer"}
+    short = {"read": f"GET {key}", "write": f"SET {key} {argument}"}
+    match ask(short.get(f) or f"CAS {key} {argument[0]} {argument[1]}"):
+        case ["VALUE", found]:
+            return [key, int(found)]
+        case ["NONE"]:
+            return [key, None]
+        case ["OK"]:
+            return value
+        case ["DIFFERS"]:
+            raise Failed("it has another value")
+        case odd:
+            raise ValueError(f"the server said {odd}")
 
 
-server = None
 hello = json.loads(sys.stdin.readline())
 where = (hello["node"]["address"], hello["ports"]["client"])
-say(type="hello", protocol=1)
+print(json.dumps({"type": "hello", "protocol": 1}), flush=True)
 for line in sys.stdin:
     op = json.loads(line)
     try:
-        outcome = run(op["f"], op["value"])
-    except OSError as error:
-        # Without a connection nothing was sent. Otherwise, only a read certainly did nothing.
-        nothing = server is None or op["f"] == "read"
-        outcome = {"type": "fail" if nothing else "info", "error": str(error)}
-        server = None
-    say(id=op["id"], **outcome)
+        answer = {"type": "ok", "value": run(op["f"], op["value"])}
+    except Failed as error:
+        answer = {"type": "fail", "error": str(error)}
+    except Exception as error:  # Perhaps it happened. Perjury ends this process now.
+        odd = isinstance(error, ValueError)  # An answer that cannot be understood.
+        answer = {"type": "info", "error": repr(error), "unexpected": odd}
+    print(json.dumps({"id": op["id"], **answer}), flush=True)

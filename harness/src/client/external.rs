@@ -226,6 +226,7 @@ impl Client for ExternalClient {
         match answer.outcome {
             Outcome::Ok => Ok(answer.value.unwrap_or_else(|| op.value.clone())),
             Outcome::Fail => Err(Failure::Definite(error)),
+            Outcome::Info if answer.unexpected => Err(Failure::Unexpected(error)),
             Outcome::Info => Err(Failure::Indefinite(error)),
         }
     }

@@ -38,6 +38,9 @@ pub struct Answer {
     pub value: Option<Value>,
     #[serde(default)]
     pub error: Option<String>,
+    /// With `info`: the database answered with something that cannot be understood.
+    #[serde(default)]
+    pub unexpected: bool,
 }
 
 /// A value that is null is given, too.
