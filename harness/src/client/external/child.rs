@@ -39,10 +39,15 @@ impl Child {
     /// Starts `argv`, looked up in PATH, in `folder`.
     pub(super) fn start(argv: &[String], folder: Option<&Path>) -> Result<Self, String> {
         let [program, arguments @ ..] = argv else { return Err("no program is named".to_owned()) };
-        let mut command = Command::new(program);
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let mut command = match folder {
+            // Else it would depend on the platform what `./client` is relative to.
+            Some(folder) if program.contains('/') => Command::new(folder.join(program)),
+            _ => Command::new(program),
+        };
         command.args(arguments).kill_on_drop(true).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = folder {
             command.current_dir(folder);
         }
         let cannot =
