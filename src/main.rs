@@ -7,8 +7,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let registry = Registry::default()
         .database(perjury_demo::database())
-        .database(perjury_etcd::database())
         .database(perjury_nats::database())
+        .driver(perjury_etcd::driver())
+        .definitions(perjury_etcd::DEFINITIONS)
+        .findings(perjury_etcd::FINDINGS)
+        .driver(perjury_zookeeper::driver())
+        .definitions(perjury_zookeeper::DEFINITIONS)
+        .findings(perjury_zookeeper::FINDINGS)
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());

@@ -56,3 +56,11 @@ pub(crate) fn decode(bytes: &Base64) -> Result<Value, Failure> {
         Failure::Unexpected(format!("a stored value is not JSON: {shown:.100}"))
     })
 }
+
+/// The same of a whole number.
+pub(crate) fn decode_number(bytes: &Base64) -> Result<i64, Failure> {
+    let value = decode(bytes)?;
+    value.as_i64().ok_or_else(|| {
+        Failure::Unexpected(format!("a stored value is no number: {:.100}", value.to_string()))
+    })
+}
