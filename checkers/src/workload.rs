@@ -38,6 +38,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("owned-mutex", "acquire, release by the holder; linearizable", &[]),
     of("reentrant-mutex", "acquire, release, several times by the holder", &["most"]),
     of("fenced-mutex", "acquire answered with a growing token, release", &["reentrant", "most"]),
+    of("session-mutex", "the same, and the holder may lose it without knowing", &[]),
     of("semaphore", "acquire n, release n; at most so many permits", &["permits", "owned"]),
     of("fifo-queue", "enqueue v, dequeue in order; linearizable", &["failed-is-empty"]),
     of("priority-queue", "enqueue v, dequeue the least", &["failed-is-empty", "greatest-first"]),
@@ -222,6 +223,7 @@ fn object(
             reentrant: flag("reentrant")?,
             most: settings.number("most")?,
         })?,
+        "session-mutex" => judge.whole(linear::SessionMutex)?,
         "semaphore" => judge.whole(linear::Semaphore {
             permits: settings.number("permits")?.unwrap_or(1),
             owned: flag("owned")?,
