@@ -46,7 +46,7 @@ fn the_example_is_found_right_and_found_stale() {
         let words = test(&kv, flags);
         bench.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    run(&["--nemesis", "kill", "--nemesis-interval", "1s"]).expect_code(0);
+    run(&["--nemesis", "kill,disk", "--nemesis-interval", "1s"]).expect_code(0);
     let results = bench.results();
     assert!(results["operations"].to_string().contains("\"cas\""), "{results:#}");
     run(&["--nemesis", "none", "--set", "stale=true"]).expect_code(1);
