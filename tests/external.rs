@@ -159,8 +159,8 @@ fn the_readme_is_followed_word_by_word() {
 /// What is changed in the example, flags, and what the error has to tell.
 type Row = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 
-const COMMAND: &str = "command = [\"python3\", \"/opt/kv/server.py\", \"--listen\", \"{address}:{port.client}\", \
-     \"--data\", \"/var/lib/kv\"]";
+const COMMAND: &str = "command = [\"python3\", \"/opt/kv/server.py\", \"--listen\", \
+     \"{address}:{port.client}\", \"--data\", \"/var/lib/kv\"]";
 const PROGRAM: &str = "program = \"python3\" ";
 const PACKAGES: &str = "packages = [\"python3\"]";
 

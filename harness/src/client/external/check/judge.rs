@@ -219,44 +219,49 @@ pub(super) fn hello(line: &str) -> &'static str {
     }
 }
 
-pub(super) const START: &str = "name a program on PATH, or a path from that folder, and make it executable; a script may \
-     also be given to its interpreter: python3 client.py";
-pub(super) const NO_HELLO: &str = "read the first line, then write {\"type\":\"hello\",\"protocol\":1} and flush standard output: \
-     print(..., flush=True) in Python";
-pub(super) const ENDED_AT_HELLO: &str = "say hello before anything that may fail, such as connecting: what fails later is answered \
-     with fail or info";
+pub(super) const START: &str = "name a program on PATH, or a path from that folder, and make it \
+     executable; a script may also be given to its interpreter: python3 client.py";
+pub(super) const NO_HELLO: &str = "read the first line, then write \
+     {\"type\":\"hello\",\"protocol\":1} and flush standard output: print(..., flush=True) in \
+     Python";
+pub(super) const ENDED_AT_HELLO: &str = "say hello before anything that may fail, such as \
+     connecting: what fails later is answered with fail or info";
 pub(super) const DEAF: &str = "read the first line, which says where the database is";
 pub(super) const HELLO: &str = "write {\"type\":\"hello\",\"protocol\":1} as the first line";
-pub(super) const HELLO_NOT_JSON: &str = "the first line of standard output has to be {\"type\":\"hello\",\"protocol\":1}; what you tell \
-     people goes to standard error";
-pub(super) const PREPARE: &str = "answer {\"type\":\"prepare\"} with {\"type\":\"ok\"}, or with {\"type\":\"fail\",\"error\":\"...\"}";
-pub(super) const NOT_PREPARED: &str =
-    "a run would end here; name a database that runs with --node and --port";
-pub(super) const NO_ANSWER: &str = "answer each operation with one line, and flush standard output after it: print(..., \
-     flush=True) in Python; give the database a time limit of your own and answer info past it";
-pub(super) const ENDED: &str = "catch what goes wrong, and answer fail when the operation certainly did not happen and never \
-     will, info when it may have";
-pub(super) const NOTHING_OK: &str =
-    "that is right when no database runs; name one that does with --node and --port";
-pub(super) const NONSENSE: &str = "answer an operation that you do not know with {\"id\":...,\"type\":\"fail\",\"error\":\"no such \
-     operation\"}: nothing was done";
+pub(super) const HELLO_NOT_JSON: &str = "the first line of standard output has to be \
+     {\"type\":\"hello\",\"protocol\":1}; what you tell people goes to standard error";
+pub(super) const PREPARE: &str = "answer {\"type\":\"prepare\"} with {\"type\":\"ok\"}, or with \
+     {\"type\":\"fail\",\"error\":\"...\"}";
+pub(super) const NOT_PREPARED: &str = "a run would end here; name a database that runs with \
+     --node and --port";
+pub(super) const NO_ANSWER: &str = "answer each operation with one line, and flush standard \
+     output after it: print(..., flush=True) in Python; give the database a time limit of your \
+     own and answer info past it";
+pub(super) const ENDED: &str = "catch what goes wrong, and answer fail when the operation \
+     certainly did not happen and never will, info when it may have";
+pub(super) const NOTHING_OK: &str = "that is right when no database runs; name one that does \
+     with --node and --port";
+pub(super) const NONSENSE: &str = "answer an operation that you do not know with \
+     {\"id\":...,\"type\":\"fail\",\"error\":\"no such operation\"}: nothing was done";
 pub(super) const NO_ERROR: &str = "say why in \"error\": the report shows it";
-pub(super) const NO_VALUE: &str =
-    "put what was read in \"value\"; left out, it is the operation's own value, so null was read";
-pub(super) const SAID_TOO_MUCH: &str = "write one line for each operation and nothing else; what you tell people goes to standard error";
-pub(super) const DOES_NOT_END: &str = "end when standard input ends: `for line in sys.stdin` in Python does, and `while read -r line` \
-     in a shell";
-pub(super) const SLOW: &str =
-    "after --operation-timeout (5 s) the answer is not waited for, and the program is killed";
-const NOT_JSON: &str = "write one JSON object a line for each operation and nothing else on standard output; what you \
-     tell people goes to standard error";
+pub(super) const NO_VALUE: &str = "put what was read in \"value\"; left out, it is the \
+     operation's own value, so null was read";
+pub(super) const SAID_TOO_MUCH: &str = "write one line for each operation and nothing else; what \
+     you tell people goes to standard error";
+pub(super) const DOES_NOT_END: &str = "end when standard input ends: `for line in sys.stdin` in \
+     Python does, and `while read -r line` in a shell";
+pub(super) const SLOW: &str = "after --operation-timeout (5 s) the answer is not waited for, and \
+     the program is killed";
+const NOT_JSON: &str = "write one JSON object a line for each operation and nothing else on \
+     standard output; what you tell people goes to standard error";
 const MANY_LINES: &str = "write each object on one line, without indentation";
 const SINGLE_QUOTES: &str = "write JSON, with double quotes: json.dumps(...) in Python";
 const ID: &str = "echo the operation's \"id\" in its answer";
 const ID_IS_NUMBER: &str = "echo the operation's \"id\" as the number that it was";
 const TWICE: &str = "write exactly one line for each operation";
-const TYPE: &str = "say \"type\":\"ok\" when it happened, \"fail\" when it certainly did not and never will, \"info\" \
-     when nobody knows";
-const VALUE: &str = "answer with the operation's own value, in which null is replaced by what was read; leave \
-     \"value\" out where nothing was read";
-const TEXT: &str = "give a number as a number: int(...) in Python, Number(...) in JavaScript, no quotes in a shell";
+const TYPE: &str = "say \"type\":\"ok\" when it happened, \"fail\" when it certainly did not and \
+     never will, \"info\" when nobody knows";
+const VALUE: &str = "answer with the operation's own value, in which null is replaced by what \
+     was read; leave \"value\" out where nothing was read";
+const TEXT: &str = "give a number as a number: int(...) in Python, Number(...) in JavaScript, no \
+     quotes in a shell";
