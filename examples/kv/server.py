@@ -84,5 +84,6 @@ def lag():
 load()
 threading.Thread(target=lag, daemon=True).start()
 host, port = arguments.listen.rsplit(":", 1)
-print(f"{len(values)} keys; listening at {arguments.listen}", flush=True)
-Server((host, int(port)), Connection).serve_forever()
+server = Server((host, int(port)), Connection)
+print(f"{len(values)} keys; listening at port {server.server_address[1]}", flush=True)
+server.serve_forever()

@@ -167,6 +167,10 @@ fn named(
         None => registry.workloads.iter().map(|workload| workload.name()).collect(),
     };
     match given {
+        None if database.is_none() => {
+            let known = known.join(", ");
+            Err(Usage(format!("--workload: say whose operations are to be asked: {known}")))
+        }
         None => Ok(known.first().copied().unwrap_or_default().to_owned()),
         Some(name) if known.contains(&name) => Ok(name.to_owned()),
         Some(name) => {

@@ -25,7 +25,7 @@ pub enum NewWhat {
 
 #[derive(Args, Clone, Debug)]
 pub struct ClientCheckArgs {
-    /// Whose operations are asked [default: the first that the definition names, or register]
+    /// Whose operations are asked [default: the first that the definition names]
     #[arg(short, long, value_name = "NAME")]
     pub workload: Option<String>,
     /// The client, its options and its ports are those of this database.toml, or folder with one
