@@ -35,7 +35,9 @@ fn a_wrong_workload_or_a_single_node_is_refused() {
     let alone = Options { nodes: vec!["n1".to_owned()], ..options() };
     let error = database().connect("set", &alone).err();
     assert!(error.is_some_and(|error| error.contains("two nodes")));
-    assert!(database().connect("set", &options()).is_ok());
+    for workload in WORKLOADS {
+        assert!(database().connect(workload, &options()).is_ok());
+    }
     let error = database().connect("register", &options()).err();
-    assert_eq!(error.as_deref(), Some("nats has no workload `register`: it has set"));
+    assert_eq!(error.as_deref(), Some("nats has no workload `register`: it has set, queue"));
 }

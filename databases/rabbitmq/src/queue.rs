@@ -7,6 +7,11 @@ use crate::session::{AmqpSession, Delivery};
 use perjury_harness::{Failure, Op};
 use perjury_wire::Connection;
 use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// How long a drain gets elements. What it has got by then has to be acknowledged before the
+/// operation's own time is up; it is asked again until there is nothing.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// `enqueue v`, `dequeue null` answered with `v`, `drain null` answered with a list.
 pub(crate) async fn invoke(
@@ -48,14 +53,16 @@ async fn dequeue(connection: &mut Connection<AmqpSession>, queue: &str) -> Resul
     Ok(element.into())
 }
 
-/// Gets elements until there are none, and acknowledges them together. A failure before that
+/// Gets elements until there are none, or for a while, and acknowledges them together. A failure before that
 /// leaves them all in the queue.
 async fn drain(connection: &mut Connection<AmqpSession>, queue: &str) -> Result<Value, Failure> {
     let name = queue.to_owned();
     let deliveries = ask(connection, Part::Get, |session| {
         Box::pin(async move {
-            let mut deliveries = Vec::new();
-            while let Some(delivery) = session.get(&name).await? {
+            let (began, mut deliveries) = (Instant::now(), Vec::new());
+            while began.elapsed() < DRAIN_LIMIT
+                && let Some(delivery) = session.get(&name).await?
+            {
                 deliveries.push(delivery);
             }
             Ok(deliveries)
