@@ -8,7 +8,10 @@ fn main() -> ExitCode {
     let registry = Registry::default()
         .database(perjury_demo::database())
         .database(perjury_etcd::database())
-        .database(perjury_nats::database())
+        .driver(perjury_nats::driver())
+        .definitions(perjury_nats::DEFINITIONS)
+        .driver(perjury_rabbitmq::driver())
+        .definitions(perjury_rabbitmq::DEFINITIONS)
         .internal("demo-server", perjury_demo::server::main);
     let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());

@@ -40,7 +40,7 @@ pub struct Overrides {
 /// Reads a run, checks its history and writes `results.json` and the reports.
 pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Result<Results, Stop> {
     let (plan, plan_text) = read_plan(run, overrides)?;
-    let registry = &registry.with(&plan.fault)?;
+    let registry = &registry.for_plan(&plan)?;
     let workload = registry.find_workload(&plan.workload)?;
     workload.validate(&plan.options()).map_err(Usage)?;
     let record = RunRecord::read(run);

@@ -3,6 +3,8 @@
 //! An error returned with `?` is *indefinite* by construction: the operation may have happened.
 //! That it certainly did not happen has to be said, with [`ResultExt::definite`].
 
+pub mod external;
+
 use crate::op::Op;
 use crate::{BoxFuture, Node};
 use serde_json::Value;

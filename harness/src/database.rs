@@ -2,18 +2,24 @@
 
 mod definition;
 mod diagnostic;
+mod file;
 mod lifecycle;
 mod paths;
 mod readiness;
 mod template;
 
-pub use definition::{Definition, FileDefinition, OptionDefinition, Probe, Ready, Start, When};
+pub use definition::{
+    Archive, ClientDefinition, ClientKind, Condition, Definition, FileDefinition, Moment,
+    OptionDefinition, Order, Probe, Ready, Setup, Start, When, schema,
+};
 pub use diagnostic::{TomlError, nearest};
+pub use file::{DefinitionText, FileDatabase};
 pub use lifecycle::{INSTALL_LIMIT, Lifecycle, PROCESS};
 pub use template::{NodeFacts, Scope, Template};
 
 use crate::client::SharedConnect;
 use crate::{BoxFuture, Node, Options};
+use std::path::PathBuf;
 
 /// A database that Perjury knows how to run and to speak to.
 pub trait Database: Send + Sync {
@@ -25,6 +31,11 @@ pub trait Database: Send + Sync {
 
     /// The text of its `database.toml`.
     fn definition(&self) -> &str;
+
+    /// Where its definition is, for what is beside it; nowhere when it is built in.
+    fn folder(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Names of the workloads that its client can express.
     fn workloads(&self) -> &[&'static str];
@@ -43,8 +54,12 @@ pub trait Database: Send + Sync {
     fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String>;
 
     /// Which of `nodes` lead at this moment, by position; empty when it cannot tell.
-    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
-        let _ = nodes;
+    fn primaries<'a>(
+        &'a self,
+        options: &'a Options,
+        nodes: &'a [Node],
+    ) -> BoxFuture<'a, Vec<usize>> {
+        let _ = (options, nodes);
         Box::pin(async { Vec::new() })
     }
 

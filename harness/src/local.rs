@@ -6,6 +6,7 @@
 //! - [`packages::ensure`] fetches what is to be installed on them.
 //! - [`check`] says whether all this can work here.
 
+pub mod archives;
 mod command;
 mod doctor;
 mod exec;

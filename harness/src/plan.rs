@@ -1,5 +1,6 @@
 //! The plan: everything that decides what a run does. With its seed it is enough to run it again.
 
+use crate::database::DefinitionText;
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
@@ -24,6 +25,9 @@ pub struct Plan {
     /// The folder under `store/`: `demo-register`.
     pub name: String,
     pub database: String,
+    /// The `database.toml` of a user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<DefinitionText>,
     pub workload: String,
     /// Faults by name, each at random times; empty for none.
     pub nemesis: Vec<String>,

@@ -1,9 +1,12 @@
 //! The registry: which databases, workloads and faults this binary has.
 
+use crate::database::{DefinitionText, FileDatabase};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::machines::MachineKeeper;
+use crate::plan::Plan;
 use crate::{Database, Driver, Fault, Workload};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -99,6 +102,38 @@ impl Registry {
             registry.added.push(fault.clone());
         }
         Ok(registry)
+    }
+
+    /// This registry with what a plan brings along: faults and a database of a user's own, which
+    /// takes the place of one of the same name.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn for_plan(&self, plan: &Plan) -> Result<Self, Usage> {
+        let mut registry = self.with(&plan.fault)?;
+        let Some(DefinitionText { file, text }) = &plan.definition else { return Ok(registry) };
+        let folder = file.parent().map(PathBuf::from);
+        let made = FileDatabase::new(text, &file.display().to_string(), folder, &registry);
+        let made = made.map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
+        registry.databases.retain(|database| database.name() != made.name());
+        registry.databases.push(Arc::new(made));
+        Ok(registry)
+    }
+
+    /// Adds databases that are nothing but their `database.toml`, spoken to by drivers that are
+    /// registered already.
+    ///
+    /// # Panics
+    /// When a definition has a mistake: a bug in this binary, which its tests find.
+    #[must_use]
+    pub fn definitions(mut self, texts: &[&str]) -> Self {
+        for text in texts {
+            match FileDatabase::new(text, "database.toml", None, &self) {
+                Ok(database) => self.databases.push(Arc::new(database)),
+                Err(error) => panic!("{}", error.render()),
+            }
+        }
+        self
     }
 
     /// Adds a hidden command, run as `perjury NAME ARGUMENT...` before anything else happens.

@@ -111,7 +111,7 @@ impl Ground for FaultContext {
     }
 
     fn primaries(&self) -> BoxFuture<'_, Vec<usize>> {
-        self.database.primaries(&self.cluster.nodes)
+        self.database.primaries(&self.options, &self.cluster.nodes)
     }
 
     fn operations_begun(&self) -> u64 {

@@ -66,7 +66,7 @@ impl Database for Demo {
     }
 
     /// The leader of the latest term. One of an earlier term may still believe that it leads.
-    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+    fn primaries<'a>(&'a self, _: &'a Options, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
         Box::pin(async move { leaders(&statuses(nodes).await) })
     }
 

@@ -58,7 +58,7 @@ impl Database for Etcd {
         Ok(Arc::new(EtcdConnector::new(workload, reads, CLIENT_PORT)?))
     }
 
-    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
+    fn primaries<'a>(&'a self, _: &'a Options, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
         Box::pin(async move {
             let addresses: Vec<SocketAddr> =
                 nodes.iter().map(|node| SocketAddr::new(node.address, CLIENT_PORT)).collect();

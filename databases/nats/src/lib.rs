@@ -15,24 +15,17 @@ mod set;
 
 use connector::{NatsConnector, Use};
 use perjury_harness::client::SharedConnect;
-use perjury_harness::{BoxFuture, Database, Driver, DriverSettings, Node, Options};
+use perjury_harness::{BoxFuture, Driver, DriverSettings, Node, Options};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The port for clients, as `database.toml` has it.
-const CLIENT_PORT: u16 = 4222;
+/// NATS JetStream, from Debian's `nats-server`, as a `database.toml`.
+pub const DEFINITIONS: &[&str] = &[include_str!("../database.toml")];
 
 const WORKLOADS: &[&str] = &["set", "queue"];
 
 /// Published findings, and how to see them.
 pub const FINDINGS: &str = include_str!("../findings.toml");
-
-struct Nats;
-
-/// NATS JetStream, from Debian's `nats-server`.
-pub fn database() -> impl Database {
-    Nats
-}
 
 struct JetStream;
 
@@ -60,7 +53,19 @@ impl Driver for JetStream {
         settings: &DriverSettings,
         options: &Options,
     ) -> Result<SharedConnect, String> {
-        connect(workload, settings.port, options)
+        if options.nodes.len() == 1 {
+            let text = "nats needs two nodes or more: one server alone is no cluster";
+            return Err(text.to_owned());
+        }
+        let usage = match workload {
+            "set" => Use::Set,
+            "queue" => Use::Queue,
+            _ => {
+                let known = WORKLOADS.join(", ");
+                return Err(format!("nats has no workload `{workload}`: it has {known}"));
+            }
+        };
+        Ok(Arc::new(NatsConnector::new(usage, options.nodes.len(), settings.port)))
     }
 
     fn primaries<'a>(
@@ -72,21 +77,6 @@ impl Driver for JetStream {
     }
 }
 
-fn connect(workload: &str, port: u16, options: &Options) -> Result<SharedConnect, String> {
-    if options.nodes.len() == 1 {
-        return Err("nats needs two nodes or more: one server alone is no cluster".to_owned());
-    }
-    let usage = match workload {
-        "set" => Use::Set,
-        "queue" => Use::Queue,
-        _ => {
-            let known = WORKLOADS.join(", ");
-            return Err(format!("nats has no workload `{workload}`: it has {known}"));
-        }
-    };
-    Ok(Arc::new(NatsConnector::new(usage, options.nodes.len(), port)))
-}
-
 /// Which of `nodes` lead the stream, by position.
 async fn leading(port: u16, nodes: &[Node]) -> Vec<usize> {
     let servers: Vec<SocketAddr> =
@@ -95,32 +85,6 @@ async fn leading(port: u16, nodes: &[Node]) -> Vec<usize> {
     let positions = nodes.iter().enumerate();
     let leads = positions.filter(|(_, node)| leading.contains(&*node.name));
     leads.map(|(position, _)| position).collect()
-}
-
-impl Database for Nats {
-    fn name(&self) -> &str {
-        "nats"
-    }
-
-    fn about(&self) -> &str {
-        "NATS JetStream 2.9, replicated streams of messages, from Debian's nats-server"
-    }
-
-    fn definition(&self) -> &str {
-        include_str!("../database.toml")
-    }
-
-    fn workloads(&self) -> &[&'static str] {
-        WORKLOADS
-    }
-
-    fn connect(&self, workload: &str, options: &Options) -> Result<SharedConnect, String> {
-        connect(workload, CLIENT_PORT, options)
-    }
-
-    fn primaries<'a>(&'a self, nodes: &'a [Node]) -> BoxFuture<'a, Vec<usize>> {
-        Box::pin(leading(CLIENT_PORT, nodes))
-    }
 }
 
 #[cfg(test)]

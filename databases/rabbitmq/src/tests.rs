@@ -4,6 +4,7 @@ mod real;
 pub(crate) mod server;
 
 use crate::*;
+use perjury_harness::Registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,6 +18,13 @@ fn options() -> Options {
         time_limit: Duration::from_secs(10),
         nemesis_interval: Duration::from_secs(1),
     }
+}
+
+#[test]
+fn the_definition_is_one_for_this_driver() {
+    let registry = Registry::default().driver(driver()).definitions(DEFINITIONS);
+    assert_eq!(registry.find_database("rabbitmq").unwrap().workloads(), WORKLOADS);
+    assert_eq!(registry.find_database("rabbitmq").unwrap().name(), "rabbitmq");
 }
 
 #[test]

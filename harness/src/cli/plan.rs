@@ -1,13 +1,14 @@
 //! From arguments to a plan: defaults, a plan file, a planted bug's settings, then the flags.
 
 use super::args::{HostArgs, TestArgs};
-use crate::database::Bug;
+use crate::database::{Bug, Definition, DefinitionText};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::plan::{ClusterPlan, Plan, VERSION, VagrantPlan};
 use crate::registry::unknown;
 use crate::span::Span;
 use crate::{Database, Registry, secret};
+use std::path::Path;
 use std::str::FromStr;
 
 /// The plan that `args` ask for, validated.
@@ -17,12 +18,12 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
         None => defaults(registry),
     };
     if let Some(database) = &args.database {
-        plan.database.clone_from(database);
+        name_database(&mut plan, database)?;
     }
     for file in &args.fault {
         plan.fault.extend(CustomFault::read(file)?);
     }
-    let registry = &registry.with(&plan.fault)?;
+    let registry = &registry.for_plan(&plan)?;
     let database = registry.find_database(&plan.database)?.clone();
     if plan.workload.is_empty() {
         plan.workload = database.workloads().first().copied().unwrap_or_default().to_owned();
@@ -43,6 +44,25 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
     Ok(plan)
 }
 
+/// A name of one that is known here, or a path: of a `database.toml`, or of its folder.
+fn name_database(plan: &mut Plan, given: &str) -> Result<(), Usage> {
+    let path = Path::new(given);
+    if !given.contains('/') && !given.ends_with(".toml") {
+        given.clone_into(&mut plan.database);
+        plan.definition = None;
+        return Ok(());
+    }
+    let file = if path.is_dir() { path.join("database.toml") } else { path.to_owned() };
+    let cannot = |error| Usage(format!("DATABASE: cannot read {}: {error}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(cannot)?;
+    let file = std::path::absolute(&file).map_err(cannot)?;
+    let parsed = Definition::parse(&text, given)
+        .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
+    plan.database = parsed.name;
+    plan.definition = Some(DefinitionText { file, text });
+    Ok(())
+}
+
 /// The first database registered, and every fault that is meant for ordinary runs.
 fn defaults(registry: &Registry) -> Plan {
     let usual = registry.faults.iter().filter(|fault| fault.by_default());
@@ -50,6 +70,7 @@ fn defaults(registry: &Registry) -> Plan {
         version: VERSION,
         name: String::new(),
         database: registry.databases.first().map_or("", |database| database.name()).to_owned(),
+        definition: None,
         workload: String::new(),
         nemesis: usual.map(|fault| fault.name().to_owned()).collect(),
         script: Vec::new(),

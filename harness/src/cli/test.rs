@@ -4,7 +4,9 @@ use super::args::{OutputArgs, TestArgs};
 use super::display::Display;
 use super::{log, output, plan, schedule};
 use crate::analysis::{self, Overrides};
+use crate::database::Definition;
 use crate::exit::{self, HarnessFailure, Stop as Ended, Usage};
+use crate::local::archives;
 use crate::local::packages::{self, Need};
 use crate::local::{self, Entered};
 use crate::plan::Plan;
@@ -40,17 +42,19 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     let plan = plan::resolve(args, registry)?;
     if args.dry_run {
         output::print(plan.to_toml().trim_end());
-        output::print(&schedule::commented(&plan, &registry.with(&plan.fault)?)?);
+        output::print(&schedule::commented(&plan, &registry.for_plan(&plan)?)?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(vagrant) = &plan.cluster.vagrant {
         super::enter(&vagrant.directory, registry)?;
     }
+    let extended = registry.for_plan(&plan)?;
+    fetch_archive(&**extended.find_database(&plan.database)?)?;
     if !plan.cluster.is_local() {
         let handoff = Handoff { plan, layers: Vec::new(), secrets: BTreeMap::new() };
         return all(&handoff, args, registry, verbose);
     }
-    let layers = layers(&**registry.find_database(&plan.database)?)?;
+    let layers = layers(&**extended.find_database(&plan.database)?)?;
     let handoff = Handoff { plan, layers, secrets: secret::carry() };
     let handoff = serde_json::to_string(&handoff).unwrap_or_default();
     match local::enter_lab(&handoff) {
@@ -62,11 +66,21 @@ pub fn test(args: &TestArgs, registry: &Registry, verbose: u8) -> Result<ExitCod
     }
 }
 
+/// Gets the database's archive while there is a network.
+fn fetch_archive(database: &dyn Database) -> Result<(), Ended> {
+    let Some(archive) = parse(database)?.archive else { return Ok(()) };
+    let fetched = archives::fetch(&archive, database.folder().as_deref());
+    fetched.map(|_| ()).map_err(|error| HarnessFailure::new("getting the archive", error).into())
+}
+
+fn parse(database: &dyn Database) -> Result<Definition, Usage> {
+    Definition::parse(database.definition(), &format!("{}/database.toml", database.name()))
+        .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))
+}
+
 /// The database's packages, unpacked beneath the nodes when the machine does not have them.
 fn layers(database: &dyn Database) -> Result<Vec<PathBuf>, Ended> {
-    let file = format!("{}/database.toml", database.name());
-    let definition = crate::database::Definition::parse(database.definition(), &file)
-        .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
+    let definition = parse(database)?;
     let Some(program) = definition.program.as_ref().and_then(|program| program.literal()) else {
         return Ok(Vec::new());
     };
@@ -112,7 +126,7 @@ fn one(
     let store = Store::open(&args.output.store).map_err(failed)?;
     let run = store.create_run(&plan.name, &jiff::Zoned::now()).map_err(failed)?;
     run.write(analysis::PLAN, plan.to_toml().as_bytes()).map_err(failed)?;
-    let extended = registry.with(&plan.fault)?;
+    let extended = registry.for_plan(plan)?;
     let planned = schedule::lines(plan, &extended)?;
     run.write(schedule::FILE, schedule::text(&planned).as_bytes()).map_err(failed)?;
     log::to_file(run.append("perjury.log").map_err(failed)?, verbose);

@@ -1,16 +1,20 @@
 //! The database's life on a node: installed, wiped, started, ready, stopped.
 
+mod bring_up;
+mod install;
 mod logs;
 mod ports;
+mod setup;
 
-use super::definition::{Definition, Probe};
-use super::diagnostic::nearest;
+use super::definition::{Condition, Definition, Probe};
 use super::readiness::{self, Question};
 use super::template::{NodeFacts, Scope, Template};
 use crate::agent::protocol::{ProcessState, RunState, StartProcess};
 use crate::control::{Command, Exit, Output};
 use crate::{Cluster, Node, Options};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -40,29 +44,26 @@ pub struct Lifecycle {
     layered: bool,
     /// What faults want in the process's environment, besides what the definition says.
     environment: BTreeMap<String, String>,
+    /// Where the definition is, for archives beside it.
+    folder: Option<PathBuf>,
+    /// Nodes that were started since their data was emptied.
+    started: Mutex<BTreeSet<usize>>,
 }
 
 impl Lifecycle {
     /// `perjury` is the path of the perjury binary on the nodes. Errors name the option that is
     /// wrong or missing.
     pub fn new(definition: Definition, options: &Options, perjury: String) -> Result<Self, String> {
-        let mut values = BTreeMap::new();
-        for (name, option) in &definition.options {
-            let Some(value) = options.get(name).or(option.default.as_deref()) else { continue };
-            if !option.values.is_empty() && !option.values.iter().any(|allowed| allowed == value) {
-                let hint = nearest(value, option.values.iter().map(String::as_str))
-                    .map(|near| format!("; did you mean `{near}`?"))
-                    .unwrap_or_default();
-                return Err(format!(
-                    "{} has no {name} `{value}`: it is one of {}{hint}",
-                    definition.name,
-                    option.values.join(", ")
-                ));
-            }
-            values.insert(name.clone(), value.to_owned());
-        }
-        let environment = BTreeMap::new();
-        let lifecycle = Self { definition, options: values, perjury, layered: false, environment };
+        let values = definition.values(|name| options.get(name).map(str::to_owned))?;
+        let lifecycle = Self {
+            definition,
+            options: values,
+            perjury,
+            layered: false,
+            environment: BTreeMap::new(),
+            folder: None,
+            started: Mutex::default(),
+        };
         lifecycle.missing_option().map_or(Ok(lifecycle), Err)
     }
 
@@ -70,6 +71,12 @@ impl Lifecycle {
     /// clusters): nothing is installed there, it is only looked for.
     pub fn layered(mut self, layered: bool) -> Self {
         self.layered = layered;
+        self
+    }
+
+    /// Says in which folder of the controller the definition is.
+    pub fn folder(mut self, folder: Option<PathBuf>) -> Self {
+        self.folder = folder;
         self
     }
 
@@ -86,58 +93,13 @@ impl Lifecycle {
         cluster: &Cluster,
         node: &Node,
     ) -> Result<(Vec<String>, Option<String>), String> {
-        let request = self.start_request(&facts(cluster), node.index)?;
+        let request = self.start_request(&self.facts(cluster), node.index, false)?;
         Ok((request.argv, request.user))
     }
 
     /// What the `database.toml` says.
     pub fn definition(&self) -> &Definition {
         &self.definition
-    }
-
-    /// Installs the packages where the program is absent. The error says what to do.
-    pub async fn install(&self, cluster: &Cluster, node: &Node) -> Result<(), String> {
-        let Some(program) = &self.definition.program else { return Ok(()) };
-        let program = self.render(program, &facts(cluster), node.index)?;
-        if has_program(node, &program).await? {
-            return Ok(());
-        }
-        let packages = self.definition.packages.join(" ");
-        if self.layered || packages.is_empty() {
-            let name = &self.definition.name;
-            let how = match (self.layered, packages.is_empty()) {
-                (true, false) => format!("install it on this machine: apt-get install {packages}"),
-                (true, true) => "install it on this machine".to_owned(),
-                (false, _) => format!("install it on {} and have it on PATH", node.name),
-            };
-            return Err(format!("{}: {name} needs the program `{program}`: {how}", node.name));
-        }
-        self.install_packages(node).await?;
-        if has_program(node, &program).await? {
-            return Ok(());
-        }
-        Err(format!(
-            "{}: `{program}` is not on PATH even after apt-get install {packages}: \
-             is `install.program` of its database.toml right?",
-            node.name
-        ))
-    }
-
-    async fn install_packages(&self, node: &Node) -> Result<(), String> {
-        let mut argv: Vec<String> =
-            ["/bin/sh", "-c", INSTALL_SCRIPT, "sh"].map(str::to_owned).into();
-        argv.extend(self.definition.packages.iter().cloned());
-        let command = Command::new(argv).as_root().timeout(INSTALL_LIMIT);
-        let output = run(node, &command).await?;
-        if output.success() {
-            return Ok(());
-        }
-        Err(format!(
-            "{}: apt-get install {} {}",
-            node.name,
-            self.definition.packages.join(" "),
-            ended(&output)
-        ))
     }
 
     /// Whether all ports are free; the error names the port and, when it can be found, its
@@ -150,6 +112,7 @@ impl Lifecycle {
     pub async fn wipe(&self, cluster: &Cluster, node: &Node) -> Result<(), String> {
         let _ = cluster;
         self.stop(node).await?;
+        self.started().remove(&node.index);
         for (tool, paths) in [("-rf", &self.definition.data), ("-f", &self.definition.logs)] {
             if paths.is_empty() {
                 continue;
@@ -186,28 +149,54 @@ impl Lifecycle {
         if state.state != RunState::Gone {
             return Ok(state);
         }
-        let facts = facts(cluster);
+        self.write_files(cluster, node).await?;
+        let fresh = !self.started().contains(&node.index);
+        let request = self.start_request(&self.facts(cluster), node.index, fresh)?;
+        let state = node.agent.start_process(&request).await.map_err(|error| error.to_string());
+        self.started().insert(node.index);
+        state
+    }
+
+    fn started(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write_files(&self, cluster: &Cluster, node: &Node) -> Result<(), String> {
+        let facts = self.facts(cluster);
+        let role = self.definition.role(node.index);
         for file in &self.definition.files {
+            if !file.condition.holds(&self.options, role, false) {
+                continue;
+            }
             let text = self.render(&file.text, &facts, node.index)?;
             node.session.upload_bytes(text.as_bytes(), &file.path, file.mode).await.map_err(
                 |error| format!("{}: {} was not written: {error}", node.name, file.path),
             )?;
+            if let Some(user) = &self.definition.start.user {
+                let argv = ["chown", user, "--", &file.path].map(str::to_owned);
+                self.must(node, argv, COMMAND_LIMIT).await?;
+            }
         }
-        let request = self.start_request(&facts, node.index)?;
-        node.agent.start_process(&request).await.map_err(|error| error.to_string())
+        Ok(())
     }
 
-    /// The agent's request that starts node `here`.
-    fn start_request(&self, facts: &[NodeFacts], here: usize) -> Result<StartProcess, String> {
+    /// The agent's request that starts node `here`, for the first time when `fresh`.
+    fn start_request(
+        &self,
+        facts: &[NodeFacts],
+        here: usize,
+        fresh: bool,
+    ) -> Result<StartProcess, String> {
         let start = &self.definition.start;
         let mut argv = self.render_all(&start.command, facts, here)?;
-        for when in self.active_conditions() {
-            argv.extend(self.render_all(&when.arguments, facts, here)?);
+        let role = self.definition.role(here);
+        for when in &start.when {
+            if when.condition.holds(&self.options, role, fresh) {
+                argv.extend(self.render_all(&when.arguments, facts, here)?);
+            }
         }
         let mut env = self.environment.clone();
-        for (name, value) in &start.env {
-            env.insert(name.clone(), self.render(value, facts, here)?);
-        }
+        env.extend(self.own_environment(facts, here)?);
         Ok(StartProcess {
             name: PROCESS.to_owned(),
             argv,
@@ -218,12 +207,16 @@ impl Lifecycle {
         })
     }
 
-    fn active_conditions(&self) -> impl Iterator<Item = &super::definition::When> {
-        self.definition.start.when.iter().filter(|when| {
-            self.options
-                .get(&when.option)
-                .is_some_and(|value| when.is.as_ref().is_none_or(|is| is == value))
-        })
+    /// What the definition says of the environment.
+    fn own_environment(
+        &self,
+        facts: &[NodeFacts],
+        here: usize,
+    ) -> Result<BTreeMap<String, String>, String> {
+        let variables = self.definition.start.env.iter();
+        let filled =
+            variables.map(|(name, value)| Ok((name.clone(), self.render(value, facts, here)?)));
+        filled.collect()
     }
 
     /// Waits until the database on `node` answers as `[ready]` wants it, until `deadline` or
@@ -237,7 +230,7 @@ impl Lifecycle {
     ) -> Result<(), String> {
         let began = Instant::now();
         let deadline = deadline.min(began + self.definition.ready.timeout);
-        let facts = facts(cluster);
+        let facts = self.facts(cluster);
         let mut last = "nothing was asked yet".to_owned();
         let mut next_status = began + STATUS_INTERVAL;
         while Instant::now() < deadline {
@@ -355,6 +348,16 @@ impl Lifecycle {
         Err(format!("{}: `{}` {}", node.name, command.argv.join(" "), ended(&output)))
     }
 
+    /// The nodes as templates see them.
+    fn facts(&self, cluster: &Cluster) -> Vec<NodeFacts> {
+        let fact = |node: &Node| NodeFacts {
+            name: node.name.to_string(),
+            address: node.address,
+            role: self.definition.role(node.index).to_owned(),
+        };
+        cluster.nodes.iter().map(fact).collect()
+    }
+
     fn scope<'a>(&'a self, nodes: &'a [NodeFacts], here: usize) -> Scope<'a> {
         Scope {
             nodes,
@@ -389,8 +392,19 @@ impl Lifecycle {
         let mut templates: Vec<&Template> = definition.program.iter().collect();
         templates.extend(&definition.start.command);
         templates.extend(definition.start.env.values());
-        templates.extend(definition.files.iter().map(|file| &file.text));
-        templates.extend(self.active_conditions().flat_map(|when| &when.arguments));
+        // Whatever role a node has, and at every start.
+        let holds = |condition: &Condition| {
+            let Condition { option, is, .. } = condition.clone();
+            let of_options = Condition { option, is, ..Condition::default() };
+            of_options.holds(&self.options, "", false)
+        };
+        templates.extend(
+            definition.files.iter().filter(|file| holds(&file.condition)).map(|file| &file.text),
+        );
+        let when = definition.start.when.iter().filter(|when| holds(&when.condition));
+        templates.extend(when.flat_map(|when| &when.arguments));
+        let setup = definition.setup.iter().filter(|setup| holds(&setup.condition));
+        templates.extend(setup.flat_map(|setup| &setup.command));
         match &definition.ready.probe {
             Probe::Http { url, contains } => templates.extend([url].into_iter().chain(contains)),
             Probe::Tcp(address) => templates.push(address),
@@ -408,44 +422,9 @@ impl Lifecycle {
     }
 }
 
-/// Installs with services held back: a database that its package starts would take the ports.
-const INSTALL_SCRIPT: &str = r#"
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT
-    trap 'exit 143' TERM INT HUP
-    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" || exit 1
-fi
-install() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 -- "$@"
-}
-install "$@" || { apt-get update -q && install "$@"; }
-"#;
-
-fn facts(cluster: &Cluster) -> Vec<NodeFacts> {
-    cluster
-        .nodes
-        .iter()
-        .map(|node| NodeFacts { name: node.name.to_string(), address: node.address })
-        .collect()
-}
-
 /// The directory above; paths here have two components at least.
 fn parent(path: &str) -> String {
     path.trim_end_matches('/').rsplit_once('/').map_or("/", |(above, _)| above).to_owned()
-}
-
-async fn has_program(node: &Node, program: &str) -> Result<bool, String> {
-    // As root, who has /usr/sbin on PATH and for whom the agent will look it up.
-    let argv = ["/bin/sh", "-c", "command -v -- \"$1\"", "sh", program];
-    let command = Command::new(argv).as_root().timeout(COMMAND_LIMIT);
-    let output = run(node, &command).await?;
-    match output.exit {
-        Exit::Code(0) => Ok(true),
-        Exit::Code(1 | 127) => Ok(false),
-        _ => Err(format!("{}: looking for `{program}` {}", node.name, ended(&output))),
-    }
 }
 
 async fn run(node: &Node, command: &Command) -> Result<Output, String> {

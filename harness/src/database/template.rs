@@ -6,6 +6,8 @@
 //! {port.NAME} {option.NAME}         a port of `[ports]`, the value of an option
 //! {nodes:SEPARATOR:TEMPLATE}        TEMPLATE for every node, with SEPARATOR between
 //! {others:SEPARATOR:TEMPLATE}       the same without this node
+//! {role}                            this node's role, of `roles`
+//! {ROLE:SEPARATOR:TEMPLATE}         TEMPLATE for every node of a role
 //! {{ and }}                         braces themselves (outside of a repetition)
 //! ```
 
@@ -24,7 +26,15 @@ pub struct Template {
 enum Piece {
     Text(String),
     Field(Field),
-    Repeat { with_self: bool, separator: String, body: Vec<Piece> },
+    Repeat { who: Who, separator: String, body: Vec<Piece> },
+}
+
+/// Whom a repetition is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Who {
+    All,
+    Others,
+    Role(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +44,7 @@ enum Field {
     Host,
     Index,
     Perjury,
+    Role,
     Port(String),
     Option(String),
 }
@@ -49,6 +60,7 @@ pub(super) struct TemplateError {
 pub(super) struct Names<'a> {
     pub(super) ports: &'a BTreeMap<String, u16>,
     pub(super) options: &'a [String],
+    pub(super) roles: &'a [String],
 }
 
 /// A node as templates see it.
@@ -56,6 +68,8 @@ pub(super) struct Names<'a> {
 pub struct NodeFacts {
     pub name: String,
     pub address: IpAddr,
+    /// Empty in a database without roles.
+    pub role: String,
 }
 
 /// What a template is filled in with.
@@ -95,6 +109,16 @@ impl Template {
         Ok(text)
     }
 
+    /// Whether it speaks of single nodes.
+    pub(super) fn is_of_a_node(&self) -> bool {
+        let plain = |field: &Field| matches!(field, Field::Port(_) | Field::Option(_));
+        !self.pieces.iter().all(|piece| match piece {
+            Piece::Text(_) => true,
+            Piece::Field(field) => plain(field),
+            Piece::Repeat { .. } => false,
+        })
+    }
+
     /// Names of the options that it uses.
     pub(super) fn options(&self) -> Vec<&str> {
         let mut found = Vec::new();
@@ -122,10 +146,15 @@ fn render(
         match piece {
             Piece::Text(literal) => text.push_str(literal),
             Piece::Field(field) => text.push_str(&field.render(scope, node)?),
-            Piece::Repeat { with_self, separator, body } => {
+            Piece::Repeat { who, separator, body } => {
                 let mut first = true;
-                for other in 0..scope.nodes.len() {
-                    if other == scope.here && !with_self {
+                for (other, facts) in scope.nodes.iter().enumerate() {
+                    let meant = match who {
+                        Who::All => true,
+                        Who::Others => other != scope.here,
+                        Who::Role(role) => facts.role == *role,
+                    };
+                    if !meant {
                         continue;
                     }
                     if !std::mem::take(&mut first) {
@@ -151,6 +180,7 @@ impl Field {
             },
             Self::Index => (node + 1).to_string(),
             Self::Perjury => scope.perjury.to_owned(),
+            Self::Role => facts.role.clone(),
             Self::Port(name) => scope.ports.get(name).map(u16::to_string).unwrap_or_default(),
             Self::Option(name) => scope.options.get(name).cloned().ok_or_else(|| {
                 format!("option `{name}` is needed and has no value: give --set {name}=VALUE")
@@ -224,15 +254,15 @@ impl Parser<'_> {
         };
         let word = self.rest()[..length].to_owned();
         self.position += length;
-        match (self.rest().as_bytes()[0], word.as_str()) {
+        match (self.rest().as_bytes()[0], self.who(&word)) {
             (b'}', _) => {
                 self.position += 1;
                 self.field(&word, opened).map(Piece::Field)
             }
-            (b':', "nodes" | "others") if inside => {
+            (b':', Some(_)) if inside => {
                 Err(self.error("a repetition cannot hold another one", opened))
             }
-            (b':', "nodes" | "others") => self.repetition(word == "nodes", opened),
+            (b':', Some(who)) => self.repetition(who, opened),
             _ => {
                 let message = format!(
                     "`{{{word}` is no placeholder: write `{{{{` for the brace itself, or one of {}",
@@ -243,7 +273,15 @@ impl Parser<'_> {
         }
     }
 
-    fn repetition(&mut self, with_self: bool, opened: usize) -> Result<Piece, TemplateError> {
+    fn who(&self, word: &str) -> Option<Who> {
+        match word {
+            "nodes" => Some(Who::All),
+            "others" => Some(Who::Others),
+            _ => self.names.roles.iter().find(|role| *role == word).cloned().map(Who::Role),
+        }
+    }
+
+    fn repetition(&mut self, who: Who, opened: usize) -> Result<Piece, TemplateError> {
         self.position += 1;
         let Some(length) = self.rest().find([':', '{', '}']) else {
             self.position = self.text.len();
@@ -256,7 +294,7 @@ impl Parser<'_> {
         let separator = self.rest()[..length].to_owned();
         self.position += length + 1;
         let body = self.pieces(Some(opened))?;
-        Ok(Piece::Repeat { with_self, separator, body })
+        Ok(Piece::Repeat { who, separator, body })
     }
 
     fn field(&self, word: &str, opened: usize) -> Result<Field, TemplateError> {
@@ -267,7 +305,8 @@ impl Parser<'_> {
                 "host" => Some(Field::Host),
                 "index" => Some(Field::Index),
                 "perjury" => Some(Field::Perjury),
-                "nodes" | "others" => return Err(self.error(MALFORMED, opened)),
+                "role" if !self.names.roles.is_empty() => Some(Field::Role),
+                _ if self.who(word).is_some() => return Err(self.error(MALFORMED, opened)),
                 _ => None,
             },
             Some(("port", name)) if self.names.ports.contains_key(name) => {
@@ -296,8 +335,16 @@ impl Parser<'_> {
             .into();
         known.extend(self.names.ports.keys().map(|name| format!("{{port.{name}}}")));
         known.extend(self.names.options.iter().map(|name| format!("{{option.{name}}}")));
-        known.push("{nodes:SEPARATOR:TEMPLATE}".to_owned());
-        known.push("{others:SEPARATOR:TEMPLATE}".to_owned());
+        let mut whom = vec!["nodes", "others"];
+        if !self.names.roles.is_empty() {
+            known.push("{role}".to_owned());
+        }
+        for role in self.names.roles {
+            if !whom.contains(&role.as_str()) {
+                whom.push(role);
+            }
+        }
+        known.extend(whom.iter().map(|who| format!("{{{who}:SEPARATOR:TEMPLATE}}")));
         known.join(", ")
     }
 

@@ -6,6 +6,7 @@ use super::conductor::Conductor;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
 use crate::agent::remote_path;
+use crate::client::SharedConnect;
 use crate::database::{Definition, Lifecycle};
 use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
@@ -70,7 +71,7 @@ fn lifecycle(plan: &Plan, setting: &Setting<'_>, perjury: String) -> Result<Life
     let local = plan.cluster.is_local();
     let faults = plan.faults(setting.registry)?;
     let environment = faults.iter().flat_map(|fault| fault.environment(local)).collect();
-    Ok(lifecycle.layered(local).environment(environment))
+    Ok(lifecycle.layered(local).folder(database.folder()).environment(environment))
 }
 
 fn conductor(
@@ -98,7 +99,7 @@ async fn testify(
     record: &mut RunRecord,
     conductor: &Arc<Conductor>,
 ) -> Result<(), HarnessFailure> {
-    start_database(plan, setting, conductor).await?;
+    let connect = start_database(plan, setting, conductor).await?;
     let path = setting.run.live_history();
     let history =
         LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
@@ -106,7 +107,7 @@ async fn testify(
     let began = Instant::now();
     keep(record, setting);
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let mut scheduler = scheduler(plan, setting, conductor, history, began)?;
+    let mut scheduler = scheduler(plan, setting, conductor, connect, history, began)?;
     let origin = Origin { started: record.started, began };
     let _clocks = watch_clocks(setting, &conductor.context().cluster, origin);
 
@@ -171,7 +172,7 @@ async fn start_database(
     plan: &Plan,
     setting: &Setting<'_>,
     conductor: &Conductor,
-) -> Result<(), HarnessFailure> {
+) -> Result<SharedConnect, HarnessFailure> {
     let context = conductor.context();
     let (lifecycle, cluster) = (&*context.lifecycle, &context.cluster);
     let failed = |error| HarnessFailure::new("starting the database", error);
@@ -183,26 +184,23 @@ async fn start_database(
             lifecycle.check_ports(node).await
         }))
         .await?;
-        conductor.prepare().await?;
-        try_join_all(cluster.nodes.iter().map(|node| lifecycle.start(cluster, node))).await
+        conductor.prepare().await
     };
-    let started =
+    let starting =
         tokio::time::timeout(START_LIMIT + crate::database::INSTALL_LIMIT, starting).await;
-    started.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
+    starting.map_err(|_| failed("it took too long".to_owned()))?.map_err(failed)?;
     let limit = plan.ready_limit.map_or(Duration::from_secs(3600), |limit| limit.0);
     let deadline = tokio::time::Instant::now() + limit;
-    let ready = cluster.nodes.iter().map(|node| lifecycle.await_ready(cluster, node, deadline));
-    try_join_all(ready).await.map_err(failed)?;
+    lifecycle.bring_up(cluster, deadline).await.map_err(failed)?;
     let connect = connector(plan, setting.registry)?;
     let prepared = tokio::time::timeout(START_LIMIT, connect.prepare(&cluster.nodes)).await;
     let late = |_| HarnessFailure::new("preparing the database", "it took too long");
-    prepared.map_err(late)?.map_err(|error| HarnessFailure::new("preparing the database", error))
+    let failed = |error| HarnessFailure::new("preparing the database", error);
+    prepared.map_err(late)?.map_err(failed)?;
+    Ok(connect)
 }
 
-fn connector(
-    plan: &Plan,
-    registry: &Registry,
-) -> Result<crate::client::SharedConnect, HarnessFailure> {
+fn connector(plan: &Plan, registry: &Registry) -> Result<SharedConnect, HarnessFailure> {
     let database = registry.find_database(&plan.database);
     let connect = database
         .map_err(|error| error.to_string())
@@ -214,11 +212,11 @@ fn scheduler(
     plan: &Plan,
     setting: &Setting<'_>,
     conductor: &Arc<Conductor>,
+    connect: SharedConnect,
     history: LiveHistory,
     began: Instant,
 ) -> Result<Scheduler, HarnessFailure> {
     let nodes: Vec<Node> = conductor.context().cluster.nodes.clone();
-    let connect = connector(plan, setting.registry)?;
     let config = SchedulerConfig {
         clients: Arc::new(NodeClients::new(nodes, connect)),
         concurrency: plan.concurrency,

@@ -87,7 +87,7 @@ impl Watched {
         let plan = plan.and_then(|bytes| {
             Plan::parse(&String::from_utf8_lossy(&bytes), crate::analysis::PLAN).ok()
         });
-        let own = plan.as_ref().and_then(|plan| registry.with(&plan.fault).ok());
+        let own = plan.as_ref().and_then(|plan| registry.for_plan(plan).ok());
         let registry = own.as_ref().unwrap_or(registry);
         let judge = Judge::new(plan.as_ref(), registry);
         Self {

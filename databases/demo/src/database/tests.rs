@@ -50,6 +50,7 @@ fn the_definition_parses_and_agrees_with_the_client_and_the_server() {
         .map(|(at, address)| NodeFacts {
             name: format!("n{}", at + 1),
             address: address.parse().unwrap(),
+            role: String::new(),
         })
         .collect();
     let set = BTreeMap::from([("bug".to_owned(), "lost-cas".to_owned())]);

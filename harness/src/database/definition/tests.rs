@@ -33,7 +33,7 @@ fn the_smallest_definition_has_defaults() {
     let definition = parse(MINIMAL);
     assert_eq!(definition.name, "mini");
     assert_eq!(definition.logs, ["/var/log/perjury-mini.log"]);
-    assert_eq!(definition.ready.timeout, READY_DEFAULT);
+    assert_eq!(definition.ready.timeout, check::TIME_DEFAULT);
     assert!(definition.program.is_none());
     assert!(definition.data.is_empty());
 }
@@ -77,7 +77,7 @@ fn a_full_definition_parses() {
     );
     assert_eq!(definition.files[0].mode, 0o600);
     assert_eq!(definition.ready.timeout, Duration::from_secs(90));
-    assert_eq!(definition.start.when[0].is.as_deref(), Some("torn"));
+    assert_eq!(definition.start.when[0].condition.is.as_deref(), Some("torn"));
     assert_eq!(definition.ports["client"], 7600);
 }
 

@@ -47,9 +47,13 @@ fn lifecycle(text: &str, set: &[(&str, &str)]) -> Result<Lifecycle, String> {
 
 fn request(set: &[(&str, &str)]) -> StartProcess {
     let nodes: Vec<NodeFacts> = (1..=2)
-        .map(|number| NodeFacts { name: format!("n{number}"), address: [10, 0, 0, number].into() })
+        .map(|number| NodeFacts {
+            name: format!("n{number}"),
+            address: [10, 0, 0, number].into(),
+            role: String::new(),
+        })
         .collect();
-    lifecycle(DEFINITION, set).unwrap().start_request(&nodes, 1).unwrap()
+    lifecycle(DEFINITION, set).unwrap().start_request(&nodes, 1, true).unwrap()
 }
 
 #[test]
@@ -118,7 +122,8 @@ fn packages_are_installed_after_an_update_when_the_first_try_fails() {
     std::fs::write(&tool, script).unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
     let policy = dir.path().join("policy-rc.d");
-    let script = INSTALL_SCRIPT.replace("/usr/sbin/policy-rc.d", &policy.display().to_string());
+    let script =
+        install::INSTALL_SCRIPT.replace("/usr/sbin/policy-rc.d", &policy.display().to_string());
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
     let status = std::process::Command::new("/bin/sh")
         .args(["-c", &script, "sh", "etcd-server"])

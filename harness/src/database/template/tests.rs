@@ -4,7 +4,11 @@ use super::*;
 
 fn names(check: impl FnOnce(&Names<'_>)) {
     let ports = BTreeMap::from([("client".to_owned(), 2379)]);
-    check(&Names { ports: &ports, options: &["bug".to_owned(), "level".to_owned()] });
+    check(&Names {
+        ports: &ports,
+        options: &["bug".to_owned(), "level".to_owned()],
+        roles: &["primary".to_owned(), "replica".to_owned()],
+    });
 }
 
 fn render_on(here: usize, text: &str) -> String {
@@ -14,6 +18,7 @@ fn render_on(here: usize, text: &str) -> String {
         .map(|(address, number)| NodeFacts {
             name: format!("n{number}"),
             address: address.parse().unwrap(),
+            role: if number == 1 { "primary" } else { "replica" }.to_owned(),
         })
         .collect();
     let ports = BTreeMap::from([("client".to_owned(), 2379)]);
@@ -51,6 +56,21 @@ fn repetitions_speak_of_each_node() {
 }
 
 #[test]
+fn roles_are_names_of_their_own() {
+    assert_eq!(
+        render_on(0, "{role} {primary:,:{host}} {replica:,:{name}}"),
+        "primary 10.0.0.1 n2,n3"
+    );
+    assert_eq!(render_on(2, "{role}"), "replica");
+    names(|names| {
+        let error = Template::parse("{secondary:,:{name}}", names).unwrap_err();
+        assert!(error.message.contains("{replica:SEPARATOR:TEMPLATE}"), "{error}");
+        let whole = |text: &str| !Template::parse(text, names).unwrap().is_of_a_node();
+        assert!(whole("{port.client} {option.bug} x") && !whole("{role}") && !whole("{nodes:,:x}"));
+    });
+}
+
+#[test]
 fn doubled_braces_are_braces() {
     assert_eq!(render_on(0, "{{\"name\": \"{name}\"}}"), "{\"name\": \"n1\"}");
     assert_eq!(render_on(0, "{{{nodes:,:{name}}}}"), "{n1,n2,n3}");
@@ -63,7 +83,11 @@ fn an_option_without_a_value_is_an_error_only_when_filled_in() {
         let template = Template::parse("{option.level}", names).unwrap();
         assert_eq!(template.options(), ["level"]);
         let scope = Scope {
-            nodes: &[NodeFacts { name: "n1".to_owned(), address: [127, 0, 0, 1].into() }],
+            nodes: &[NodeFacts {
+                name: "n1".to_owned(),
+                address: [127, 0, 0, 1].into(),
+                role: String::new(),
+            }],
             here: 0,
             perjury: "",
             ports: names.ports,
