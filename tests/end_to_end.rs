@@ -259,6 +259,8 @@ fn ctrl_c_stops_heals_and_still_checks() {
     let mut child =
         bench.command(&["test", "--time-limit", "60s"]).spawn().expect("the binary runs");
     std::thread::sleep(Duration::from_secs(12));
+    let nodes = bench.isolated().len();
+    assert!(nodes >= 5, "what is looked for afterwards has to be seen now: {nodes} processes");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is ours to signal");
     let began = Instant::now();

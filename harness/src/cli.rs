@@ -15,6 +15,7 @@ mod merge;
 mod opened;
 pub mod output;
 mod plan;
+mod repro;
 mod schedule;
 mod schema;
 mod serve;
@@ -89,6 +90,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
         Command::Schema(args) => return Ok(schema::schema(args)),
+        Command::Repro(args) => return repro::repro(args, registry),
         Command::Serve(args) => return serve::serve(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,

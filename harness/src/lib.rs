@@ -24,6 +24,7 @@ pub mod options;
 pub mod plan;
 pub mod registry;
 pub mod report;
+pub mod repro;
 pub mod rng;
 pub mod run;
 pub mod scheduler;

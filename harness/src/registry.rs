@@ -5,6 +5,7 @@ use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::machines::MachineKeeper;
 use crate::plan::Plan;
+use crate::repro::{self, Finding};
 use crate::{Database, Driver, Fault, Workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub struct Registry {
     pub internal: Vec<(&'static str, InternalCommand)>,
     /// Makes a fault of what a user described.
     pub custom: Option<fn(CustomFault) -> Arc<dyn Fault>>,
+    /// Published findings that can be reproduced.
+    pub findings: Vec<Finding>,
     /// Who gets virtual machines.
     pub machines: Option<Arc<dyn MachineKeeper>>,
     /// Those of a user's own that are among `faults` already.
@@ -132,6 +135,19 @@ impl Registry {
                 Ok(database) => self.databases.push(Arc::new(database)),
                 Err(error) => panic!("{}", error.render()),
             }
+        }
+        self
+    }
+
+    /// Adds the findings of a `findings.toml`.
+    ///
+    /// # Panics
+    /// When the text has a mistake: a bug in this binary, which its tests find.
+    #[must_use]
+    pub fn findings(mut self, text: &str) -> Self {
+        match repro::parse(text) {
+            Ok(findings) => self.findings.extend(findings),
+            Err(error) => panic!("{error}"),
         }
         self
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -19,7 +19,6 @@ static CLUSTER: Mutex<()> = Mutex::new(());
 /// A folder for a test's store, and the right to run a cluster.
 pub struct Bench {
     pub dir: tempfile::TempDir,
-    before: BTreeSet<u32>,
     mounts: BTreeSet<String>,
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -37,7 +36,6 @@ impl Bench {
         let turn = CLUSTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         Self {
             dir: tempfile::tempdir().expect("a temporary folder"),
-            before: isolated(),
             mounts: mounts(),
             _turn: Some(turn),
         }
@@ -47,7 +45,7 @@ impl Bench {
     /// what one of them left behind.
     pub fn beside_others() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Self { dir, before: BTreeSet::new(), mounts: BTreeSet::new(), _turn: None }
+        Self { dir, mounts: mounts(), _turn: None }
     }
 
     pub fn store(&self) -> PathBuf {
@@ -85,12 +83,18 @@ impl Bench {
         self.store().join("latest")
     }
 
-    /// Fails unless every process in a namespace of its own is gone, waiting `patience` for it.
+    /// Processes of this bench's clusters: the nodes, and what runs on them. Those of other
+    /// clusters on this machine are told apart by the store that they were started with.
+    pub fn isolated(&self) -> BTreeSet<u32> {
+        isolated(&self.store())
+    }
+
+    /// Fails unless every process of this bench's clusters is gone, waiting `patience` for it.
     #[track_caller]
     pub fn assert_nothing_left(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         loop {
-            let left: Vec<u32> = isolated().difference(&self.before).copied().collect();
+            let left: Vec<u32> = self.isolated().into_iter().collect();
             if left.is_empty() {
                 break;
             }
@@ -141,16 +145,25 @@ fn mounts() -> BTreeSet<String> {
     table.lines().filter(|line| line.contains("perjury")).map(str::to_owned).collect()
 }
 
-/// Processes in another pid namespace than ours: nodes, and what runs on them.
-fn isolated() -> BTreeSet<u32> {
+/// Processes in pid namespaces other than ours in which any was started with `store`.
+fn isolated(store: &Path) -> BTreeSet<u32> {
     let ours = fs::read_link("/proc/self/ns/pid").expect("our namespace");
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
-    pids.filter(|pid: &u32| !is_zombie(*pid))
-        .filter(|pid: &u32| {
-            fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|namespace| namespace != ours)
-        })
-        .collect()
+    let mut by_namespace: BTreeMap<PathBuf, Vec<u32>> = BTreeMap::new();
+    for pid in pids.filter(|pid: &u32| !is_zombie(*pid)) {
+        if let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/pid"))
+            && namespace != ours
+        {
+            by_namespace.entry(namespace).or_default().push(pid);
+        }
+    }
+    let store = format!("PERJURY_STORE={}", store.display());
+    let is_ours = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == store.as_bytes())
+    };
+    by_namespace.into_values().filter(|pids| pids.iter().any(is_ours)).flatten().collect()
 }
 
 /// Whether it has ended, and only waits to be collected by whoever inherited it.

@@ -1,8 +1,10 @@
 //! The arguments: every command and flag, with its help.
 
 mod files;
+mod repro;
 
 pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
+pub use repro::ReproArgs;
 
 use crate::campaign::record::Shard;
 use crate::span::Span;
@@ -55,6 +57,8 @@ pub enum Command {
     Heal(HostArgs),
     /// Remove passing runs that nobody needs any more; never a failure, nor what `latest` links to
     Gc(GcArgs),
+    /// Reproduce published findings about real databases; without a name, list them
+    Repro(ReproArgs),
     /// Show the store as web pages: all runs, two side by side, a test while it runs, campaigns
     Serve(ServeArgs),
     /// List the databases, or tell all about one: its options and planted bugs
