@@ -2,6 +2,7 @@
 
 use super::args::ListArgs;
 use super::output::print;
+use crate::database::Definition;
 use crate::exit::Usage;
 use crate::{Database, Fault, Registry, Support, Workload};
 use serde_json::{Value, json};
@@ -112,13 +113,30 @@ fn pairs(rows: &[(&str, &str)]) -> Value {
     rows.iter().map(|(name, about)| ((*name).to_owned(), Value::from(*about))).collect()
 }
 
+/// Its client's options; those of its definition where that is all that there is of it.
+fn options(database: &dyn Database) -> Vec<(String, String)> {
+    let rows = database.options().iter();
+    let mut options: Vec<(String, String)> =
+        rows.map(|(name, about)| ((*name).to_owned(), (*about).to_owned())).collect();
+    if let Ok(definition) = Definition::parse(database.definition(), "database.toml")
+        && definition.client.is_some()
+    {
+        options.extend(definition.options.into_iter().map(|(name, option)| (name, option.about)));
+    }
+    options
+}
+
+fn texts(rows: &[(String, String)]) -> Vec<(&str, &str)> {
+    rows.iter().map(|(name, about)| (&**name, &**about)).collect()
+}
+
 fn database_json(database: &dyn Database, registry: &Registry) -> Value {
     let bugs: Vec<Value> = database.bugs().iter().map(bug_json).collect();
     json!({
         "name": database.name(),
         "about": database.about(),
         "workloads": runnable(database, registry),
-        "options": pairs(database.options()),
+        "options": pairs(&texts(&options(database))),
         "bugs": bugs,
         "definition": database.definition(),
     })
@@ -144,8 +162,9 @@ fn database_text(database: &dyn Database, registry: &Registry) -> String {
         database.about(),
         runnable(database, registry).join(", ")
     );
-    if !database.options().is_empty() {
-        let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(database.options()));
+    let options = options(database);
+    if !options.is_empty() {
+        let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(&texts(&options)));
     }
     if !database.bugs().is_empty() {
         text.push_str("\nplanted bugs (--bug NAME):\n");

@@ -304,7 +304,7 @@ fn settings(plan: &mut Plan, args: &TestArgs, database: &dyn Database) -> Result
         plan.set.insert("consistency-model".to_owned(), model.clone());
     }
     if let Some(level) = &args.read {
-        if !database.options().iter().any(|(name, _)| *name == "read") {
+        if !offers_reads(database) {
             return Err(Usage(format!("--read: {} offers no choice of reads", database.name())));
         }
         plan.set.insert("read".to_owned(), level.clone());
@@ -316,6 +316,13 @@ fn settings(plan: &mut Plan, args: &TestArgs, database: &dyn Database) -> Result
         plan.set.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     Ok(())
+}
+
+/// Whether it has an option `read`, of its client or in its definition.
+fn offers_reads(database: &dyn Database) -> bool {
+    let defined = Definition::parse(database.definition(), "database.toml");
+    database.options().iter().any(|(name, _)| *name == "read")
+        || defined.is_ok_and(|definition| definition.options.contains_key("read"))
 }
 
 fn default_name(plan: &Plan) -> String {
