@@ -38,7 +38,9 @@ fn every_finding_can_be_run_and_names_what_it_shows() {
             assert!(kinds.contains(kind), "{name}: there is no kind `{kind}`");
         }
         for side in ["test", "strict"] {
-            bench.run(&[&["test"], &*words(&finding[side]), &["--dry-run"]].concat()).expect_code(0);
+            bench
+                .run(&[&["test"], &*words(&finding[side]), &["--dry-run"]].concat())
+                .expect_code(0);
         }
         assert_ne!(finding["test"], finding["strict"], "{name}");
     }

@@ -18,6 +18,9 @@ const RULED_OUT: &[&str] = &["snapshot-isolation", "serializable", "strict-seria
 pub struct Bank {
     /// The total that was there at the start; `None` takes that of the first read.
     pub total: Option<i64>,
+    /// How many accounts there are; `None` takes that of the first read.
+    pub accounts: Option<usize>,
+    /// Whether accounts may be overdrawn.
     pub negative_allowed: bool,
 }
 
@@ -43,8 +46,10 @@ impl Checker for Bank {
             };
             reads += 1;
             let total: i128 = accounts.values().map(|balance| i128::from(*balance)).sum();
-            let given = self.total.map(|total| (i128::from(total), accounts.len()));
-            let (expected, count) = *first.get_or_insert(given.unwrap_or((total, accounts.len())));
+            let (expected, count) = *first.get_or_insert((
+                self.total.map_or(total, i128::from),
+                self.accounts.unwrap_or(accounts.len()),
+            ));
             if accounts.len() != count {
                 tally.add(|| wrong_accounts(operation, accounts.len(), count));
             } else if total != expected {

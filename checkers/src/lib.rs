@@ -13,6 +13,7 @@ pub mod fuzzing;
 pub mod history;
 pub mod linear;
 pub mod long_fork;
+pub mod queue;
 pub mod set;
 mod tally;
 #[cfg(test)]

@@ -22,6 +22,12 @@ impl Tally {
         }
     }
 
+    /// Counts `count` anomalies that have one proof.
+    pub(crate) fn add_many(&mut self, count: u64, make: impl FnOnce() -> Anomaly) {
+        self.add(make);
+        self.count += count.saturating_sub(1);
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count
     }

@@ -12,6 +12,7 @@ use crate::counter::Counter;
 use crate::history::Hints;
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
+use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
 use crate::txn::{PredicateRegister, TransactionChecker, check_events};
 use crate::unique_ids::UniqueIds;
@@ -37,6 +38,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("owned-mutex", "acquire, release by the holder; linearizable", &[]),
     of("reentrant-mutex", "acquire, release, several times by the holder", &["most"]),
     of("fenced-mutex", "acquire answered with a growing token, release", &["reentrant", "most"]),
+    of("session-mutex", "the same, and the holder may lose it without knowing", &[]),
     of("semaphore", "acquire n, release n; at most so many permits", &["permits", "owned"]),
     of("fifo-queue", "enqueue v, dequeue in order; linearizable", &["failed-is-empty"]),
     of("priority-queue", "enqueue v, dequeue the least", &["failed-is-empty", "greatest-first"]),
@@ -64,7 +66,12 @@ pub const WORKLOADS: &[Workload] = &[
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
     of("counter", "add n, read; every read within what must and may have been added", &[]),
-    of("bank", "transfer {from, to, amount}, read {account: balance}; the total stays", &[]),
+    of("bank", "transfer {from, to, amount}, read {account: balance}; the total stays", BANK),
+    of(
+        "queue",
+        "enqueue v, dequeue, drain; each acknowledged message comes out once",
+        &["duplicates-allowed"],
+    ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
@@ -73,6 +80,8 @@ const REGISTERS: &[&str] =
     &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known", "exact"];
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
+
+const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
 const REGISTER: &[&str] = &["versions-behind", "milliseconds-behind"];
 
@@ -214,6 +223,7 @@ fn object(
             reentrant: flag("reentrant")?,
             most: settings.number("most")?,
         })?,
+        "session-mutex" => judge.whole(linear::SessionMutex)?,
         "semaphore" => judge.whole(linear::Semaphore {
             permits: settings.number("permits")?.unwrap_or(1),
             owned: flag("owned")?,
@@ -257,6 +267,7 @@ impl Judge<'_> {
                 | "set-full"
                 | "counter"
                 | "bank"
+                | "queue"
                 | "long-fork"
                 | "unique-ids"
         );
@@ -329,7 +340,14 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
             Box::new(SetFull { linearizable })
         }
         "counter" => Box::new(Counter),
-        "bank" => Box::new(Bank::default()),
+        "bank" => Box::new(Bank {
+            total: options.settings.number("total")?,
+            accounts: options.settings.number("accounts")?,
+            negative_allowed: options.settings.flag("negative-balances-allowed")?,
+        }),
+        "queue" => Box::new(TotalQueue {
+            duplicates_allowed: options.settings.flag("duplicates-allowed")?,
+        }),
         "long-fork" => Box::new(LongFork),
         "unique-ids" => Box::new(UniqueIds),
         _ => Box::new(Set),

@@ -46,6 +46,21 @@ impl Registry {
         self
     }
 
+    /// Adds a driver, the databases that speak its protocol, each a `database.toml`, and what was
+    /// published about them, a `findings.toml`.
+    ///
+    /// # Panics
+    /// When a text has a mistake: a bug in this binary, which its tests find.
+    #[must_use]
+    pub fn protocol(
+        self,
+        driver: impl Driver + 'static,
+        definitions: &[&str],
+        findings: &str,
+    ) -> Self {
+        self.driver(driver).definitions(definitions).findings(findings)
+    }
+
     /// Adds a workload.
     pub fn workload(mut self, workload: impl Workload + 'static) -> Self {
         self.workloads.push(Arc::new(workload));
@@ -165,6 +180,13 @@ impl Registry {
             .iter()
             .find(|database| database.name() == name)
             .ok_or_else(|| unknown("DATABASE", "database", name, all()))
+    }
+
+    /// The client of a wire protocol called `name`, or an error that lists those there are.
+    pub fn find_driver(&self, name: &str) -> Result<&Arc<dyn Driver>, Usage> {
+        let all = || self.drivers.iter().map(|driver| driver.name());
+        let found = self.drivers.iter().find(|driver| driver.name() == name);
+        found.ok_or_else(|| unknown("DRIVER", "driver", name, all()))
     }
 
     /// The workload called `name`, or an error that lists those there are.

@@ -1,15 +1,11 @@
 //! Sets: unique elements added, the whole set read now and then; nothing added may be missing.
 
+use crate::last;
 use perjury_checkers::Checker;
-use perjury_harness::generator::{GeneratorExt, chance, each_thread, from_fn, repeat};
+use perjury_harness::generator::{chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-/// Attempts at the final read, for each worker.
-const FINAL_TRIES: u64 = 20;
-const FINAL_PAUSE: Duration = Duration::from_millis(200);
 
 /// Additions of unique numbers, and reads of everything.
 pub struct Set;
@@ -34,8 +30,7 @@ impl Workload for Set {
 
     /// Every worker reads until it has an answer.
     fn final_generator(&self, _: &Options, _: Seed) -> Option<BoxGenerator> {
-        let reads = repeat(read()).delay(FINAL_PAUSE).until_ok().limit(FINAL_TRIES);
-        Some(each_thread(reads).on_clients())
+        Some(last::until_ok(read()))
     }
 
     fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {

@@ -1,10 +1,14 @@
 //! What the tests of all workloads share: options, and a database in memory that tells the truth.
 
+mod honest;
+
+pub(crate) use honest::Honest;
+
 use perjury_checkers::{Event, Kind};
 use perjury_harness::generator::{BoxGenerator, Completion, Simulation, invocations, simulate};
 use perjury_harness::{Op, Options, Seed, Workload};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) fn options(keys: usize, ops_per_key: usize) -> Options {
@@ -17,6 +21,14 @@ pub(crate) fn options(keys: usize, ops_per_key: usize) -> Options {
         time_limit: Duration::from_secs(60),
         nemesis_interval: Duration::from_secs(5),
     }
+}
+
+/// Options with these settings.
+pub(crate) fn with(settings: &[(&str, &str)]) -> Options {
+    let mut options = options(4, 50);
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    options.set.extend(settings.iter().map(own));
+    options
 }
 
 /// The first `count` operations of a workload when each takes what `latency` says of its index.
@@ -50,62 +62,16 @@ pub(crate) fn assert_seeded(workload: &dyn Workload) {
     assert_ne!(slow, other, "the seed changed nothing");
 }
 
-/// A database without faults, with every workload's vocabulary. Each call happens at once.
-#[derive(Clone, Default)]
-pub(crate) struct Honest {
-    registers: BTreeMap<String, Value>,
-    lists: BTreeMap<String, Vec<Value>>,
-    elements: BTreeSet<u64>,
-}
-
-impl Honest {
-    /// The completion of one call: `None` for a compare-and-set that failed.
-    pub(crate) fn ask(&mut self, f: &str, value: &Value) -> Option<Value> {
-        match f {
-            "add" => {
-                self.elements.extend(value.as_u64());
-                Some(value.clone())
-            }
-            "read" if value.is_null() => Some(json!(self.elements)),
-            "read" => {
-                let held = self.registers.get(&value[0].to_string());
-                Some(json!([value[0], held]))
-            }
-            "write" => {
-                self.registers.insert(value[0].to_string(), value[1].clone());
-                Some(value.clone())
-            }
-            "cas" => {
-                let held = self.registers.get_mut(&value[0].to_string())?;
-                (*held == value[1][0]).then(|| *held = value[1][1].clone())?;
-                Some(value.clone())
-            }
-            "txn" => {
-                let steps = value.as_array().unwrap().iter();
-                Some(steps.map(|step| self.step(step)).collect())
-            }
-            _ => panic!("no workload asks {f}"),
-        }
-    }
-
-    fn step(&mut self, step: &Value) -> Value {
-        let list = self.lists.entry(step[1].to_string()).or_default();
-        match step[0].as_str() {
-            Some("append") => {
-                list.push(step[2].clone());
-                step.clone()
-            }
-            Some("r") => json!(["r", step[1], list]),
-            _ => panic!("no workload does {step}"),
-        }
-    }
+/// The process, function and value of a client's event.
+fn operation_of(event: &Event) -> (u32, &str, &Value) {
+    (event.process.client().unwrap(), &event.f, &event.value)
 }
 
 /// Plays `generator` against an honest database, with other latencies for each call.
 pub(crate) fn play(generator: BoxGenerator, database: &mut Honest, count: usize) -> Vec<Event> {
     let simulation = Simulation { max_operations: count, ..Simulation::new(6, 3) };
     simulate(generator, &simulation, |event| {
-        let answer = database.ask(&event.f, &event.value);
+        let answer = database.ask(event);
         Completion {
             latency: 1_000 + event.index.wrapping_mul(7919) % 90_001,
             kind: if answer.is_some() { Kind::Ok } else { Kind::Fail },
@@ -116,10 +82,10 @@ pub(crate) fn play(generator: BoxGenerator, database: &mut Honest, count: usize)
 
 /// The main load and then the final reads.
 pub(crate) fn whole_run(workload: &dyn Workload, options: &Options, count: usize) -> Vec<Event> {
-    use perjury_harness::generator::{GeneratorExt, phases};
+    use perjury_harness::generator::{GeneratorExt, nothing, phases};
     let main = workload.generator(options, Seed::root(7)).limit(count as u64);
-    let last = workload.final_generator(options, Seed::root(8)).unwrap();
-    play(phases(vec![main, last]), &mut Honest::default(), 1_000_000)
+    let last = workload.final_generator(options, Seed::root(8)).unwrap_or_else(nothing);
+    play(phases(vec![main, last]), &mut Honest::of(workload.name()), 1_000_000)
 }
 
 /// Panics unless the worst verdict of the workload's checkers is `wanted`.
@@ -128,8 +94,18 @@ pub(crate) fn assert_verdict(
     events: &[Event],
     wanted: perjury_checkers::Verdict,
 ) {
+    assert_verdict_with(workload, &options(4, 50), events, wanted);
+}
+
+/// The same, with other options.
+pub(crate) fn assert_verdict_with(
+    workload: &dyn Workload,
+    options: &Options,
+    events: &[Event],
+    wanted: perjury_checkers::Verdict,
+) {
     let history = perjury_checkers::History::new(events.to_vec()).unwrap();
-    let checkers = workload.checkers(&options(4, 50));
+    let checkers = workload.checkers(options);
     let budget = perjury_checkers::Budget::default();
     let findings: Vec<_> =
         checkers.iter().map(|checker| checker.check(&history, &budget)).collect();

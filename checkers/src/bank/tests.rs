@@ -36,6 +36,16 @@ fn totals_accounts_and_overdrafts() {
 }
 
 #[test]
+fn an_account_is_missing_even_if_no_read_ever_showed_it() {
+    let mut script = Script::default();
+    script.whole(0, "read", json!(null), json!({"0": 10, "1": 10}));
+    let three = Bank { total: Some(30), accounts: Some(3), negative_allowed: false };
+    assert_eq!(kinds(&check(three, &script)), ["wrong-accounts"]);
+    assert_eq!(kinds(&check(Bank { accounts: Some(2), ..three }, &script)), ["wrong-total"]);
+    assert_eq!(check(Bank::default(), &script).verdict, Verdict::Valid);
+}
+
+#[test]
 fn what_was_not_read_is_not_judged() {
     let mut script = Script::default();
     script.failed(0, "read", json!(null));

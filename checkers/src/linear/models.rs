@@ -15,6 +15,7 @@ mod reentrant_mutex;
 mod register;
 mod rope;
 mod semaphore;
+mod session_mutex;
 mod set_object;
 mod stack;
 
@@ -31,6 +32,7 @@ pub use reentrant_mutex::{Holds, ReentrantMutex};
 pub use register::{CasRegister, Register, RegisterCall};
 pub use rope::Rope;
 pub use semaphore::{Held, Semaphore, SemaphoreCall};
+pub use session_mutex::SessionMutex;
 
 #[cfg(test)]
 mod history_tests;

@@ -23,6 +23,7 @@ mod lock_tests;
 pub(crate) mod logs;
 pub(crate) mod permits;
 mod radix;
+pub(crate) mod sessions;
 pub(super) mod set;
 mod slots;
 pub(super) mod stack;

@@ -139,9 +139,10 @@ pub(crate) async fn lead(
     deadline: Instant,
 ) -> Reply {
     match (planted.bug, command) {
-        (Bug::EarlyAck, Command::SetAdd { .. } | Command::RegisterWrite { .. }) => {
-            early_ack::propose(node, command, deadline).await
-        }
+        (
+            Bug::EarlyAck,
+            Command::SetAdd { .. } | Command::RegisterWrite { .. } | Command::Enqueue { .. },
+        ) => early_ack::propose(node, command, deadline).await,
         (Bug::DirtyReads, _) => dirty_reads::lead(node, command, deadline).await,
         (Bug::TornTransactions, Command::Transaction { operations }) => {
             torn_transactions::run(node, operations, deadline).await

@@ -13,16 +13,22 @@ use perjury_harness::{Client, Connect, Failure, Node, Op};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long connecting may take. The harness has no timeout of its own for this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many clients this process has made, so that each has a name of its own.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// A client of one node.
 #[derive(Debug)]
 pub struct DemoClient {
     connection: Connection,
     workload: Workload,
+    /// As who it takes the lock: nobody has the same name, also not when this one is gone.
+    name: String,
     /// A request is under way, or one was and its answer was never read: a later answer could be
     /// its, so the connection is of no use any more.
     dirty: bool,
@@ -34,7 +40,11 @@ impl DemoClient {
         let target = address.to_string();
         let connected = Connection::connect(&target);
         match tokio::time::timeout(CONNECT_LIMIT, connected).await {
-            Ok(Ok(connection)) => Ok(Self { connection, workload, dirty: false }),
+            Ok(Ok(connection)) => {
+                let number = MADE.fetch_add(1, Ordering::Relaxed);
+                let name = format!("client {number} of process {}", std::process::id());
+                Ok(Self { connection, workload, name, dirty: false })
+            }
             Ok(Err(error)) => Err(format!("cannot connect to {address}: {error}")),
             Err(_) => Err(format!("cannot connect to {address} within {CONNECT_LIMIT:?}")),
         }
@@ -94,7 +104,7 @@ impl From<Refusal> for Failure {
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.
-        let command = self.workload.command(op).map_err(Failure::Definite)?;
+        let command = self.workload.command(op, &self.name).map_err(Failure::Definite)?;
         match self.ask(&Request::Execute(command)).await? {
             Response::Executed(Ok(outcome)) => self.workload.completed(op, outcome),
             Response::Executed(Err(refusal)) => Err(refusal.into()),

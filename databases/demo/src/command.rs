@@ -24,7 +24,7 @@ impl From<&Value> for Key {
 /// One request, executed as a whole or not at all.
 ///
 /// Registers, lists, sets and counters are four separate spaces of keys. What was never written
-/// reads as null, an empty list, an empty set and 0.
+/// reads as null, an empty list, an empty set and 0. There is one lock and one queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
@@ -59,24 +59,55 @@ pub enum Command {
     CounterRead {
         key: Key,
     },
-    /// Takes the lock if it is free.
+    /// Takes the lock if it is free, or if whoever has it has kept it for longer than its lease.
+    /// Answered with a token that grows from grant to grant.
     LockAcquire {
         owner: Key,
+        /// The time by the leader's clock, in milliseconds, as it puts this into the log: leases are
+        /// counted by the log, so that all nodes count alike. Not for clients to say.
+        #[serde(default)]
+        at: u64,
     },
     /// Frees the lock if `owner` has it.
     LockRelease {
         owner: Key,
     },
+    /// Puts an element at the end of the queue.
+    Enqueue {
+        element: Value,
+    },
+    /// Takes the first element of the queue.
+    Dequeue,
+    /// Takes all elements of the queue, and answers with their list.
+    Drain,
 }
 
 /// One step of a transaction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    ReadList { key: Key },
-    Append { key: Key, element: Value },
-    ReadRegister { key: Key },
-    WriteRegister { key: Key, value: Value },
+    ReadList {
+        key: Key,
+    },
+    Append {
+        key: Key,
+        element: Value,
+    },
+    ReadRegister {
+        key: Key,
+    },
+    WriteRegister {
+        key: Key,
+        value: Value,
+    },
+    /// Adds to a register of a number, which held `initial` if it was never written. If there would
+    /// be less than `least`, nothing of the transaction happens.
+    AddToRegister {
+        key: Key,
+        by: i64,
+        initial: i64,
+        least: Option<i64>,
+    },
 }
 
 impl Operation {
@@ -103,7 +134,9 @@ impl Command {
                 check_key(key)
             }
             Self::SetAdd { key, .. } | Self::CounterAdd { key, .. } => check_key(key),
-            Self::LockAcquire { owner } | Self::LockRelease { owner } => check_key(owner),
+            Self::LockAcquire { owner, .. } | Self::LockRelease { owner } => check_key(owner),
+            Self::Enqueue { element } => check_value(element),
+            Self::Dequeue | Self::Drain => Ok(()),
             Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
             Self::RegisterCompareAndSet { key, old, new } => {
                 check_key(key)?;
@@ -115,7 +148,9 @@ impl Command {
             }
             Self::Transaction { operations } => {
                 operations.iter().try_for_each(|operation| match operation {
-                    Operation::ReadList { key } | Operation::ReadRegister { key } => check_key(key),
+                    Operation::ReadList { key }
+                    | Operation::ReadRegister { key }
+                    | Operation::AddToRegister { key, .. } => check_key(key),
                     Operation::Append { key, element: value }
                     | Operation::WriteRegister { key, value } => {
                         check_key(key).and_then(|()| check_value(value))
@@ -152,13 +187,13 @@ fn check_value(value: &Value) -> Result<(), String> {
 pub enum Outcome {
     /// It was done and has nothing to say.
     Done,
-    /// What a register or a counter holds.
+    /// What a register or a counter holds, what came out of the queue, a lock's token.
     Value(Value),
     /// The elements of a set, in ascending order.
     Elements(Vec<i64>),
     /// What each operation of a transaction read: null for those that read nothing.
     Transaction(Vec<Value>),
     /// It was decided not to do it, and nothing has changed: a compare-and-set that compared
-    /// unequal, a lock that is held.
+    /// unequal, a lock that is held, an addition that would leave too little.
     Declined(String),
 }

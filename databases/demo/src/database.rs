@@ -7,6 +7,7 @@ use futures::future::join_all;
 use perjury_harness::client::SharedConnect;
 use perjury_harness::database::Bug;
 use perjury_harness::{BoxFuture, Database, Node, Options};
+use perjury_workloads::Opening;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl Database for Demo {
     }
 
     fn workloads(&self) -> &[&'static str] {
-        &["register", "list-append", "rw-register", "set", "counter", "lock"]
+        &["register", "list-append", "rw-register", "set", "bank", "counter", "queue", "lock"]
     }
 
     fn options(&self) -> &[(&'static str, &'static str)] {
@@ -60,6 +61,10 @@ impl Database for Demo {
             bug.parse::<bugs::Bug>()?;
         }
         match Workload::named(workload) {
+            Some(Workload::Bank(_)) => {
+                let workload = Workload::Bank(Opening::of(options)?);
+                Ok(Arc::new(DemoConnect { workload }))
+            }
             Some(workload) => Ok(Arc::new(DemoConnect { workload })),
             None => Err(format!("the demo database has no workload `{workload}`")),
         }

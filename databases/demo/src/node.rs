@@ -139,7 +139,7 @@ impl Node {
 
     /// Puts a command into the log, and answers what it led to once it is committed and applied.
     pub(crate) async fn log_and_wait(&self, command: &Command, deadline: Instant) -> Reply {
-        let proposal = Proposal::new(command.clone());
+        let proposal = Proposal::new(stamped(command));
         let logged = proposal.logged.clone();
         match tokio::time::timeout_at(deadline, self.raft.client_write(proposal)).await {
             Ok(Ok(written)) => Ok(written.data),
@@ -225,6 +225,17 @@ impl Node {
                 Err(error) => Response::Malformed(format!("not a piece of a snapshot: {error}")),
             },
         }
+    }
+}
+
+/// The command as it goes into the log: a lease has to know what time it is.
+fn stamped(command: &Command) -> Command {
+    match command.clone() {
+        Command::LockAcquire { owner, .. } => {
+            let now = crate::clock::own().now().as_millis();
+            Command::LockAcquire { owner, at: u64::try_from(now).unwrap_or(u64::MAX) }
+        }
+        other => other,
     }
 }
 

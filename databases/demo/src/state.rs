@@ -3,7 +3,11 @@
 use crate::command::{Command, Key, Operation, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Milliseconds after which a lock may be taken from who has it: whoever died with it does not come
+/// back to release it.
+const LEASE: u64 = 2_000;
 
 /// Everything that the database holds. A pure function of the log: the same commands in the same
 /// order make the same state on every node.
@@ -13,8 +17,17 @@ pub struct State {
     lists: BTreeMap<Key, Vec<Value>>,
     sets: BTreeMap<Key, BTreeSet<i64>>,
     counters: BTreeMap<Key, i64>,
-    /// Who holds the lock.
-    lock: Option<Key>,
+    lock: Lock,
+    queue: VecDeque<Value>,
+}
+
+/// The lock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Lock {
+    /// Who holds it, and the time at which the lease began, by the clock of whoever led.
+    holder: Option<(Key, u64)>,
+    /// How often it was granted.
+    grants: u64,
 }
 
 impl State {
@@ -33,9 +46,7 @@ impl State {
                 self.registers.insert(key.clone(), new.clone());
                 Outcome::Done
             }
-            Command::Transaction { operations } => {
-                Outcome::Transaction(operations.iter().map(|step| self.step(step)).collect())
-            }
+            Command::Transaction { operations } => self.transaction(operations),
             Command::SetAdd { key, element } => {
                 self.sets.entry(key.clone()).or_default().insert(*element);
                 Outcome::Done
@@ -50,20 +61,17 @@ impl State {
                     }
                 }
             }
-            Command::LockAcquire { owner } => match &self.lock {
-                Some(_) => Outcome::Declined("the lock is held".to_owned()),
-                None => {
-                    self.lock = Some(owner.clone());
-                    Outcome::Done
-                }
-            },
-            Command::LockRelease { owner } => {
-                if self.lock.as_ref() != Some(owner) {
-                    return Outcome::Declined("the lock is not held by this owner".to_owned());
-                }
-                self.lock = None;
+            Command::LockAcquire { owner, at } => self.acquire(owner, *at),
+            Command::LockRelease { owner } => self.release(owner),
+            Command::Enqueue { element } => {
+                self.queue.push_back(element.clone());
                 Outcome::Done
             }
+            Command::Dequeue => match self.queue.pop_front() {
+                Some(element) => Outcome::Value(element),
+                None => Outcome::Declined("the queue is empty".to_owned()),
+            },
+            Command::Drain => Outcome::Value(self.queue.drain(..).collect()),
             Command::RegisterRead { .. }
             | Command::SetRead { .. }
             | Command::CounterRead { .. } => self.read(command),
@@ -94,34 +102,89 @@ impl State {
             Command::RegisterRead { key } => copy_key(&self.registers, &mut part.registers, key),
             Command::SetRead { key } => copy_key(&self.sets, &mut part.sets, key),
             Command::CounterRead { key } => copy_key(&self.counters, &mut part.counters, key),
-            Command::Transaction { operations } => {
-                for operation in operations {
-                    match operation {
-                        Operation::ReadList { key } | Operation::Append { key, .. } => {
-                            copy_key(&self.lists, &mut part.lists, key);
-                        }
-                        Operation::ReadRegister { key } | Operation::WriteRegister { key, .. } => {
-                            copy_key(&self.registers, &mut part.registers, key);
-                        }
-                    }
-                }
-            }
+            Command::Transaction { operations } => part = self.touched(operations),
             _ => {}
         }
         part
     }
 
-    fn step(&mut self, operation: &Operation) -> Value {
+    /// A copy of the part that these operations read or write.
+    fn touched(&self, operations: &[Operation]) -> Self {
+        let mut part = Self::default();
+        for operation in operations {
+            match operation {
+                Operation::ReadList { key } | Operation::Append { key, .. } => {
+                    copy_key(&self.lists, &mut part.lists, key);
+                }
+                Operation::ReadRegister { key }
+                | Operation::WriteRegister { key, .. }
+                | Operation::AddToRegister { key, .. } => {
+                    copy_key(&self.registers, &mut part.registers, key);
+                }
+            }
+        }
+        part
+    }
+
+    fn acquire(&mut self, owner: &Key, at: u64) -> Outcome {
+        // A clock that went back does not make a lease end sooner.
+        let held = |since: u64| at.saturating_sub(since) < LEASE;
+        if self.lock.holder.as_ref().is_some_and(|(_, since)| held(*since)) {
+            return Outcome::Declined("the lock is held".to_owned());
+        }
+        self.lock.holder = Some((owner.clone(), at));
+        self.lock.grants += 1;
+        Outcome::Value(self.lock.grants.into())
+    }
+
+    fn release(&mut self, owner: &Key) -> Outcome {
+        if self.lock.holder.as_ref().is_none_or(|(holder, _)| holder != owner) {
+            return Outcome::Declined("the lock is not held by this owner".to_owned());
+        }
+        self.lock.holder = None;
+        Outcome::Done
+    }
+
+    /// All of it or nothing: additions can be declined, and are tried on a copy first.
+    fn transaction(&mut self, operations: &[Operation]) -> Outcome {
+        let adds = |step: &Operation| matches!(step, Operation::AddToRegister { .. });
+        if operations.iter().any(adds) {
+            let mut trial = self.touched(operations);
+            let mut tried = operations.iter().map(|step| trial.step(step));
+            if let Some(why) = tried.find_map(Result::err) {
+                return Outcome::Declined(why);
+            }
+        }
+        match operations.iter().map(|step| self.step(step)).collect() {
+            Ok(results) => Outcome::Transaction(results),
+            Err(why) => Outcome::Declined(why),
+        }
+    }
+
+    /// One step; the error says why it cannot be.
+    fn step(&mut self, operation: &Operation) -> Result<Value, String> {
         match operation {
             Operation::Append { key, element } => {
                 self.lists.entry(key.clone()).or_default().push(element.clone());
-                Value::Null
+                Ok(Value::Null)
             }
             Operation::WriteRegister { key, value } => {
                 self.registers.insert(key.clone(), value.clone());
-                Value::Null
+                Ok(Value::Null)
             }
-            Operation::ReadList { .. } | Operation::ReadRegister { .. } => self.look(operation),
+            Operation::AddToRegister { key, by, initial, least } => {
+                let held = match self.register(key) {
+                    Value::Null => *initial,
+                    value => value.as_i64().ok_or(format!("{value} is no number to add to"))?,
+                };
+                let sum = held.checked_add(*by).ok_or("the register would overflow")?;
+                if least.is_some_and(|least| sum < least) {
+                    return Err(format!("the register would hold too little: {held} and {by}"));
+                }
+                self.registers.insert(key.clone(), sum.into());
+                Ok(Value::Null)
+            }
+            Operation::ReadList { .. } | Operation::ReadRegister { .. } => Ok(self.look(operation)),
         }
     }
 
@@ -131,7 +194,9 @@ impl State {
                 Value::Array(self.lists.get(key).cloned().unwrap_or_default())
             }
             Operation::ReadRegister { key } => self.register(key),
-            Operation::Append { .. } | Operation::WriteRegister { .. } => Value::Null,
+            Operation::Append { .. }
+            | Operation::WriteRegister { .. }
+            | Operation::AddToRegister { .. } => Value::Null,
         }
     }
 

@@ -57,21 +57,48 @@ pub(crate) struct Range {
     /// Answered from the member's own state, which may be behind.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) serializable: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) oldest: Option<Oldest>,
+}
+
+/// In the order in which keys were made, so many at the most.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Oldest {
+    sort_order: &'static str,
+    sort_target: &'static str,
+    limit: Int64,
 }
 
 impl Range {
     pub(crate) fn key(key: &str, serializable: bool) -> Self {
-        Self { key: Base64::text(key), range_end: None, keys_only: false, serializable }
+        let key = Base64::text(key);
+        Self { key, range_end: None, keys_only: false, serializable, oldest: None }
     }
 
-    /// Keys, without values, that begin with `prefix`, whose last byte is below 255.
-    pub(crate) fn keys_below(prefix: &str, serializable: bool) -> Self {
+    /// A key that etcd has given a name to.
+    pub(crate) fn of(key: &Base64) -> Self {
+        Self { key: key.clone(), ..Self::key("", false) }
+    }
+
+    /// What begins with `prefix`, whose last byte is below 255.
+    pub(crate) fn below(prefix: &str, serializable: bool) -> Self {
         let mut end = prefix.as_bytes().to_vec();
         if let Some(last) = end.last_mut() {
             *last += 1;
         }
-        let range_end = Some(Base64(end));
-        Self { key: Base64::text(prefix), range_end, keys_only: true, serializable }
+        Self { range_end: Some(Base64(end)), ..Self::key(prefix, serializable) }
+    }
+
+    /// The same without values.
+    pub(crate) fn keys_below(prefix: &str, serializable: bool) -> Self {
+        Self { keys_only: true, ..Self::below(prefix, serializable) }
+    }
+
+    /// The same, of those that were made first.
+    pub(crate) fn oldest_below(prefix: &str, limit: i64, serializable: bool) -> Self {
+        let limit = Int64(limit);
+        let oldest = Oldest { sort_order: "ASCEND", sort_target: "CREATE", limit };
+        Self { oldest: Some(oldest), ..Self::below(prefix, serializable) }
     }
 }
 
@@ -94,6 +121,7 @@ impl Put {
 pub(crate) enum Compare {
     Value { result: &'static str, key: Base64, value: Base64 },
     Mod { result: &'static str, key: Base64, mod_revision: Int64 },
+    Create { result: &'static str, key: Base64, create_revision: Int64 },
 }
 
 impl Compare {
@@ -104,14 +132,28 @@ impl Compare {
     pub(crate) fn unchanged_since(key: &str, mod_revision: Int64) -> Self {
         Self::Mod { result: "EQUAL", key: Base64::text(key), mod_revision }
     }
+
+    /// The key is there, and was not deleted and made again.
+    pub(crate) fn made_at(key: &Base64, create_revision: Int64) -> Self {
+        Self::Create { result: "EQUAL", key: key.clone(), create_revision }
+    }
 }
 
 /// An operation within a transaction.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum TxnOp {
-    RequestRange(Range),
-    RequestPut(Put),
+    #[serde(rename = "request_range")]
+    Range(Range),
+    #[serde(rename = "request_put")]
+    Put(Put),
+    #[serde(rename = "request_delete_range")]
+    DeleteRange(DeleteRange),
+}
+
+/// One key, in a [`TxnOp`].
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DeleteRange {
+    pub(crate) key: Base64,
 }
 
 /// `/v3/kv/txn`.
@@ -134,6 +176,8 @@ pub(crate) struct KeyValue {
     #[serde(default)]
     pub(crate) value: Base64,
     pub(crate) mod_revision: Int64,
+    #[serde(default)]
+    pub(crate) create_revision: Int64,
 }
 
 /// Keys found, in order. The gateway leaves empty fields out.
@@ -177,6 +221,47 @@ pub(crate) struct TxnPart {
     pub(crate) response_range: Option<Found>,
 }
 
+/// `/v3/lease/grant`, `/v3/lease/revoke`, `/v3/lease/keepalive`, `/v3/lock/lock`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum LeaseRequest {
+    Grant {
+        #[serde(rename = "TTL")]
+        seconds: Int64,
+    },
+    Of {
+        #[serde(rename = "ID")]
+        id: Int64,
+    },
+    Lock {
+        name: Base64,
+        lease: Int64,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct LeaseAnswer {
+    #[expect(dead_code, reason = "read only so that an answer without it is refused")]
+    header: Header,
+    #[serde(default, rename = "ID")]
+    id: Int64,
+    #[serde(default, rename = "TTL")]
+    seconds: Int64,
+}
+
+/// The first part of a stream.
+#[derive(Clone, Debug, Deserialize)]
+struct Streamed {
+    result: LeaseAnswer,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct LockAnswer {
+    #[expect(dead_code, reason = "read only so that an answer without it is refused")]
+    header: Header,
+    key: Base64,
+}
+
 /// `/v3/maintenance/status`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Status {
@@ -198,6 +283,32 @@ impl Connection {
 
     pub(crate) async fn txn(&mut self, txn: &Txn) -> Result<TxnAnswer, RequestError> {
         self.call("/v3/kv/txn", txn).await
+    }
+
+    /// A new lease of so many seconds, or more: its id, and how many they are.
+    pub(crate) async fn grant(&mut self, seconds: i64) -> Result<(Int64, i64), RequestError> {
+        let request = LeaseRequest::Grant { seconds: Int64(seconds) };
+        let answer: LeaseAnswer = self.call("/v3/lease/grant", &request).await?;
+        Ok((answer.id, answer.seconds.0))
+    }
+
+    /// Ends a lease, and deletes the keys that hang on it.
+    pub(crate) async fn revoke(&mut self, id: Int64) -> Result<(), RequestError> {
+        let LeaseAnswer { .. } = self.call("/v3/lease/revoke", &LeaseRequest::Of { id }).await?;
+        Ok(())
+    }
+
+    /// Whether the lease was still there to be kept.
+    pub(crate) async fn keep_alive(&mut self, id: Int64) -> Result<bool, RequestError> {
+        let answer: Streamed = self.call("/v3/lease/keepalive", &LeaseRequest::Of { id }).await?;
+        Ok(answer.result.seconds.0 > 0)
+    }
+
+    /// Waits until nobody else has the lock: the key that stands for having it.
+    pub(crate) async fn lock(&mut self, name: &str, lease: Int64) -> Result<Base64, RequestError> {
+        let request = LeaseRequest::Lock { name: Base64::text(name), lease };
+        let answer: LockAnswer = self.call("/v3/lock/lock", &request).await?;
+        Ok(answer.key)
     }
 
     pub(crate) async fn status(&mut self) -> Result<Status, RequestError> {
@@ -231,10 +342,7 @@ mod tests {
                 Compare::value("a", "1"),
                 Compare::unchanged_since("b", Int64(9_007_199_254_740_993)),
             ],
-            success: vec![
-                TxnOp::RequestPut(Put::new("a", "2")),
-                TxnOp::RequestRange(Range::key("b", true)),
-            ],
+            success: vec![TxnOp::Put(Put::new("a", "2")), TxnOp::Range(Range::key("b", true))],
         };
         assert_eq!(
             serde_json::to_value(&txn).unwrap(),
@@ -250,6 +358,14 @@ mod tests {
                 ],
             })
         );
+        let made = serde_json::to_value(Compare::made_at(&Base64::text("a"), Int64(7))).unwrap();
+        let wanted = json!({"target": "CREATE", "result": "EQUAL", "key": "YQ==",
+                            "create_revision": "7"});
+        assert_eq!(made, wanted);
+        let oldest = serde_json::to_value(Range::oldest_below("s/", 9, false)).unwrap();
+        let wanted = json!({"key": "cy8=", "range_end": "czA=", "sort_order": "ASCEND",
+                            "sort_target": "CREATE", "limit": "9"});
+        assert_eq!(oldest, wanted);
         let below = serde_json::to_value(Range::keys_below("s/", false)).unwrap();
         assert_eq!(below, json!({"key": "cy8=", "range_end": "czA=", "keys_only": true}));
     }

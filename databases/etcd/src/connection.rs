@@ -80,8 +80,12 @@ impl Connection {
         Ok(Open { sender, _driver: tasks })
     }
 
+    /// Another to the same member, which is opened when it is used.
+    pub(crate) fn another(&self) -> Self {
+        Self { address: self.address, limit: self.limit, open: None }
+    }
+
     /// The same, with another limit on each request.
-    #[cfg(test)]
     pub(crate) fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }

@@ -14,7 +14,8 @@ pub(crate) enum Effect {
 
 /// Refusals that etcd makes before it hands a request to Raft, or that Raft makes before it
 /// appends it to the log (etcd 3.4: `processInternalRaftRequestOnce`, `checkTxnRequest`,
-/// `raft.ErrProposalDropped`). Matched as beginnings of etcd's own words.
+/// `raft.ErrProposalDropped`), or with which a request without effect is applied (a
+/// lease that is gone). Matched as beginnings of etcd's own words.
 ///
 /// `mvcc: database space exceeded` is missing on purpose: a write that crosses the quota is
 /// applied and answered with that error. So are all of `request timed out`, `leader changed`,
@@ -25,6 +26,7 @@ const NEVER_PROPOSED: &[&str] = &[
     "etcdserver: key is not provided",
     "etcdserver: duplicate key given in txn request",
     "etcdserver: too many operations in txn request",
+    "etcdserver: requested lease not found",
     "raft proposal dropped",
     "raft: proposal dropped",
 ];

@@ -37,7 +37,7 @@ pub(crate) async fn invoke(
         ("cas", Some([old, new])) => {
             let txn = Txn {
                 compare: vec![Compare::value(&name, &old.to_string())],
-                success: vec![TxnOp::RequestPut(Put::new(&name, &new.to_string()))],
+                success: vec![TxnOp::Put(Put::new(&name, &new.to_string()))],
             };
             let answer = connection.txn(&txn).await;
             match answer.map_err(|error| classify(&error, Effect::Writes))? {
@@ -54,5 +54,13 @@ pub(crate) fn decode(bytes: &Base64) -> Result<Value, Failure> {
     serde_json::from_slice(&bytes.0).map_err(|_| {
         let shown = String::from_utf8_lossy(&bytes.0);
         Failure::Unexpected(format!("a stored value is not JSON: {shown:.100}"))
+    })
+}
+
+/// The same of a whole number.
+pub(crate) fn decode_number(bytes: &Base64) -> Result<i64, Failure> {
+    let value = decode(bytes)?;
+    value.as_i64().ok_or_else(|| {
+        Failure::Unexpected(format!("a stored value is no number: {:.100}", value.to_string()))
     })
 }

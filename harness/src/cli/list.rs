@@ -1,9 +1,10 @@
-//! `perjury databases`, `workloads`, `faults`: what there is, and all about one of them.
+//! `perjury databases`, `drivers`, `workloads`, `faults`: what there is, and all about one of them.
 
 use super::args::ListArgs;
 use super::output::print;
+use crate::database::Definition;
 use crate::exit::Usage;
-use crate::{Database, Fault, Registry, Support, Workload};
+use crate::{Database, Driver, Fault, Registry, Support, Workload};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -19,6 +20,34 @@ pub fn databases(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
     }
     print(&database_text(&**database, registry));
     Ok(())
+}
+
+/// `perjury drivers [NAME]`.
+pub fn drivers(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
+    let Some(name) = &args.name else {
+        let rows = registry.drivers.iter().map(|driver| (driver.name(), driver.about()));
+        return table(rows.collect(), args.json);
+    };
+    let driver = registry.find_driver(name)?;
+    let known = |name: &&&str| registry.workloads.iter().any(|known| known.name() == **name);
+    let workloads: Vec<&str> = driver.workloads().iter().filter(known).copied().collect();
+    if args.json {
+        return print_json(&json!({
+            "name": driver.name(), "about": driver.about(), "workloads": workloads,
+            "settings": pairs(driver.settings()),
+        }));
+    }
+    print(&driver_text(&**driver, &workloads));
+    Ok(())
+}
+
+fn driver_text(driver: &dyn Driver, workloads: &[&str]) -> String {
+    let mut text =
+        format!("{}: {}\n\nworkloads: {}\n", driver.name(), driver.about(), workloads.join(", "));
+    if !driver.settings().is_empty() {
+        let _ = write!(text, "\nsettings ([client.settings]):\n{}", columns(driver.settings()));
+    }
+    text.trim_end().to_owned()
 }
 
 /// `perjury workloads [NAME]`.
@@ -112,13 +141,30 @@ fn pairs(rows: &[(&str, &str)]) -> Value {
     rows.iter().map(|(name, about)| ((*name).to_owned(), Value::from(*about))).collect()
 }
 
+/// Its client's options; those of its definition where that is all that there is of it.
+fn options(database: &dyn Database) -> Vec<(String, String)> {
+    let rows = database.options().iter();
+    let mut options: Vec<(String, String)> =
+        rows.map(|(name, about)| ((*name).to_owned(), (*about).to_owned())).collect();
+    if let Ok(definition) = Definition::parse(database.definition(), "database.toml")
+        && definition.client.is_some()
+    {
+        options.extend(definition.options.into_iter().map(|(name, option)| (name, option.about)));
+    }
+    options
+}
+
+fn texts(rows: &[(String, String)]) -> Vec<(&str, &str)> {
+    rows.iter().map(|(name, about)| (&**name, &**about)).collect()
+}
+
 fn database_json(database: &dyn Database, registry: &Registry) -> Value {
     let bugs: Vec<Value> = database.bugs().iter().map(bug_json).collect();
     json!({
         "name": database.name(),
         "about": database.about(),
         "workloads": runnable(database, registry),
-        "options": pairs(database.options()),
+        "options": pairs(&texts(&options(database))),
         "bugs": bugs,
         "definition": database.definition(),
     })
@@ -144,8 +190,9 @@ fn database_text(database: &dyn Database, registry: &Registry) -> String {
         database.about(),
         runnable(database, registry).join(", ")
     );
-    if !database.options().is_empty() {
-        let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(database.options()));
+    let options = options(database);
+    if !options.is_empty() {
+        let _ = write!(text, "\noptions (--set NAME=VALUE):\n{}", columns(&texts(&options)));
     }
     if !database.bugs().is_empty() {
         text.push_str("\nplanted bugs (--bug NAME):\n");

@@ -1,7 +1,7 @@
 //! Tests of the register workload: what it asks, and that its checkers accept the truth.
 
 use super::*;
-use crate::testing::{Honest, assert_seeded, operations, options, play, whole_run};
+use crate::testing::{Honest, assert_seeded, operations, options, play, whole_run, with};
 use perjury_checkers::Kind;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,12 +94,6 @@ fn what_is_wrong_at_the_beginning_stays_wrong() {
 
 #[test]
 fn weaker_models_judge_when_they_are_asked_for() {
-    let with = |pairs: &[(&str, &str)]| {
-        let mut options = options(4, 50);
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        options.set.extend(pairs.iter().map(own));
-        options
-    };
     let names = |options: &Options| {
         Register.validate(options)?;
         let checkers = Register.checkers(options);

@@ -51,6 +51,27 @@ pub(super) const CLASSES: &[Class] = &[
         source::HENZINGER,
     ),
     class(
+        "lost-message",
+        "A message was acknowledged, and never came out of the queue although it was drained \
+         afterwards. Who relies on the acknowledgement has lost data.",
+        "delivery at least once, and durability",
+        source::JEPSEN,
+    ),
+    class(
+        "duplicated-message",
+        "A message came out of a queue more often than it was sent. The work it stands for is \
+         done again.",
+        "delivery at most once",
+        source::JEPSEN,
+    ),
+    class(
+        "phantom-message",
+        "A message came out of a queue that nobody had tried to send, or only in vain. It was \
+         invented, or a failure was none.",
+        "every promise of a queue",
+        source::JEPSEN,
+    ),
+    class(
         "phantom-pop",
         "A stack gave out a value that nobody had pushed. It was invented or corrupted.",
         "linearizability",

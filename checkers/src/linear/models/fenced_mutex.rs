@@ -49,7 +49,7 @@ pub struct Fence {
 
 impl Fence {
     /// The same after somebody was told `token`, or nobody any.
-    fn told(self, token: Option<i128>) -> Option<Self> {
+    pub(super) fn told(self, token: Option<i128>) -> Option<Self> {
         let Some(token) = token else { return Some(self) };
         match self.current {
             Some(current) => (current == token).then_some(self),
@@ -155,7 +155,7 @@ impl Model for FencedMutex {
 }
 
 /// The token in an answer, if it has one.
-fn token(answer: &Value) -> Result<Option<i128>, String> {
+pub(super) fn token(answer: &Value) -> Result<Option<i128>, String> {
     let said = match answer {
         Value::Object(named) => named.get("token").or_else(|| named.get("fence")),
         other => Some(other),

@@ -44,6 +44,7 @@ pub(crate) fn for_every_model(visitor: &mut impl Visitor) {
     visitor.visit("fenced-mutex", &FencedMutex::default());
     visitor.visit("fenced-mutex, reentrant", &FencedMutex { reentrant: true, most: None });
     visitor.visit("fenced-mutex, twice", &FencedMutex { reentrant: true, most: Some(2) });
+    visitor.visit("session-mutex", &SessionMutex);
     for permits in [1, 2, 3] {
         visitor.visit("semaphore", &Semaphore::new(permits));
         visitor.visit("semaphore, owned", &Semaphore { permits, owned: true });
@@ -116,6 +117,19 @@ impl Sampled for FencedMutex {
             FencedCall::Acquire { owner, .. } => FencedCall::Acquire { owner, token: None },
             release @ FencedCall::Release { .. } => release,
         })
+    }
+}
+
+impl Sampled for SessionMutex {
+    fn sample(&self, random: &mut Random) -> FencedCall {
+        FencedMutex::default().sample(random)
+    }
+
+    fn unanswered(&self, call: FencedCall) -> Option<FencedCall> {
+        match call {
+            FencedCall::Acquire { owner, .. } => Some(FencedCall::Acquire { owner, token: None }),
+            FencedCall::Release { .. } => None,
+        }
     }
 }
 

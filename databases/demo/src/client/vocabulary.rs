@@ -2,7 +2,8 @@
 
 use crate::command::{Command, Key, Operation, Outcome};
 use perjury_harness::{Failure, Op};
-use serde_json::{Value, json};
+use perjury_workloads::Opening;
+use serde_json::{Map, Value, json};
 
 /// A workload that the client can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,12 @@ pub enum Workload {
     Set,
     /// `add n`, `read null`.
     Counter,
-    /// `acquire owner`, `release owner`.
+    /// `acquire owner`, `release owner`; null is the client itself.
     Lock,
+    /// `transfer {"from": a, "to": b, "amount": n}`, `read null`.
+    Bank(Opening),
+    /// `enqueue v`, `dequeue null`, `drain null`.
+    Queue,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -27,13 +32,15 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
         ("set", Self::Set),
         ("counter", Self::Counter),
         ("lock", Self::Lock),
+        ("bank", Self::Bank(Opening::USUAL)),
+        ("queue", Self::Queue),
     ];
 
     /// The workload called `name`.
@@ -41,8 +48,8 @@ impl Workload {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, workload)| *workload)
     }
 
-    /// The command for an operation; the error says why there is none.
-    pub(super) fn command(self, op: &Op) -> Result<Command, String> {
+    /// The command for an operation of the client called `client`; the error says why there is none.
+    pub(super) fn command(self, op: &Op, client: &str) -> Result<Command, String> {
         let found = match self {
             Self::Register => register(op),
             Self::ListAppend => transaction(op, list_operation),
@@ -59,9 +66,12 @@ impl Workload {
                 "read" => Some(Command::CounterRead { key: only_key() }),
                 _ => None,
             },
-            Self::Lock => match &*op.f {
-                "acquire" => Some(Command::LockAcquire { owner: Key::from(&op.value) }),
-                "release" => Some(Command::LockRelease { owner: Key::from(&op.value) }),
+            Self::Lock => lock(op, client),
+            Self::Bank(opening) => bank(op, opening),
+            Self::Queue => match &*op.f {
+                "enqueue" => Some(Command::Enqueue { element: op.value.clone() }),
+                "dequeue" => Some(Command::Dequeue),
+                "drain" => Some(Command::Drain),
                 _ => None,
             },
         };
@@ -77,10 +87,16 @@ impl Workload {
                 filled(&op.value, results)
             }
             (Self::Set, "read", Outcome::Elements(elements)) => Ok(elements.into()),
-            (Self::Counter, "read", Outcome::Value(found)) => Ok(found),
+            (Self::Counter, "read", Outcome::Value(found))
+            | (Self::Lock, "acquire", Outcome::Value(found))
+            | (Self::Queue, "dequeue", Outcome::Value(found)) => Ok(found),
+            (Self::Queue, "drain", Outcome::Value(all)) if all.is_array() => Ok(all),
+            (Self::Bank(_), "transfer", Outcome::Transaction(_)) => Ok(op.value.clone()),
+            (Self::Bank(opening), "read", Outcome::Transaction(found)) => balances(opening, found),
             (Self::Register, "write" | "cas", Outcome::Done)
             | (Self::Set | Self::Counter, "add", Outcome::Done)
-            | (Self::Lock, _, Outcome::Done) => Ok(op.value.clone()),
+            | (Self::Lock, "release", Outcome::Done)
+            | (Self::Queue, "enqueue", Outcome::Done) => Ok(op.value.clone()),
             (_, f, outcome) => {
                 Err(Failure::Unexpected(format!("the outcome of {f} cannot be {outcome:?}")))
             }
@@ -100,6 +116,52 @@ fn register(op: &Op) -> Option<Command> {
         }
         _ => None,
     }
+}
+
+/// An owner is named by the value, or is this client.
+fn lock(op: &Op, client: &str) -> Option<Command> {
+    let owner = match &op.value {
+        Value::Null => Key::from(&Value::from(client)),
+        named => Key::from(named),
+    };
+    match &*op.f {
+        // The leader says what time it is.
+        "acquire" => Some(Command::LockAcquire { owner, at: 0 }),
+        "release" => Some(Command::LockRelease { owner }),
+        _ => None,
+    }
+}
+
+/// The register of an account. One that was never written holds the opening balance, so that
+/// nothing has to be made before the run.
+fn account(number: u64) -> Key {
+    Key::from(&json!(["account", number]))
+}
+
+fn bank(op: &Op, opening: Opening) -> Option<Command> {
+    let accounts = u64::from(opening.accounts);
+    if &*op.f == "read" {
+        let read = |number| Operation::ReadRegister { key: account(number) };
+        return Some(Command::Transaction { operations: (0..accounts).map(read).collect() });
+    }
+    let number = |name: &str| op.value[name].as_u64().filter(|number| *number < accounts);
+    let amount = op.value["amount"].as_i64().filter(|amount| *amount >= 0);
+    let (from, to, amount) = (number("from")?, number("to")?, amount?);
+    let initial = i64::from(opening.balance);
+    let add = |to, by, least| Operation::AddToRegister { key: account(to), by, initial, least };
+    let operations = vec![add(from, -amount, Some(0)), add(to, amount, None)];
+    (&*op.f == "transfer").then_some(Command::Transaction { operations })
+}
+
+/// All accounts by number, those that were never written with what they opened with.
+fn balances(opening: Opening, found: Vec<Value>) -> Result<Value, Failure> {
+    if found.len() != opening.accounts as usize {
+        let message = format!("{} accounts have {} balances", opening.accounts, found.len());
+        return Err(Failure::Unexpected(message));
+    }
+    let balance = |held: Value| if held.is_null() { json!(opening.balance) } else { held };
+    let named = found.into_iter().enumerate();
+    Ok(named.map(|(at, held)| (at.to_string(), balance(held))).collect::<Map<_, _>>().into())
 }
 
 type ToOperation = fn(f: &str, key: Key, argument: &Value) -> Option<Operation>;

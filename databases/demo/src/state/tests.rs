@@ -103,14 +103,58 @@ fn a_counter_adds_and_declines_to_overflow() {
 #[test]
 fn the_lock_has_one_owner_at_a_time() {
     let mut state = State::default();
-    let acquire = |name: &str| Command::LockAcquire { owner: key(name) };
+    let acquire = |name: &str| Command::LockAcquire { owner: key(name), at: 0 };
     let release = |name: &str| Command::LockRelease { owner: key(name) };
-    assert_eq!(state.apply(&acquire("a")), Outcome::Done);
+    assert_eq!(state.apply(&acquire("a")), Outcome::Value(json!(1)));
     assert!(matches!(state.apply(&acquire("b")), Outcome::Declined(_)));
     assert!(matches!(state.apply(&acquire("a")), Outcome::Declined(_)), "it is not reentrant");
     assert!(matches!(state.apply(&release("b")), Outcome::Declined(_)));
     assert_eq!(state.apply(&release("a")), Outcome::Done);
-    assert_eq!(state.apply(&acquire("b")), Outcome::Done);
+    assert_eq!(state.apply(&acquire("b")), Outcome::Value(json!(2)));
+}
+
+#[test]
+fn a_lock_that_is_not_released_is_lost_after_its_lease() {
+    let mut state = State::default();
+    let acquire = |name: &str, at| Command::LockAcquire { owner: key(name), at };
+    assert_eq!(state.apply(&acquire("a", 5_000)), Outcome::Value(json!(1)));
+    for at in [5_000, 6_999, 3_000] {
+        assert!(matches!(state.apply(&acquire("b", at)), Outcome::Declined(_)), "at {at}");
+    }
+    assert_eq!(state.apply(&acquire("b", 7_000)), Outcome::Value(json!(2)));
+    let release = Command::LockRelease { owner: key("a") };
+    assert!(matches!(state.apply(&release), Outcome::Declined(_)));
+}
+
+#[test]
+fn the_queue_gives_out_each_element_once_and_in_order() {
+    let mut state = State::default();
+    assert!(matches!(state.apply(&Command::Dequeue), Outcome::Declined(_)));
+    for element in 1..=4 {
+        state.apply(&Command::Enqueue { element: json!(element) });
+    }
+    assert_eq!(state.apply(&Command::Dequeue), Outcome::Value(json!(1)));
+    assert_eq!(state.apply(&Command::Drain), Outcome::Value(json!([2, 3, 4])));
+    assert_eq!(state.apply(&Command::Drain), Outcome::Value(json!([])));
+}
+
+#[test]
+fn an_addition_that_leaves_too_little_undoes_its_transaction() {
+    let mut state = State::default();
+    let add =
+        |name: &str, by, least| Operation::AddToRegister { key: key(name), by, initial: 10, least };
+    let transfer = |amount| Command::Transaction {
+        operations: vec![add("b", amount, None), add("a", -amount, Some(0))],
+    };
+    assert_eq!(state.apply(&transfer(7)), Outcome::Transaction(vec![Value::Null; 2]));
+    assert_eq!([read(&state, "a"), read(&state, "b")], [json!(3), json!(17)]);
+    let before = state.clone();
+    assert!(matches!(state.apply(&transfer(4)), Outcome::Declined(_)));
+    assert!(matches!(state.apply(&transfer(i64::MAX)), Outcome::Declined(_)));
+    state.apply(&Command::RegisterWrite { key: key("c"), value: json!("text") });
+    let text = Command::Transaction { operations: vec![add("a", 1, None), add("c", 1, None)] };
+    assert!(matches!(state.apply(&text), Outcome::Declined(_)));
+    assert_eq!([read(&state, "a"), read(&state, "b")], [read(&before, "a"), read(&before, "b")]);
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use crate::support::Cluster;
 use perjury_demo::client::Workload;
 use perjury_harness::{Client, Failure, Op};
+use perjury_workloads::Opening;
 use serde_json::{Value, json};
 use std::time::Instant;
+
+const BANK: Workload = Workload::Bank(Opening::USUAL);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_structure_answers_on_every_node() {
@@ -43,7 +46,19 @@ async fn every_structure_answers_on_every_node() {
         ask(Workload::Counter, "add", json!(5)).await;
         assert_eq!(ask(Workload::Counter, "read", Value::Null).await, json!(5 * (key + 1)));
 
-        ask(Workload::Lock, "acquire", json!(key)).await;
+        let amount = json!({"from": 0, "to": 1, "amount": 2});
+        assert_eq!(ask(BANK, "transfer", amount.clone()).await, amount);
+        let seen = ask(BANK, "read", Value::Null).await;
+        assert_eq!([&seen["0"], &seen["1"]], [&json!(8 - 2 * key), &json!(12 + 2 * key)]);
+        assert_eq!(seen["7"], 10);
+
+        for message in [1, 2] {
+            ask(Workload::Queue, "enqueue", json!(message)).await;
+        }
+        assert_eq!(ask(Workload::Queue, "dequeue", Value::Null).await, json!(1));
+        assert_eq!(ask(Workload::Queue, "drain", Value::Null).await, json!([2]));
+
+        assert_eq!(ask(Workload::Lock, "acquire", json!(key)).await, json!(key + 1));
         let held = cluster.ask(node, Workload::Lock, "acquire", json!("other")).await;
         assert!(matches!(held, Err(Failure::Definite(_))), "{held:?}");
         let not_mine = cluster.ask(node, Workload::Lock, "release", json!("other")).await;

@@ -3,10 +3,13 @@
 use crate::support::{Cluster, until};
 use perjury_demo::client::{DemoClient, Workload};
 use perjury_harness::{Client, Failure, Op};
+use perjury_workloads::Opening;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
+
+const BANK: Workload = Workload::Bank(Opening::USUAL);
 
 /// A server that reads one request and answers it with these bytes, then closes.
 async fn answering(answer: &'static [u8]) -> SocketAddr {
@@ -68,6 +71,8 @@ async fn what_the_state_machine_declines_is_definite() {
         (Workload::Lock, "acquire", json!(2), "the lock is held"),
         (Workload::Lock, "release", json!(2), "not held by this owner"),
         (Workload::Counter, "add", json!(i64::MAX), "overflow"),
+        (BANK, "transfer", json!({"from": 0, "to": 1, "amount": 11}), "hold too little"),
+        (Workload::Queue, "dequeue", Value::Null, "the queue is empty"),
     ] {
         let result = cluster.ask(0, workload, f, value).await;
         assert!(definite(&result, words), "{result:?}");

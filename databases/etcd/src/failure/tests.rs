@@ -1,6 +1,7 @@
 //! Every row of `errors.md`, played to a client by a scripted server.
 
-use crate::connector::{EtcdClient, EtcdConnector, Reads};
+use crate::connector::{EtcdClient, EtcdConnector, Settings};
+use crate::tests::options;
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ const SCRIPTS: &[(&str, Script)] = &[
     ("key-not-provided", Script::Refuse(400, "etcdserver: key is not provided")),
     ("duplicate-key", Script::Refuse(400, "etcdserver: duplicate key given in txn request")),
     ("too-many-operations", Script::Refuse(400, "etcdserver: too many operations in txn request")),
+    ("lease-not-found", Script::Refuse(404, "etcdserver: requested lease not found")),
     ("proposal-dropped", Script::Refuse(500, "raft proposal dropped")),
     ("garbled-answer", Script::Answer("<html>")),
     ("foreign-answer", Script::Answer("{\"status\":\"ok\"}")),
@@ -112,8 +114,12 @@ async fn serve(stream: &mut TcpStream, script: Script) -> bool {
     true
 }
 
+fn settings() -> Settings {
+    Settings { lease_seconds: 2, ..Settings::default() }
+}
+
 async fn client(workload: &str, address: SocketAddr) -> EtcdClient {
-    let connector = EtcdConnector::new(workload, Reads::Linearizable, 0).unwrap();
+    let connector = EtcdConnector::new(workload, settings(), &options(), 0).unwrap();
     let mut client = connector.open(address).await.unwrap();
     client.connection = client.connection.with_limit(Duration::from_millis(300));
     client
@@ -170,8 +176,16 @@ async fn each_row_means_what_the_page_says() {
         ("register", Op::new("read", json!([1, null])), 1),
         ("set", Op::new("read", json!(null)), 1),
         ("list-append", Op::new("txn", json!([["r", 1, null]])), 1),
-        // An append reads first, and that is what fails here.
+        ("bank", Op::new("read", json!(null)), 1),
+        ("queue", Op::new("enqueue", json!(1)), 0),
+        // These read first, and that is what fails here.
         ("list-append", Op::new("txn", json!([["append", 1, 1]])), 1),
+        ("rw-register", Op::new("txn", json!([["w", 1, 1]])), 1),
+        ("bank", Op::new("transfer", json!({"from": 0, "to": 1, "amount": 1})), 1),
+        ("counter", Op::new("add", json!(1)), 1),
+        ("queue", Op::new("dequeue", json!(null)), 1),
+        // A lease alone locks nothing.
+        ("lock", Op::new("acquire", json!(null)), 1),
     ];
     for (row, script) in SCRIPTS {
         for (workload, op, column) in &cases {
@@ -198,6 +212,61 @@ async fn the_second_request_of_an_append_is_a_write() {
     }
 }
 
+const LEASE: Script =
+    Script::Answer("{\"header\":{\"member_id\":\"1\"},\"ID\":\"7\",\"TTL\":\"60\"}");
+const LOCKED: Script = Script::Answer("{\"header\":{\"member_id\":\"1\"},\"key\":\"YQ==\"}");
+const KEY: Script = Script::Answer(
+    "{\"header\":{\"member_id\":\"1\"},\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"3\",\
+     \"create_revision\":\"3\"}]}",
+);
+const DONE: Script = Script::Answer("{\"header\":{\"member_id\":\"1\"},\"succeeded\":true}");
+const NOT_DONE: Script = Script::Answer("{\"header\":{\"member_id\":\"1\"}}");
+
+#[tokio::test]
+async fn the_lock_is_a_write_once_there_is_a_lease() {
+    let acquire = Op::new("acquire", json!(null));
+    let cases: [(&'static [Script], &str); 6] = [
+        (&[LEASE, Script::Reset], "indefinite"),
+        (&[LEASE, Script::Refuse(500, "something new")], "indefinite"),
+        (&[LEASE, Script::Refuse(404, "etcdserver: requested lease not found")], "definite"),
+        // It has the lock, and does not know as what.
+        (&[LEASE, LOCKED, Script::Reset], "indefinite"),
+        (&[LEASE, LOCKED, Script::Refuse(503, "etcdserver: no leader")], "indefinite"),
+        // It was lost again before anybody was told.
+        (&[LEASE, LOCKED, NOT_DONE], "definite"),
+    ];
+    for (script, wanted) in cases {
+        assert_eq!(outcome(script, "lock", &acquire).await, wanted, "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn giving_the_lock_back_is_a_write_that_may_come_too_late() {
+    let (acquire, release) = (Op::new("acquire", json!(null)), Op::new("release", json!(null)));
+    let too_late = Failure::Definite("not held: the lease has ended".to_owned());
+    let lost: &'static [Script] = &[LEASE, LOCKED, KEY, Script::Reset];
+    let late: &'static [Script] = &[LEASE, LOCKED, KEY, NOT_DONE];
+    for (script, wanted) in [(lost, None), (late, Some(too_late))] {
+        let (address, _server) = play(script).await;
+        let mut client = client("lock", address).await;
+        assert_eq!(client.invoke(&acquire).await, Ok(json!(3)));
+        let failure = client.invoke(&release).await.unwrap_err();
+        match wanted {
+            None => assert!(matches!(failure, Failure::Indefinite(_)), "{failure:?}"),
+            Some(wanted) => assert_eq!(failure, wanted),
+        }
+        let again = client.invoke(&release).await;
+        assert_eq!(again, Err(Failure::Definite("not held".to_owned())));
+    }
+    let (address, _server) = play(&[LEASE, LOCKED, KEY, DONE, LOCKED, KEY, DONE]).await;
+    let mut client = client("lock", address).await;
+    for _ in 0..2 {
+        // The lease is the same.
+        assert_eq!(client.invoke(&acquire).await, Ok(json!(3)));
+        assert_eq!(client.invoke(&release).await, Ok(json!(null)));
+    }
+}
+
 #[tokio::test]
 async fn a_broken_connection_is_replaced_before_the_next_request() {
     let (address, _server) = play(&[Script::Reset]).await;
@@ -214,7 +283,7 @@ async fn nobody_to_connect_to_is_an_error_of_connecting() {
     let (address, server) = play(&[Script::Absent]).await;
     drop(server);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let connector = EtcdConnector::new("set", Reads::Linearizable, 0).unwrap();
+    let connector = EtcdConnector::new("set", settings(), &options(), 0).unwrap();
     let error = connector.open(address).await.unwrap_err();
     assert!(error.starts_with("not sent: "), "{error}");
 }
@@ -228,6 +297,11 @@ async fn operations_of_another_workload_are_not_sent() {
         ("set", Op::new("add", json!("x"))),
         ("list-append", Op::new("txn", json!([["w", 1, 2]]))),
         ("list-append", Op::new("read", json!(null))),
+        ("rw-register", Op::new("txn", json!([["append", 1, 2]]))),
+        ("bank", Op::new("transfer", json!({"from": 1, "to": 1, "amount": 2}))),
+        ("counter", Op::new("add", json!("x"))),
+        ("queue", Op::new("read", json!(null))),
+        ("lock", Op::new("read", json!(null))),
     ] {
         let mut client = client(workload, address).await;
         let failure = client.invoke(&op).await.unwrap_err();

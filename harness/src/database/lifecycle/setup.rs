@@ -31,16 +31,13 @@ impl Lifecycle {
     async fn run_setup(&self, cluster: &Cluster, node: &Node, setup: &Setup) -> Result<(), String> {
         let facts = self.facts(cluster);
         let argv = self.render_all(&setup.command, &facts, node.index)?;
-        let mut environment = self.own_environment(&facts, node.index)?;
+        let environment = self.own_environment(&facts, node.index)?;
         let shown = argv.join(" ");
         let argv = match &setup.user {
             None => argv,
             Some(user) => {
-                // Through env(1), since a login of another user has an environment of its own.
-                let variables = std::mem::take(&mut environment);
-                let variables = variables.iter().map(|(name, value)| format!("{name}={value}"));
-                let head = ["runuser", "-u", user, "--", "env"].map(str::to_owned);
-                head.into_iter().chain(variables).chain(argv).collect()
+                let head = ["/bin/sh", "-c", RUN_AS, "sh", user].map(str::to_owned);
+                head.into_iter().chain(argv).collect()
             }
         };
         let mut command = Command::new(argv).as_root().timeout(setup.timeout).dir("/");
@@ -54,3 +51,16 @@ impl Lifecycle {
         Err(format!("{}: the set-up command `{shown}` {}", node.name, ended(&output)))
     }
 }
+
+/// Runs `$2 …` as user `$1`: really, or, where an ordinary user's local nodes have only one user, in
+/// a namespace in which that one has the other's number.
+const RUN_AS: &str = r#"
+user=$1
+shift
+HOME=$(grep "^$user:" /etc/passwd | cut -d: -f6) USER=$user
+export HOME USER
+if setpriv --reuid "$user" --regid "$user" --init-groups true 2>/dev/null; then
+    exec setpriv --reuid "$user" --regid "$user" --init-groups -- "$@"
+fi
+exec unshare --user --map-user="$(id -u "$user")" --map-group="$(id -g "$user")" -- "$@"
+"#;
