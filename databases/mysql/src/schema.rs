@@ -44,8 +44,8 @@ pub(crate) fn statements(workload: Workload, settings: &Settings) -> Vec<String>
             vec![table("queue", "id BIGINT AUTO_INCREMENT PRIMARY KEY, v BIGINT NOT NULL")]
         }
         Workload::Lock => vec![
-            table("locks", "id INT PRIMARY KEY, token BIGINT NOT NULL"),
-            "INSERT IGNORE INTO locks (id, token) VALUES (0, 0)".to_owned(),
+            table("locks", "id INT PRIMARY KEY, holders BIGINT NOT NULL"),
+            "INSERT IGNORE INTO locks (id, holders) VALUES (0, 0)".to_owned(),
         ],
     }
 }

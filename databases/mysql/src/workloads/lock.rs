@@ -12,7 +12,8 @@ use serde_json::Value;
 /// Errors that say that somebody else has the row: MariaDB's and MySQL's of `NOWAIT`.
 const HELD: &[&str] = &["1205", "3572"];
 
-/// `acquire null`, answered with a token where the lock is a row; `release null`.
+/// `acquire null`, `release null`. There is no token for fencing: what a transaction counts is lost
+/// with it.
 pub(super) async fn invoke(
     connection: &mut Connection<Conversation>,
     lock: Lock,
@@ -53,9 +54,9 @@ pub(super) async fn invoke(
 
 async fn acquire_row(session: &mut Conversation) -> Result<Result<Value, Failure>, WireError> {
     match lock_row(session).await {
-        Ok(token) => {
+        Ok(()) => {
             session.holds_lock = true;
-            Ok(Ok(token.into()))
+            Ok(Ok(Value::Null))
         }
         Err(stop) => {
             let stop = match stop {
@@ -69,21 +70,23 @@ async fn acquire_row(session: &mut Conversation) -> Result<Result<Value, Failure
     }
 }
 
-/// The token counts acquisitions. It is part of the transaction, so it is lost when the lock is.
-async fn lock_row(session: &mut Conversation) -> Result<i64, Stop> {
+/// The row is changed too, so that a cluster that resolves conflicts when it commits sees one.
+async fn lock_row(session: &mut Conversation) -> Result<(), Stop> {
     transaction::start(session).await?;
-    let select = "SELECT token FROM locks WHERE id = 0 FOR UPDATE NOWAIT";
-    let token = transaction::step(session, select).await?.number(0, 0)?.wrapping_add(1);
-    let update = format!("UPDATE locks SET token = {token} WHERE id = 0");
-    transaction::step(session, &update).await?.of_one_row("the lock")?;
-    Ok(token)
+    let select = "SELECT holders FROM locks WHERE id = 0 FOR UPDATE NOWAIT";
+    transaction::step(session, select).await?.number(0, 0)?;
+    let update = "UPDATE locks SET holders = holders + 1 WHERE id = 0";
+    Ok(transaction::step(session, update).await?.of_one_row("the lock")?)
 }
 
-/// A COMMIT that is refused gives the row free as well.
+/// A COMMIT that is refused says that the lock was lost before.
 async fn release_row(session: &mut Conversation) -> Result<Result<Value, Failure>, WireError> {
     let committed = transaction::finish(session, Effect::Writes, "", Ok(())).await?;
     Ok(match committed {
-        Ok(()) | Err(Failure::Definite(_)) => Ok(Value::Null),
+        Ok(()) => Ok(Value::Null),
+        Err(Failure::Definite(text) | Failure::Indefinite(text)) => {
+            Err(Failure::Definite(format!("the lock was lost: {text}")))
+        }
         Err(other) => Err(other),
     })
 }
