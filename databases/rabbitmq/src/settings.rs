@@ -8,7 +8,10 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("password", "by PLAIN; guest when left out"),
     ("vhost", "the virtual host; / when left out"),
     ("queue", "the name of the queue that is used; perjury when left out"),
-    ("queue-type", "classic (the default; mirrored by a policy of the server), or quorum"),
+    (
+        "queue-type",
+        "classic (the default), mirrored (classic with a policy of the server's), or quorum",
+    ),
 ];
 
 /// What is needed to log in.
@@ -32,7 +35,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// The error names the setting that is wrong.
     pub(crate) fn new(given: &DriverSettings) -> Result<Self, String> {
-        let types = ["classic", "quorum"];
+        // Mirroring is the server's affair: a client makes a classic queue.
+        let (names, types) = (["classic", "mirrored", "quorum"], ["classic", "classic", "quorum"]);
         let login = Login {
             user: given.or("user", "guest").to_owned(),
             password: given.or("password", "guest").to_owned(),
@@ -44,7 +48,7 @@ impl Settings {
                 return Err(format!("[client.settings] {name}: 1 to 255 bytes are a name"));
             }
         }
-        let queue_type = types[given.choice("queue-type", &types)?];
+        let queue_type = types[given.choice("queue-type", &names)?];
         Ok(Self { port: given.port, login, queue, queue_type })
     }
 }

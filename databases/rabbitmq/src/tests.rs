@@ -33,12 +33,14 @@ fn a_wrong_workload_or_setting_is_refused() {
         let values = BTreeMap::from([(name.to_owned(), text.to_owned())]);
         driver().connect(workload, &DriverSettings { port: 5672, values }, &options()).err()
     };
-    assert_eq!(connect("queue", "queue-type", "quorum"), None);
+    for queue_type in ["classic", "mirrored", "quorum"] {
+        assert_eq!(connect("queue", "queue-type", queue_type), None);
+    }
     assert_eq!(connect("lock", "user", "somebody"), None);
     let error = connect("bank", "user", "guest").unwrap();
     assert_eq!(error, "amqp has no workload `bank`: it has queue, lock");
     let error = connect("queue", "queue-type", "stream").unwrap();
-    let wanted = "[client.settings] queue-type: `stream` is none of classic, quorum";
+    let wanted = "[client.settings] queue-type: `stream` is none of classic, mirrored, quorum";
     assert_eq!(error, wanted);
     assert!(connect("queue", "queue", "").unwrap().contains("1 to 255 bytes"));
 }
