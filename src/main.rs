@@ -5,17 +5,29 @@ use perjury_harness::{Registry, cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let registry = Registry::default()
+    // Definitions name workloads, which have to be known before.
+    let registry = perjury_workloads::register(Registry::default())
         .database(perjury_demo::database())
-        .database(perjury_nats::database())
-        .driver(perjury_etcd::driver())
-        .definitions(perjury_etcd::DEFINITIONS)
-        .findings(perjury_etcd::FINDINGS)
-        .driver(perjury_zookeeper::driver())
-        .definitions(perjury_zookeeper::DEFINITIONS)
-        .findings(perjury_zookeeper::FINDINGS)
+        .protocol(perjury_etcd::driver(), perjury_etcd::DEFINITIONS, perjury_etcd::FINDINGS)
+        .protocol(perjury_mysql::driver(), perjury_mysql::DEFINITIONS, perjury_mysql::FINDINGS)
+        .protocol(perjury_nats::driver(), perjury_nats::DEFINITIONS, perjury_nats::FINDINGS)
+        .protocol(
+            perjury_postgresql::driver(),
+            perjury_postgresql::DEFINITIONS,
+            perjury_postgresql::FINDINGS,
+        )
+        .protocol(
+            perjury_rabbitmq::driver(),
+            perjury_rabbitmq::DEFINITIONS,
+            perjury_rabbitmq::FINDINGS,
+        )
+        .protocol(perjury_redis::driver(), perjury_redis::DEFINITIONS, perjury_redis::FINDINGS)
+        .protocol(
+            perjury_zookeeper::driver(),
+            perjury_zookeeper::DEFINITIONS,
+            perjury_zookeeper::FINDINGS,
+        )
         .internal("demo-server", perjury_demo::server::main);
-    let registry = perjury_workloads::register(registry);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
     cli::main(&registry)
 }

@@ -46,6 +46,21 @@ impl Registry {
         self
     }
 
+    /// Adds a driver, the databases that speak its protocol, each a `database.toml`, and what was
+    /// published about them, a `findings.toml`.
+    ///
+    /// # Panics
+    /// When a text has a mistake: a bug in this binary, which its tests find.
+    #[must_use]
+    pub fn protocol(
+        self,
+        driver: impl Driver + 'static,
+        definitions: &[&str],
+        findings: &str,
+    ) -> Self {
+        self.driver(driver).definitions(definitions).findings(findings)
+    }
+
     /// Adds a workload.
     pub fn workload(mut self, workload: impl Workload + 'static) -> Self {
         self.workloads.push(Arc::new(workload));

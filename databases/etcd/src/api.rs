@@ -141,11 +141,13 @@ impl Compare {
 
 /// An operation within a transaction.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum TxnOp {
-    RequestRange(Range),
-    RequestPut(Put),
-    RequestDeleteRange(DeleteRange),
+    #[serde(rename = "request_range")]
+    Range(Range),
+    #[serde(rename = "request_put")]
+    Put(Put),
+    #[serde(rename = "request_delete_range")]
+    DeleteRange(DeleteRange),
 }
 
 /// One key, in a [`TxnOp`].
@@ -340,10 +342,7 @@ mod tests {
                 Compare::value("a", "1"),
                 Compare::unchanged_since("b", Int64(9_007_199_254_740_993)),
             ],
-            success: vec![
-                TxnOp::RequestPut(Put::new("a", "2")),
-                TxnOp::RequestRange(Range::key("b", true)),
-            ],
+            success: vec![TxnOp::Put(Put::new("a", "2")), TxnOp::Range(Range::key("b", true))],
         };
         assert_eq!(
             serde_json::to_value(&txn).unwrap(),

@@ -6,40 +6,33 @@ use crate::connector::{Reads, unknown};
 use crate::register::decode_number;
 use crate::txn::{conditional, read_all};
 use perjury_harness::{Failure, Op, Options};
+use perjury_workloads::Opening;
 use serde_json::{Map, Value};
 
-/// Accounts, and what each has at first.
+/// A bank as it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bank {
-    accounts: u32,
-    balance: i64,
-}
+pub(crate) struct Bank(Opening);
 
 impl Bank {
     /// Options `accounts` and `balance`.
     pub(crate) fn from_options(options: &Options) -> Result<Self, String> {
-        let number = |name: &str, default: u32| match options.get(name) {
-            None => Ok(default),
-            Some(text) => {
-                text.parse::<u32>().map_err(|_| format!("--set {name}={text}: write a number"))
-            }
-        };
+        let opening = Opening::of(options)?;
+        let Opening { accounts, .. } = opening;
         // A read is one transaction, and etcd's have 128 parts at the most.
-        let accounts = number("accounts", 8)?;
         if accounts > 128 {
             return Err(format!("--set accounts={accounts}: etcd's bank has 128 at the most"));
         }
-        Ok(Self { accounts, balance: number("balance", 10)?.into() })
+        Ok(Self(opening))
     }
 
     fn names(self) -> Vec<String> {
-        (0..u64::from(self.accounts)).map(name).collect()
+        (0..u64::from(self.0.accounts)).map(name).collect()
     }
 
     /// Makes the accounts that are not there yet.
     pub(crate) async fn open_accounts(self, connection: &mut Connection) -> Result<(), Failure> {
         for name in self.names() {
-            let put = TxnOp::RequestPut(Put::new(&name, &self.balance.to_string()));
+            let put = TxnOp::Put(Put::new(&name, &self.0.balance.to_string()));
             let compare = vec![Compare::unchanged_since(&name, Int64(0))];
             // One that is there already is as good.
             conditional(connection, &Txn { compare, success: vec![put] }).await?;
@@ -96,7 +89,7 @@ async fn transfer(
     if source.0 < amount {
         return Err(Failure::Definite("the balance would be negative".to_owned()));
     }
-    let put = |name: &str, balance: i64| TxnOp::RequestPut(Put::new(name, &balance.to_string()));
+    let put = |name: &str, balance: i64| TxnOp::Put(Put::new(name, &balance.to_string()));
     let txn = Txn {
         compare: vec![
             Compare::unchanged_since(&names[0], source.1),

@@ -48,7 +48,7 @@ async fn add(connection: &mut Connection, number: i64) -> Result<(), Failure> {
         };
         let txn = Txn {
             compare: vec![Compare::unchanged_since(NAME, revision)],
-            success: vec![TxnOp::RequestPut(Put::new(NAME, &sum.to_string()))],
+            success: vec![TxnOp::Put(Put::new(NAME, &sum.to_string()))],
         };
         if conditional(connection, &txn).await? {
             return Ok(());

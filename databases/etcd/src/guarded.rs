@@ -83,7 +83,7 @@ impl Section {
                 connection.put(&put).await.map_err(|error| classify(&error, Effect::Writes))
             }
             Guard::Revision => {
-                let (compare, success) = (vec![held.fence()], vec![TxnOp::RequestPut(put)]);
+                let (compare, success) = (vec![held.fence()], vec![TxnOp::Put(put)]);
                 match conditional(connection, &Txn { compare, success }).await? {
                     true => Ok(()),
                     false => Err(Failure::Definite("the lock was lost".to_owned())),

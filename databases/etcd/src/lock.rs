@@ -130,7 +130,7 @@ impl Locker {
     ) -> Result<(), Failure> {
         let txn = Txn {
             compare: vec![held.fence()],
-            success: vec![TxnOp::RequestDeleteRange(DeleteRange { key: held.key })],
+            success: vec![TxnOp::DeleteRange(DeleteRange { key: held.key })],
         };
         let released = conditional(connection, &txn).await;
         if !matches!(released, Ok(true)) {

@@ -62,7 +62,7 @@ async fn delete(connection: &mut Connection, kv: &KeyValue) -> Result<bool, Fail
     let delete = DeleteRange { key: kv.key.clone() };
     let txn = Txn {
         compare: vec![Compare::made_at(&kv.key, Int64(revision))],
-        success: vec![TxnOp::RequestDeleteRange(delete)],
+        success: vec![TxnOp::DeleteRange(delete)],
     };
     conditional(connection, &txn).await
 }

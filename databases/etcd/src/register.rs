@@ -37,7 +37,7 @@ pub(crate) async fn invoke(
         ("cas", Some([old, new])) => {
             let txn = Txn {
                 compare: vec![Compare::value(&name, &old.to_string())],
-                success: vec![TxnOp::RequestPut(Put::new(&name, &new.to_string()))],
+                success: vec![TxnOp::Put(Put::new(&name, &new.to_string()))],
             };
             let answer = connection.txn(&txn).await;
             match answer.map_err(|error| classify(&error, Effect::Writes))? {

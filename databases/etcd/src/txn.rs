@@ -132,7 +132,7 @@ pub(crate) async fn read_all(
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let range = |name: &String| TxnOp::RequestRange(Range::key(name, serializable));
+    let range = |name: &String| TxnOp::Range(Range::key(name, serializable));
     let txn = Txn { compare: Vec::new(), success: names.iter().map(range).collect() };
     let answer = connection.txn(&txn).await;
     let answer = answer.map_err(|error| classify(&error, Effect::Nothing))?;
@@ -183,8 +183,7 @@ fn apply(
 
 async fn commit(connection: &mut Connection, keys: &BTreeMap<String, Held>) -> Result<(), Failure> {
     let unchanged = |(name, held): (&String, &Held)| Compare::unchanged_since(name, held.revision);
-    let put =
-        |(name, held): (&String, &Held)| TxnOp::RequestPut(Put::new(name, &held.value.to_string()));
+    let put = |(name, held): (&String, &Held)| TxnOp::Put(Put::new(name, &held.value.to_string()));
     let txn = Txn {
         compare: keys.iter().map(unchanged).collect(),
         success: keys.iter().filter(|(_, held)| held.written).map(put).collect(),

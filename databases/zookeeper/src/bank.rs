@@ -6,34 +6,26 @@ use crate::failure::{reading, writing};
 use crate::protocol::{Request, Znode};
 use perjury_harness::{Failure, Op, Options};
 use perjury_wire::WireError;
+use perjury_workloads::Opening;
 use serde_json::{Map, Value};
 
 const ROOT: &str = "/perjury/bank";
 
-/// Accounts, and what each has at first.
+/// A bank as it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bank {
-    accounts: u32,
-    balance: i64,
-}
+pub(crate) struct Bank(Opening);
 
 impl Bank {
     /// Options `accounts` and `balance`.
     pub(crate) fn from_options(options: &Options) -> Result<Self, String> {
-        let number = |name: &str, default: u32| match options.get(name) {
-            None => Ok(default),
-            Some(text) => {
-                text.parse::<u32>().map_err(|_| format!("--set {name}={text}: write a number"))
-            }
-        };
-        Ok(Self { accounts: number("accounts", 8)?, balance: number("balance", 10)?.into() })
+        Opening::of(options).map(Self)
     }
 
     /// Makes the accounts that are not there yet.
     pub(crate) async fn open_accounts(self, zk: &mut Zk) -> Result<(), WireError> {
         zk.ensure(ROOT, b"").await?;
-        for account in 0..self.accounts {
-            zk.ensure(&path(account.into()), self.balance.to_string().as_bytes()).await?;
+        for account in 0..self.0.accounts {
+            zk.ensure(&path(account.into()), self.0.balance.to_string().as_bytes()).await?;
         }
         Ok(())
     }
@@ -54,7 +46,7 @@ impl Bank {
 
     async fn read(self, zk: &mut Zk) -> Result<Value, Failure> {
         zk.freshen(ROOT).await.map_err(reading)?;
-        let paths: Vec<String> = (0..self.accounts).map(|account| path(account.into())).collect();
+        let paths: Vec<String> = (0..self.0.accounts).map(|account| path(account.into())).collect();
         let znodes = zk.snapshot(&paths).await.map_err(reading)?;
         let mut balances = Map::new();
         for (account, znode) in znodes.into_iter().enumerate() {

@@ -15,8 +15,10 @@ const ANSWER_LIMIT: usize = 64 << 10;
 pub(crate) async fn leaders(servers: &[SocketAddr]) -> Vec<usize> {
     let asked = servers.iter().map(|server| timeout(LIMIT, mode(*server)));
     let answers = futures::future::join_all(asked).await;
-    let leads = |answer: &Result<Result<String, WireError>, _>| matches!(answer, Ok(Ok(mode)) if mode == "leader" || mode == "standalone");
-    let leading = answers.iter().enumerate().filter(|(_, answer)| leads(answer));
+    let leads = |mode: &String| ["leader", "standalone"].contains(&mode.as_str());
+    let modes =
+        answers.iter().map(|answer| answer.as_ref().ok().and_then(|mode| mode.as_ref().ok()));
+    let leading = modes.enumerate().filter(|(_, mode)| mode.is_some_and(leads));
     leading.map(|(position, _)| position).collect()
 }
 

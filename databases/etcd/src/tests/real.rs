@@ -310,7 +310,7 @@ async fn without_a_majority_only_serializable_reads_are_answered() {
 async fn refusals_have_the_words_of_the_table() {
     let Some(etcds) = start(1).await else { return };
     let mut connection = Connection::open(etcds.addresses[0]).await.unwrap();
-    let put = |key: &str| TxnOp::RequestPut(Put::new(key, "1"));
+    let put = |key: &str| TxnOp::Put(Put::new(key, "1"));
     let txn = |success| Txn { compare: Vec::new(), success };
     let many = (0..129).map(|number| put(&format!("k{number}"))).collect();
     let refused = [
