@@ -118,8 +118,9 @@ async fn replicas_and_demoted_masters_say_so() {
     refused(master, &["SET", "text", "y"], "READONLY", true).await;
     let script = "return redis.call('SET', KEYS[1], '1')";
     refused(master, &["EVAL", script, "1", "text"], "READONLY", true).await;
-    done(master, &["CONFIG", "SET", "replica-serve-stale-data", "no"]).await;
+    // The other way round, the second would be refused for what the first says.
     done(master, &["REPLICAOF", &host, "1"]).await;
+    done(master, &["CONFIG", "SET", "replica-serve-stale-data", "no"]).await;
     let error = ask(master, &["GET", "text"]).await.unwrap_err();
     assert!(error.to_string().starts_with("not sent: logging in: MASTERDOWN"), "{error}");
     done(replica, &["SET", "text", "y"]).await;
