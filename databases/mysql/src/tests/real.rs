@@ -151,9 +151,8 @@ async fn registers(server: &Server) {
 }
 
 async fn transactions(server: &Server) {
-    for reads in ["plain", "for update", "share", "touch"] {
+    for (key, reads) in ["plain", "for update", "share", "touch"].into_iter().enumerate() {
         let [mut client, _] = clients(server, "list-append", &[("reads", reads)]).await;
-        let key = reads.len();
         let txn =
             json!([["r", key, null], ["append", key, 1], ["append", key, 2], ["r", key, null]]);
         let answer =
