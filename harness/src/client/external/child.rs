@@ -17,6 +17,9 @@ const SAID_LINES: usize = 5;
 /// Characters kept of one such line.
 const SAID_WIDTH: usize = 300;
 
+/// What is said of a program that runs and says nothing more.
+const CLOSED: &str = "the program closed its output";
+
 /// A running program. It is killed when this is dropped.
 pub(super) struct Child {
     process: tokio::process::Child,
@@ -68,8 +71,8 @@ impl Child {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, words).map_err(|error| error.to_string())?;
         self.buffer.push(b'\n');
-        let written = self.input.write_all(&self.buffer).await;
-        written.map_err(|error| format!("the program does not listen: {error}"))
+        let Err(error) = self.input.write_all(&self.buffer).await else { return Ok(()) };
+        Err(self.ended(&format!("the program does not listen: {error}")).await)
     }
 
     /// Reads one line into `line`.
@@ -77,24 +80,25 @@ impl Child {
         line.clear();
         let mut limited = (&mut self.output).take(LINE_LIMIT);
         match limited.read_line(line).await {
-            Ok(0) => Err(self.ended().await),
+            Ok(0) => Err(self.ended(CLOSED).await),
             Ok(_) if line.ends_with('\n') => Ok(()),
             Ok(_) if line.len() as u64 >= LINE_LIMIT => {
                 Err(format!("a line of over {} MB came", LINE_LIMIT >> 20))
             }
-            Ok(_) => Err(self.ended().await),
+            Ok(_) => Err(self.ended(CLOSED).await),
             Err(error) => Err(format!("its answer cannot be read: {error}")),
         }
     }
 
-    async fn ended(&mut self) -> String {
+    /// How it ended, or `otherwise` when it still runs.
+    async fn ended(&mut self, otherwise: &str) -> String {
         const PATIENCE: Duration = Duration::from_millis(500);
         let waited = timeout(PATIENCE, self.process.wait()).await;
         // Its last words may come after its last answer.
         let _ = timeout(PATIENCE, &mut self.listening).await;
         match waited {
             Ok(Ok(status)) => format!("the program ended ({status})"),
-            _ => "the program closed its output".to_owned(),
+            _ => otherwise.to_owned(),
         }
     }
 

@@ -285,7 +285,9 @@ async fn an_absent_program_is_told_with_the_remedy() {
     ];
     for (lifecycle, remedy) in cases {
         let error = within(60, lifecycle.install(cluster, node)).await.unwrap_err();
-        assert_eq!(error, format!("n1: mini needs the program `no-such-program`: {remedy}"));
+        let or = "correct `program` under [install] of its database.toml";
+        let wanted = format!("n1: mini needs the program `no-such-program`: {remedy}, or {or}");
+        assert_eq!(error, wanted);
     }
 }
 
