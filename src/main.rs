@@ -8,12 +8,18 @@ fn main() -> ExitCode {
     // Definitions name workloads, which have to be known before.
     let registry = perjury_workloads::register(Registry::default())
         .database(perjury_demo::database())
-        .database(perjury_nats::database())
         .protocol(perjury_etcd::driver(), perjury_etcd::DEFINITIONS, perjury_etcd::FINDINGS)
+        .protocol(perjury_mysql::driver(), perjury_mysql::DEFINITIONS, perjury_mysql::FINDINGS)
+        .protocol(perjury_nats::driver(), perjury_nats::DEFINITIONS, perjury_nats::FINDINGS)
         .protocol(
             perjury_postgresql::driver(),
             perjury_postgresql::DEFINITIONS,
             perjury_postgresql::FINDINGS,
+        )
+        .protocol(
+            perjury_rabbitmq::driver(),
+            perjury_rabbitmq::DEFINITIONS,
+            perjury_rabbitmq::FINDINGS,
         )
         .protocol(perjury_redis::driver(), perjury_redis::DEFINITIONS, perjury_redis::FINDINGS)
         .protocol(

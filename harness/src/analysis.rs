@@ -53,6 +53,11 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     // A run that ended before its load, or that comes from elsewhere, has none.
     evidence.clocks =
         run.read(clocks::FILE).map(|bytes| clock_readings(&bytes)).unwrap_or_default();
+    // The first failure counts.
+    evidence.error = evidence.error.or_else(|| {
+        let message = report::vacuity::nonsense(&history)?;
+        Some(report::RunError { phase: "reading the answers".to_owned(), message })
+    });
     let mut results = Results::new(record.subject(&plan), &history, evidence);
     let around = report::logs::around_anomalies(run, &results, &history);
     results.log_lines = around.map_err(store_failure)?;

@@ -3,6 +3,8 @@
 mod anomalies;
 pub mod args;
 mod campaign;
+mod client_check;
+mod definitions;
 mod display;
 mod doctor;
 mod explain;
@@ -12,6 +14,7 @@ mod heal;
 mod list;
 mod log;
 mod merge;
+mod new;
 mod opened;
 pub mod output;
 mod plan;
@@ -87,12 +90,15 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::Anomalies(args) => anomalies::anomalies(args)?,
         Command::History { run } => stored::history(run)?,
         Command::Doctor(args) => return doctor::doctor(args, registry),
+        Command::ClientCheck(args) => return client_check::client_check(args, registry),
+        Command::New(args) => new::new(args, registry)?,
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
         Command::Schema(args) => return Ok(schema::schema(args)),
         Command::Repro(args) => return repro::repro(args, registry),
         Command::Serve(args) => return serve::serve(args, registry),
         Command::Databases(args) => list::databases(registry, args)?,
+        Command::Drivers(args) => list::drivers(registry, args)?,
         Command::Workloads(args) => list::workloads(registry, args)?,
         Command::Faults(args) => list::faults(registry, args)?,
         Command::Completions { shell } => {

@@ -182,6 +182,13 @@ impl Registry {
             .ok_or_else(|| unknown("DATABASE", "database", name, all()))
     }
 
+    /// The client of a wire protocol called `name`, or an error that lists those there are.
+    pub fn find_driver(&self, name: &str) -> Result<&Arc<dyn Driver>, Usage> {
+        let all = || self.drivers.iter().map(|driver| driver.name());
+        let found = self.drivers.iter().find(|driver| driver.name() == name);
+        found.ok_or_else(|| unknown("DRIVER", "driver", name, all()))
+    }
+
     /// The workload called `name`, or an error that lists those there are.
     pub fn find_workload(&self, name: &str) -> Result<&Arc<dyn Workload>, Usage> {
         let all = || self.workloads.iter().map(|workload| workload.name());

@@ -33,11 +33,31 @@ use std::sync::Arc;
 
 /// All workloads, by name.
 pub fn all() -> Vec<Arc<dyn Workload>> {
-    vec![Arc::new(Bank), Arc::new(ListAppend), Arc::new(Queue), Arc::new(Register), Arc::new(Set)]
+    vec![
+        Arc::new(Bank),
+        Arc::new(Counter),
+        Arc::new(ListAppend),
+        Arc::new(Lock),
+        Arc::new(Queue),
+        Arc::new(Register),
+        Arc::new(RwRegister),
+        Arc::new(Set),
+    ]
 }
 
 /// Registers all workloads.
 pub fn register(mut registry: Registry) -> Registry {
     registry.workloads.extend(all());
     registry
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_workload_of_this_crate_is_registered() {
+        let names: Vec<&str> = super::all().iter().map(|workload| workload.name()).collect();
+        let wanted =
+            ["bank", "counter", "list-append", "lock", "queue", "register", "rw-register", "set"];
+        assert_eq!(names, wanted);
+    }
 }

@@ -4,18 +4,37 @@ use crate::connection::{Connection, Request, RequestError};
 use crate::protocol::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::time::Duration;
 
-/// The one stream, and the one subject whose messages it keeps.
+/// The one stream, the one subject whose messages it keeps, and its one consumer.
 const STREAM: &str = "perjury";
+
+/// How long a message is with whoever has got it and does not acknowledge it, before the next one
+/// gets it. Longer than an operation may take.
+pub(crate) const ACK_WAIT: Duration = Duration::from_secs(10);
+
+/// The status of the answer that a consumer has no message for anybody.
+const NO_MESSAGES: u16 = 404;
 
 /// `err_code` of the answer that there is no message of that number.
 const NO_MESSAGE_FOUND: u32 = 10037;
 
-/// `err_code` of the cluster's leader's answer that there is no such stream.
+/// `err_code` of the cluster's leader's answer that there is no such stream, or consumer.
 pub(crate) const STREAM_NOT_FOUND: u32 = 10059;
+pub(crate) const CONSUMER_NOT_FOUND: u32 = 10014;
+
+/// When a stream lets go of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retention {
+    /// Never.
+    Limits,
+    /// When one is acknowledged.
+    WorkQueue,
+}
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -60,6 +79,23 @@ pub(crate) struct ClusterInfo {
     pub(crate) leader: Option<String>,
 }
 
+/// What a consumer has given out, and what it has not yet.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ConsumerInfo {
+    /// Messages that are out and not acknowledged.
+    pub(crate) num_ack_pending: u64,
+    /// Messages that nobody has got yet.
+    pub(crate) num_pending: u64,
+}
+
+/// A message that a consumer gave out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) payload: Bytes,
+    /// Where its acknowledgement goes.
+    pub(crate) reply: String,
+}
+
 #[derive(Deserialize)]
 struct Stored {
     message: StoredMessage,
@@ -74,15 +110,75 @@ struct StoredMessage {
 
 impl Connection {
     /// Makes the stream. If it is there already, with as many replicas, nothing changes.
-    pub(crate) async fn create_stream(&mut self, replicas: usize) -> Result<(), RequestError> {
+    pub(crate) async fn create_stream(
+        &mut self,
+        replicas: usize,
+        retention: Retention,
+    ) -> Result<(), RequestError> {
+        let retention = match retention {
+            Retention::Limits => "limits",
+            Retention::WorkQueue => "workqueue",
+        };
         let configuration = json!({
-            "name": STREAM, "subjects": [STREAM], "storage": "file", "retention": "limits",
+            "name": STREAM, "subjects": [STREAM], "storage": "file", "retention": retention,
             "discard": "old", "num_replicas": replicas, "max_consumers": -1, "max_msgs": -1,
             "max_bytes": -1, "max_age": 0,
         });
         let request = api("STREAM.CREATE", configuration.to_string());
         let _: StreamInfo = understood(&self.request(request).await?)?;
         Ok(())
+    }
+
+    /// Makes the consumer through which messages are taken, kept by as many servers as the stream.
+    /// If it is there already, nothing changes.
+    pub(crate) async fn create_consumer(&mut self) -> Result<(), RequestError> {
+        let configuration = json!({
+            "stream_name": STREAM,
+            "config": {
+                "durable_name": STREAM, "deliver_policy": "all", "ack_policy": "explicit",
+                "ack_wait": ACK_WAIT.as_nanos() as u64, "max_deliver": -1, "max_ack_pending": -1,
+                "replay_policy": "instant",
+            },
+        });
+        let request = api(&format!("CONSUMER.DURABLE.CREATE.{STREAM}"), configuration.to_string());
+        let _: ConsumerInfo = understood(&self.request(request).await?)?;
+        Ok(())
+    }
+
+    /// Asks the consumer's leader what is out, and what is left.
+    pub(crate) async fn consumer_info(&mut self) -> Result<ConsumerInfo, RequestError> {
+        let request = api(&format!("CONSUMER.INFO.{STREAM}"), String::new());
+        understood(&self.request(request).await?)
+    }
+
+    /// Asks the consumer for one message; `None` when it has none. It is given out again if it is
+    /// not acknowledged within [`ACK_WAIT`].
+    pub(crate) async fn next(&mut self) -> Result<Option<Delivery>, RequestError> {
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{STREAM}");
+        let wanted = json!({ "batch": 1, "no_wait": true }).to_string();
+        let answer = self.request(Request::for_message(subject, wanted.into_bytes())).await?;
+        match (answer.status, answer.reply) {
+            (Some(NO_MESSAGES), _) => Ok(None),
+            (Some(code), _) => {
+                let description = "the consumer gives out nothing".to_owned();
+                Err(RequestError::Refused { code, err_code: 0, description })
+            }
+            (None, Some(reply)) => Ok(Some(Delivery { payload: answer.payload, reply })),
+            (None, None) => {
+                let text = "a message that cannot be acknowledged".to_owned();
+                Err(RequestError::Garbled(text))
+            }
+        }
+    }
+
+    /// Acknowledges a message, and waits until the consumer's leader says that it has heard it.
+    pub(crate) async fn acknowledge(&mut self, delivery: &Delivery) -> Result<(), RequestError> {
+        let request = Request::new(delivery.reply.clone(), b"+ACK".to_vec());
+        let answer = self.request(request).await?;
+        match answer.payload.is_empty() {
+            true => Ok(()),
+            false => Err(garbled("an acknowledgement of an acknowledgement has no words", &answer)),
+        }
     }
 
     /// Removes the stream, and all that is in it.
@@ -99,7 +195,7 @@ impl Connection {
 
     /// Adds a message, and waits until the stream's leader says that it is kept.
     pub(crate) async fn publish(&mut self, payload: Vec<u8>) -> Result<(), RequestError> {
-        let request = Request { subject: STREAM.to_owned(), payload };
+        let request = Request::new(STREAM.to_owned(), payload);
         let ack: Ack = understood(&self.request(request).await?)?;
         if ack.stream != STREAM || ack.seq == 0 {
             return Err(RequestError::Garbled(format!("an acknowledgement of something: {ack:?}")));
@@ -121,7 +217,7 @@ impl Connection {
 }
 
 fn api(what: &str, payload: String) -> Request {
-    Request { subject: format!("$JS.API.{what}.{STREAM}"), payload: payload.into_bytes() }
+    Request::new(format!("$JS.API.{what}.{STREAM}"), payload.into_bytes())
 }
 
 fn stored(seq: u64, answer: &Message) -> Result<Option<Vec<u8>>, RequestError> {

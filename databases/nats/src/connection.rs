@@ -44,7 +44,25 @@ pub(crate) enum RequestError {
 pub(crate) struct Request {
     pub(crate) subject: String,
     pub(crate) payload: Vec<u8>,
+    /// What is asked for is a message of a stream. It comes under its own subject.
+    pub(crate) is_for_message: bool,
 }
+
+impl Request {
+    /// One that is answered under the subject that it names.
+    pub(crate) fn new(subject: String, payload: Vec<u8>) -> Self {
+        Self { subject, payload, is_for_message: false }
+    }
+
+    /// One that is answered with a message of a stream, or with a status.
+    pub(crate) fn for_message(subject: String, payload: Vec<u8>) -> Self {
+        Self { subject, payload, is_for_message: true }
+    }
+}
+
+/// The subscription that answers come by, and the one of messages of a stream.
+const ANSWERS: u64 = 1;
+const MESSAGES: u64 = 2;
 
 /// A connection, opened before the first request and again after it broke. Nothing is ever sent
 /// twice: opening it anew happens before a request that was not sent yet.
@@ -102,7 +120,8 @@ impl Connection {
     }
 
     /// Sends all of `requests` at once and waits for all answers, which are in the same order.
-    /// They have to be few enough to fit into a socket's buffers.
+    /// They have to be few enough to fit into a socket's buffers, and one of them at most may be for
+    /// a message.
     pub(crate) async fn requests(
         &mut self,
         requests: Vec<Request>,
@@ -124,6 +143,7 @@ impl Connection {
         for (request, answer) in requests.iter().zip(&answers) {
             match answer.status {
                 None => {}
+                Some(status) if request.is_for_message && status != 503 => {}
                 Some(503) => return Err(RequestError::NoResponders(request.subject.clone())),
                 Some(other) => return Err(RequestError::Garbled(format!("status {other}"))),
             }
@@ -148,7 +168,10 @@ impl Open {
         // Servers number their clients, and their own ids are new with every start: no other
         // connection ever has the same inbox.
         open.inbox = format!("_INBOX.{}.{}", info.server_id, info.client_id);
-        let hello = format!("{}SUB {}.* 1\r\nPING\r\n", connect(), open.inbox);
+        let (inbox, hello) = (&open.inbox, connect());
+        let hello = format!(
+            "{hello}SUB {inbox}.* {ANSWERS}\r\nSUB {inbox}.message.* {MESSAGES}\r\nPING\r\n"
+        );
         open.stream.write_all(hello.as_bytes()).await?;
         loop {
             match open.frame().await? {
@@ -202,11 +225,17 @@ impl Open {
     async fn exchange(&mut self, requests: &[Request]) -> Result<Vec<Message>, RequestError> {
         let mut out = Vec::new();
         let mut waiting = HashMap::new();
+        let mut message_wanted = None;
         for (position, request) in requests.iter().enumerate() {
             self.last += 1;
-            let reply = format!("{}.{}", self.inbox, self.last);
+            let branch = if request.is_for_message { ".message" } else { "" };
+            let reply = format!("{}{branch}.{}", self.inbox, self.last);
             publish(&mut out, &request.subject, &reply, &request.payload);
-            waiting.insert(reply, position);
+            if request.is_for_message {
+                message_wanted = Some(position);
+            } else {
+                waiting.insert(reply, position);
+            }
         }
         let lost = |error: Error| match error.kind() {
             ErrorKind::InvalidData => RequestError::Garbled(error.to_string()),
@@ -215,10 +244,14 @@ impl Open {
         // The server may say why it closes the connection before all is written.
         let written = self.stream.write_all(&out).await;
         let mut answers = vec![Message::default(); requests.len()];
-        while !waiting.is_empty() {
+        while !waiting.is_empty() || message_wanted.is_some() {
             match self.frame().await.map_err(lost)? {
                 Frame::Message(message) => {
-                    if let Some(position) = waiting.remove(&message.subject) {
+                    let position = match message.subscription {
+                        MESSAGES => message_wanted.take(),
+                        _ => waiting.remove(&message.subject),
+                    };
+                    if let Some(position) = position {
                         answers[position] = message;
                     }
                 }

@@ -31,6 +31,10 @@ pub(crate) enum Frame {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) subject: String,
+    /// The number of the subscription that it came by.
+    pub(crate) subscription: u64,
+    /// Where an answer to it goes, if one is wanted.
+    pub(crate) reply: Option<String>,
     /// Of the first line of its headers, `NATS/1.0 503`: 503 when nobody listens to a request.
     pub(crate) status: Option<u16>,
     pub(crate) payload: Bytes,
@@ -71,6 +75,8 @@ pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, Malformed> 
 /// `HMSG subject sid [reply] header-bytes all-bytes`.
 struct Announced {
     subject: String,
+    subscription: u64,
+    reply: Option<String>,
     headers: usize,
     total: usize,
 }
@@ -87,10 +93,12 @@ impl Announced {
         let size = |field: &str| field.parse::<usize>().map_err(|_| wrong());
         let total = size(fields[fields.len() - 1])?;
         let headers = if with_headers { size(fields[fields.len() - 2])? } else { 0 };
+        let subscription = fields[1].parse().map_err(|_| wrong())?;
+        let reply = (fields.len() == 3 + sizes).then(|| fields[2].to_owned());
         if headers > total || total > PAYLOAD_LIMIT {
             return Err(wrong());
         }
-        Ok(Self { subject: fields[0].to_owned(), headers, total })
+        Ok(Self { subject: fields[0].to_owned(), subscription, reply, headers, total })
     }
 
     /// The message, once all of it is there, `start` bytes into `buffer`.
@@ -110,7 +118,8 @@ impl Announced {
             0 => None,
             _ => status(&headers)?,
         };
-        Ok(Some(Frame::Message(Message { subject: self.subject, status, payload: bytes })))
+        let Self { subject, subscription, reply, .. } = self;
+        Ok(Some(Frame::Message(Message { subject, subscription, reply, status, payload: bytes })))
     }
 }
 

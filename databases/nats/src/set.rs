@@ -2,6 +2,7 @@
 
 use crate::api::STREAM_NOT_FOUND;
 use crate::connection::{Connection, RequestError};
+use crate::connector::Making;
 use crate::failure::{Effect, classify};
 use perjury_harness::{Failure, Op};
 use serde_json::Value;
@@ -9,11 +10,10 @@ use serde_json::Value;
 /// Messages asked for at a time: their requests fit into any socket's buffers.
 const BATCH: u64 = 256;
 
-/// `add v`, `read null`, answered with a sorted list. A stream that is gone is made anew, with
-/// `replicas`.
+/// `add v`, `read null`, answered with a sorted list. A stream that is gone is made anew.
 pub(crate) async fn invoke(
     connection: &mut Connection,
-    replicas: usize,
+    making: Making,
     op: &Op,
 ) -> Result<Value, Failure> {
     match (&*op.f, op.value.as_i64()) {
@@ -25,7 +25,7 @@ pub(crate) async fn invoke(
         ("read", _) => {
             let payloads = read(connection).await;
             if let Err(RequestError::Refused { err_code: STREAM_NOT_FOUND, .. }) = payloads {
-                make_anew(connection, replicas).await;
+                making.make_anew(connection).await;
             }
             let payloads = payloads.map_err(|error| classify(&error, Effect::Nothing))?;
             let mut elements = Vec::with_capacity(payloads.len());
@@ -39,16 +39,6 @@ pub(crate) async fn invoke(
             "the client of NATS has no operation `{}` of {}",
             op.f, op.value
         ))),
-    }
-}
-
-/// Makes the stream that was made before the run and is gone, as applications do that make what
-/// they miss. Where there is one, it stays as it is. This read has failed; a later one tells what
-/// is lost.
-async fn make_anew(connection: &mut Connection, replicas: usize) {
-    match connection.create_stream(replicas).await {
-        Ok(()) => tracing::warn!("the stream was gone, and is made anew"),
-        Err(error) => tracing::warn!(%error, "the stream is gone, and cannot be made anew"),
     }
 }
 
@@ -79,7 +69,8 @@ async fn read(connection: &mut Connection) -> Result<Vec<Vec<u8>>, RequestError>
     Ok(payloads)
 }
 
-fn element(payload: &[u8]) -> Result<i64, Failure> {
+/// The number that a message is.
+pub(crate) fn element(payload: &[u8]) -> Result<i64, Failure> {
     let text = std::str::from_utf8(payload).ok();
     text.and_then(|text| text.parse().ok()).ok_or_else(|| {
         let shown = String::from_utf8_lossy(payload);

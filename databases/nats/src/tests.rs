@@ -3,6 +3,7 @@
 mod real;
 
 use crate::*;
+use perjury_harness::Registry;
 use perjury_harness::database::Definition;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,23 +20,29 @@ fn options() -> Options {
     }
 }
 
+fn connect(workload: &str, nodes: &[&str]) -> Option<String> {
+    let nodes = nodes.iter().map(|name| (*name).to_owned()).collect();
+    let settings = DriverSettings { port: 4222, ..DriverSettings::default() };
+    driver().connect(workload, &settings, &Options { nodes, ..options() }).err()
+}
+
 #[test]
-fn the_definition_parses_and_agrees_with_the_client() {
-    let definition = Definition::parse(database().definition(), "nats/database.toml")
-        .unwrap_or_else(|error| panic!("{}", error.render()));
-    assert_eq!(definition.name, database().name());
-    assert_eq!(definition.about, database().about());
-    let ports = [("client", CLIENT_PORT), ("peer", 6222), ("monitor", 8222)];
+fn the_definition_is_one_for_this_driver() {
+    let registry = Registry::default().driver(driver()).definitions(DEFINITIONS);
+    let database = registry.find_database("nats").unwrap();
+    assert_eq!(database.workloads(), WORKLOADS);
+    let definition = Definition::parse(DEFINITIONS[0], "nats/database.toml").unwrap();
+    let ports = [("client", 4222), ("peer", 6222), ("monitor", 8222)];
     let ports: BTreeMap<String, u16> = ports.map(|(name, port)| (name.to_owned(), port)).into();
     assert_eq!(definition.ports, ports);
 }
 
 #[test]
 fn a_wrong_workload_or_a_single_node_is_refused() {
-    let alone = Options { nodes: vec!["n1".to_owned()], ..options() };
-    let error = database().connect("set", &alone).err();
-    assert!(error.is_some_and(|error| error.contains("two nodes")));
-    assert!(database().connect("set", &options()).is_ok());
-    let error = database().connect("register", &options()).err();
-    assert_eq!(error.as_deref(), Some("nats has no workload `register`: it has set"));
+    assert!(connect("set", &["n1"]).is_some_and(|error| error.contains("two nodes")));
+    for workload in WORKLOADS {
+        assert_eq!(connect(workload, &["n1", "n2"]), None);
+    }
+    let error = connect("register", &["n1", "n2"]);
+    assert_eq!(error.as_deref(), Some("nats has no workload `register`: it has set, queue"));
 }

@@ -1,5 +1,10 @@
 //! Tests of the driver as it is registered; those against real servers are in the modules.
 
+mod play;
+mod real;
+mod servers;
+mod words;
+
 use crate::*;
 use perjury_harness::DriverSettings;
 use std::time::Duration;
@@ -67,4 +72,20 @@ fn every_setting_is_listed() {
     }
     assert_eq!(listed.len(), 8);
     assert_eq!(driver().workloads(), connector::WORKLOADS);
+}
+
+#[test]
+fn the_definitions_parse_and_agree_with_the_driver() {
+    let names = ["redis", "redis-sentinel", "redis-cluster"];
+    let registry = perjury_harness::Registry::default().driver(driver());
+    let registry = registry.definitions(DEFINITIONS).findings(FINDINGS);
+    let made: Vec<&str> = registry.databases.iter().map(|database| database.name()).collect();
+    assert_eq!(made, names);
+    for database in &registry.databases {
+        assert_eq!(database.workloads(), connector::WORKLOADS, "{}", database.name());
+        assert!(database.connect("set", &options()).is_ok());
+    }
+    for finding in &registry.findings {
+        assert!(names.contains(&&*finding.test[0]) && finding.test[0] == finding.strict[0]);
+    }
 }

@@ -1,8 +1,10 @@
 //! The arguments: every command and flag, with its help.
 
+mod databases;
 mod files;
 mod repro;
 
+pub use databases::{ClientCheckArgs, DoctorArgs, NewArgs, NewWhat};
 pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
 pub use repro::ReproArgs;
 
@@ -51,8 +53,13 @@ pub enum Command {
     Export(ExportArgs),
     /// List the kinds of anomalies, or tell what one of them means
     Anomalies(ListArgs),
-    /// Say whether this machine can run local clusters, and whether hosts are usable
+    /// Say whether this machine can run local clusters, whether hosts are usable, or whether a
+    /// database.toml is understood
     Doctor(DoctorArgs),
+    /// Begin the description of a database of yours
+    New(NewArgs),
+    /// Hold a scripted conversation with a client of yours, and explain its mistakes
+    ClientCheck(ClientCheckArgs),
     /// Undo on hosts what a run left whose controller died, without waiting for its agents' lease
     Heal(HostArgs),
     /// Remove passing runs that nobody needs any more; never a failure, nor what `latest` links to
@@ -63,6 +70,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// List the databases, or tell all about one: its options and planted bugs
     Databases(ListArgs),
+    /// List the built-in clients of wire protocols, or tell all about one
+    Drivers(ListArgs),
     /// List the workloads, or tell all about one
     Workloads(ListArgs),
     /// List the faults
@@ -299,15 +308,6 @@ pub struct AnalyzeArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct DoctorArgs {
-    #[command(flatten)]
-    pub hosts: HostArgs,
-    /// Print the findings as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Clone, Debug)]
 pub struct GcArgs {
     /// Where runs are kept
     #[arg(long, value_name = "DIR", default_value = "store", env = "PERJURY_STORE")]
@@ -341,6 +341,8 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// results.json of a run
     Results,
+    /// database.toml
+    Database,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -1,7 +1,8 @@
-//! `perjury doctor`: can this machine run local clusters, and are these hosts usable?
+//! `perjury doctor`: can this machine run local clusters, are these hosts usable, is this
+//! `database.toml` understood?
 
 use super::args::{DoctorArgs, HostArgs};
-use super::{output, plan};
+use super::{definitions, output, plan};
 use crate::control::{Command, Session};
 use crate::exit::{self, HarnessFailure, Stop};
 use crate::machines::{Check, Severity};
@@ -23,9 +24,10 @@ const CLOCK: f64 = 0.5;
 
 /// Looks at the hosts, or at this machine when none are named. Exit code 3 if there is a problem.
 pub fn doctor(args: &DoctorArgs, registry: &Registry) -> Result<ExitCode, Stop> {
-    let checks = match &args.hosts.vagrant {
-        Some(directory) => virtual_machines(&args.hosts, directory, registry)?,
-        None => {
+    let checks = match (&args.database, &args.hosts.vagrant) {
+        (Some(path), _) => definitions::look(path, registry)?,
+        (None, Some(directory)) => virtual_machines(&args.hosts, directory, registry)?,
+        (None, None) => {
             let names = plan::hosts(&args.hosts, registry)?;
             if names.is_empty() { machine() } else { ask_hosts(&args.hosts, names)? }
         }

@@ -1,10 +1,10 @@
-//! `perjury databases`, `workloads`, `faults`: what there is, and all about one of them.
+//! `perjury databases`, `drivers`, `workloads`, `faults`: what there is, and all about one of them.
 
 use super::args::ListArgs;
 use super::output::print;
 use crate::database::Definition;
 use crate::exit::Usage;
-use crate::{Database, Fault, Registry, Support, Workload};
+use crate::{Database, Driver, Fault, Registry, Support, Workload};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -20,6 +20,34 @@ pub fn databases(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
     }
     print(&database_text(&**database, registry));
     Ok(())
+}
+
+/// `perjury drivers [NAME]`.
+pub fn drivers(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
+    let Some(name) = &args.name else {
+        let rows = registry.drivers.iter().map(|driver| (driver.name(), driver.about()));
+        return table(rows.collect(), args.json);
+    };
+    let driver = registry.find_driver(name)?;
+    let known = |name: &&&str| registry.workloads.iter().any(|known| known.name() == **name);
+    let workloads: Vec<&str> = driver.workloads().iter().filter(known).copied().collect();
+    if args.json {
+        return print_json(&json!({
+            "name": driver.name(), "about": driver.about(), "workloads": workloads,
+            "settings": pairs(driver.settings()),
+        }));
+    }
+    print(&driver_text(&**driver, &workloads));
+    Ok(())
+}
+
+fn driver_text(driver: &dyn Driver, workloads: &[&str]) -> String {
+    let mut text =
+        format!("{}: {}\n\nworkloads: {}\n", driver.name(), driver.about(), workloads.join(", "));
+    if !driver.settings().is_empty() {
+        let _ = write!(text, "\nsettings ([client.settings]):\n{}", columns(driver.settings()));
+    }
+    text.trim_end().to_owned()
 }
 
 /// `perjury workloads [NAME]`.

@@ -1,7 +1,8 @@
 //! From arguments to a plan: defaults, a plan file, a planted bug's settings, then the flags.
 
 use super::args::{HostArgs, TestArgs};
-use crate::database::{Bug, Definition, DefinitionText};
+use super::definitions;
+use crate::database::{Bug, Definition};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::plan::{ClusterPlan, Plan, VERSION, VagrantPlan};
@@ -46,20 +47,16 @@ pub fn resolve(args: &TestArgs, registry: &Registry) -> Result<Plan, Usage> {
 
 /// A name of one that is known here, or a path: of a `database.toml`, or of its folder.
 fn name_database(plan: &mut Plan, given: &str) -> Result<(), Usage> {
-    let path = Path::new(given);
     if !given.contains('/') && !given.ends_with(".toml") {
         given.clone_into(&mut plan.database);
         plan.definition = None;
         return Ok(());
     }
-    let file = if path.is_dir() { path.join("database.toml") } else { path.to_owned() };
-    let cannot = |error| Usage(format!("DATABASE: cannot read {}: {error}", file.display()));
-    let text = std::fs::read_to_string(&file).map_err(cannot)?;
-    let file = std::path::absolute(&file).map_err(cannot)?;
-    let parsed = Definition::parse(&text, given)
+    let definition = definitions::read(Path::new(given))?;
+    let parsed = Definition::parse(&definition.text, given)
         .map_err(|error| Usage(format!("{:?}", miette::Report::new(*error))))?;
     plan.database = parsed.name;
-    plan.definition = Some(DefinitionText { file, text });
+    plan.definition = Some(definition);
     Ok(())
 }
 

@@ -1,15 +1,16 @@
 //! `perjury schema`: the schemas of files that machines read.
 
-use super::args::SchemaArgs;
+use super::args::{SchemaArgs, SchemaOf};
 use super::output;
-use crate::report;
+use crate::{database, report};
 use std::process::ExitCode;
 
 /// Prints a schema.
 pub fn schema(args: &SchemaArgs) -> ExitCode {
     let SchemaArgs { of } = args;
     let schema = match of {
-        super::args::SchemaOf::Results => report::schema::results(),
+        SchemaOf::Results => report::schema::results(),
+        SchemaOf::Database => database::schema(),
     };
     output::print(&format!("{schema:#}"));
     ExitCode::SUCCESS

@@ -89,7 +89,10 @@ fn layers(database: &dyn Database) -> Result<Vec<PathBuf>, Ended> {
     if needs.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |error| HarnessFailure::new("getting packages", error);
+    let failed = |error: packages::PackageError| {
+        let hint = "Are `packages` and `program` under [install] of its database.toml right?";
+        HarnessFailure::new("getting packages for the local nodes", format!("{error}\n{hint}"))
+    };
     let cache = packages::cache_dir().map_err(failed)?;
     Ok(packages::ensure(&needs, &cache).map_err(failed)?)
 }

@@ -3,6 +3,7 @@
 //! The conversation is in docs/client-protocol.md. Whatever goes wrong in it after an operation
 //! was sent means that nobody knows whether the operation happened.
 
+pub mod check;
 mod child;
 pub mod protocol;
 
@@ -79,34 +80,49 @@ impl ExternalConnector {
         let alone = [self.facts(node)];
         let nodes = self.nodes.get().map_or(&alone[..], Vec::as_slice);
         let here = if nodes.len() > node.index { node.index } else { 0 };
-        let scope = Scope {
-            nodes,
-            here,
-            perjury: "perjury",
-            ports: &self.words.ports,
-            options: &self.words.options,
-        };
-        let argv: Result<Vec<String>, String> =
-            self.words.argv.iter().map(|word| word.render(&scope)).collect();
-        let mut options = self.words.options.clone();
-        options.extend(self.asked.set.clone());
-        let words = |at: usize| NodeWords {
-            name: nodes[at].name.clone(),
-            address: nodes[at].address.to_string(),
-            index: at,
-            role: nodes[at].role.clone(),
-        };
-        let hello = json!({
-            "type": "hello",
-            "protocol": PROTOCOL,
-            "workload": self.asked.workload,
-            "node": words(here),
-            "nodes": (0..nodes.len()).map(words).collect::<Vec<_>>(),
-            "ports": self.words.ports,
-            "options": options,
-        });
-        ExternalClient::open(&argv?, self.folder.as_deref(), &hello).await
+        let argv = self.words.argv(nodes, here)?;
+        let hello = hello(&self.asked, nodes, here, &self.words.ports, &self.words.options);
+        ExternalClient::open(&argv, self.folder.as_deref(), &hello).await
     }
+}
+
+impl Words {
+    /// The program and its arguments for a client of node `here`.
+    ///
+    /// # Errors
+    /// An option that has no value.
+    pub fn argv(&self, nodes: &[NodeFacts], here: usize) -> Result<Vec<String>, String> {
+        let scope =
+            Scope { nodes, here, perjury: "perjury", ports: &self.ports, options: &self.options };
+        self.argv.iter().map(|word| word.render(&scope)).collect()
+    }
+}
+
+/// The first line that a client of node `here` is told. `options` are those of the definition.
+pub fn hello(
+    asked: &Asked,
+    nodes: &[NodeFacts],
+    here: usize,
+    ports: &BTreeMap<String, u16>,
+    options: &BTreeMap<String, String>,
+) -> Value {
+    let mut options = options.clone();
+    options.extend(asked.set.clone());
+    let words = |at: usize| NodeWords {
+        name: nodes[at].name.clone(),
+        address: nodes[at].address.to_string(),
+        index: at,
+        role: nodes[at].role.clone(),
+    };
+    json!({
+        "type": "hello",
+        "protocol": PROTOCOL,
+        "workload": asked.workload,
+        "node": words(here),
+        "nodes": (0..nodes.len()).map(words).collect::<Vec<_>>(),
+        "ports": ports,
+        "options": options,
+    })
 }
 
 impl ExternalClient {
@@ -210,6 +226,7 @@ impl Client for ExternalClient {
         match answer.outcome {
             Outcome::Ok => Ok(answer.value.unwrap_or_else(|| op.value.clone())),
             Outcome::Fail => Err(Failure::Definite(error)),
+            Outcome::Info if answer.unexpected => Err(Failure::Unexpected(error)),
             Outcome::Info => Err(Failure::Indefinite(error)),
         }
     }

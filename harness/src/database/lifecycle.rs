@@ -33,6 +33,14 @@ const ASK_COMMAND_LIMIT: Duration = Duration::from_secs(10);
 const ASK_PAUSE: Duration = Duration::from_millis(100);
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What to look at when the process ended.
+const DIED: &str = "Does `command` under [start] of its database.toml stay in the foreground, and are \
+                    its arguments right? Run it by hand to see";
+/// What to look at when it runs and does not answer.
+const MUTE: &str = "Does it listen on the node's own {address}, at the port that [ready] of its \
+                    database.toml asks? If it only needs longer, give [ready] a `timeout`, or \
+                    --ready-limit";
+
 /// Runs one database as its `database.toml` says, with one set of options.
 ///
 /// Every method has a time limit of its own, and every error is a sentence that names the node.
@@ -157,7 +165,14 @@ impl Lifecycle {
         self.write_files(cluster, node).await?;
         let fresh = !self.started().contains(&node.index);
         let request = self.start_request(&self.facts(cluster), node.index, fresh)?;
-        let state = node.agent.start_process(&request).await.map_err(|error| error.to_string());
+        let state = node.agent.start_process(&request).await.map_err(|error| {
+            let (argv, name) = (request.argv.join(" "), &self.definition.name);
+            format!(
+                "{}: {name} cannot be started with `{argv}`: {error}\nIs `command` under [start] of \
+                 its database.toml right, and is its program there (see [install])?",
+                node.name
+            )
+        });
         self.started().insert(node.index);
         state
     }
@@ -248,7 +263,7 @@ impl Lifecycle {
                     && state.state == RunState::Gone
                 {
                     let what = format!("ended before it was ready ({})", state.observed);
-                    return Err(self.not_ready(node, &what, &last).await);
+                    return Err(self.not_ready(cluster, node, &what, &last, DIED).await);
                 }
             }
             sleep_until(deadline.min(Instant::now() + ASK_PAUSE)).await;
@@ -259,7 +274,7 @@ impl Lifecycle {
             Err(error) => error,
         };
         let what = format!("is not ready after {waited:.0} s ({process})");
-        Err(self.not_ready(node, &what, &last).await)
+        Err(self.not_ready(cluster, node, &what, &last, MUTE).await)
     }
 
     /// Asks once. The outer error is one that asking again will not mend.
@@ -298,13 +313,25 @@ impl Lifecycle {
         }
     }
 
-    async fn not_ready(&self, node: &Node, what: &str, last: &str) -> String {
+    async fn not_ready(
+        &self,
+        cluster: &Cluster,
+        node: &Node,
+        what: &str,
+        last: &str,
+        hint: &str,
+    ) -> String {
         let name = &self.definition.name;
         let mut text = format!("{}: {name} {what}; the last answer was: {last}", node.name);
+        if let Ok(request) = self.start_request(&self.facts(cluster), node.index, true) {
+            text.push_str(&format!("\nit was started with `{}`", request.argv.join(" ")));
+        }
         if let Some(excerpt) = logs::excerpt(node, &self.definition.logs[0]).await {
             text.push_str(&format!("\nthe end of {}:\n{excerpt}", self.definition.logs[0]));
+        } else {
+            text.push_str(&format!("\nit wrote nothing to {}", self.definition.logs[0]));
         }
-        text
+        format!("{text}\n{hint}")
     }
 
     /// Stops the database, gently first; also when it was never started.

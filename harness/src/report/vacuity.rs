@@ -4,7 +4,7 @@ use super::faults::{FaultOutcome, FaultRecord};
 use super::stats;
 use super::text;
 use super::verdict::{Reason, code};
-use perjury_checkers::{Event, History, Operation, Outcome, Process};
+use perjury_checkers::{Event, History, Kind, Operation, Outcome, Process};
 use std::collections::BTreeSet;
 
 /// How the scheduler begins the error of an answer that could not be understood, and of a
@@ -69,6 +69,21 @@ fn unexpected_answers(history: &History) -> Option<Reason> {
             first.f,
             text::duration(first.time),
         ),
+    ))
+}
+
+/// Why a run is none: nothing was answered with ok, and something could not be understood. Then the
+/// client and the database do not fit together, and nothing is known of either.
+pub fn nonsense(history: &History) -> Option<String> {
+    let of_clients = |event: &&Event| event.process != Process::Nemesis;
+    if history.events().iter().filter(of_clients).any(|event| event.kind == Kind::Ok) {
+        return None;
+    }
+    let reason = unexpected_answers(history)?;
+    Some(format!(
+        "no operation succeeded, and {}\nDo its client and its version fit together? `perjury \
+         client-check` tries a client of your own alone",
+        reason.text
     ))
 }
 

@@ -37,10 +37,10 @@ impl Workload {
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
         ("set", Self::Set),
-        ("counter", Self::Counter),
-        ("lock", Self::Lock),
         ("bank", Self::Bank(Opening::USUAL)),
+        ("counter", Self::Counter),
         ("queue", Self::Queue),
+        ("lock", Self::Lock),
     ];
 
     /// The workload called `name`.

@@ -1,6 +1,6 @@
 //! Every row of `errors.md`, played to a client by a scripted server.
 
-use crate::connector::{NatsClient, NatsConnector};
+use crate::connector::{NatsClient, NatsConnector, Use};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ enum Script {
     Answer(&'static str),
     /// Answers with this status in headers, and no body.
     Status(u16),
+    /// Gives out a message of the stream.
+    Give(&'static str),
     /// Says `-ERR` and closes.
     Err(&'static str),
     /// Reads the request and closes.
@@ -91,7 +93,9 @@ async fn greet(listener: &TcpListener) -> BufReader<TcpStream> {
         said.push(line);
     }
     assert!(said.iter().any(|line| line.starts_with("CONNECT {")), "{said:?}");
-    assert!(said.contains(&"SUB _INBOX.S.5.* 1\r\n".to_owned()), "{said:?}");
+    for subscription in ["SUB _INBOX.S.5.* 1\r\n", "SUB _INBOX.S.5.message.* 2\r\n"] {
+        assert!(said.contains(&subscription.to_owned()), "{said:?}");
+    }
     stream.write_all(b"PONG\r\n").await.unwrap();
     stream
 }
@@ -109,11 +113,15 @@ async fn serve(stream: &mut BufReader<TcpStream>, script: Script) -> bool {
     let mut payload = vec![0; words[3].parse::<usize>().unwrap() + 2];
     stream.read_exact(&mut payload).await.unwrap();
     let reply = words[2];
+    let subscription = if reply.contains(".message.") { 2 } else { 1 };
     let body = match script {
         Script::Reset => return false,
         Script::Silence => return std::future::pending().await,
         Script::CutShort => {
-            stream.write_all(format!("MSG {reply} 1 50\r\n{{\"st").as_bytes()).await.unwrap();
+            stream
+                .write_all(format!("MSG {reply} {subscription} 50\r\n{{\"st").as_bytes())
+                .await
+                .unwrap();
             return false;
         }
         Script::Err(words) => {
@@ -121,7 +129,16 @@ async fn serve(stream: &mut BufReader<TcpStream>, script: Script) -> bool {
             return false;
         }
         Script::Status(status) => {
-            let answer = format!("HMSG {reply} 1 16 16\r\nNATS/1.0 {status}\r\n\r\n\r\n");
+            let answer =
+                format!("HMSG {reply} {subscription} 16 16\r\nNATS/1.0 {status}\r\n\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return true;
+        }
+        Script::Give(body) => {
+            assert_eq!(subscription, 2, "nobody asks for a message here");
+            let length = body.len();
+            let answer =
+                format!("MSG perjury 2 $JS.ACK.perjury.perjury.1.2.3 {length}\r\n{body}\r\n");
             stream.write_all(answer.as_bytes()).await.unwrap();
             return true;
         }
@@ -136,13 +153,15 @@ async fn serve(stream: &mut BufReader<TcpStream>, script: Script) -> bool {
     };
     let length = body.len();
     // An answer to somebody else comes before: it is nobody's.
-    let answer = format!("MSG _INBOX.S.5.x 1 2\r\n{{}}\r\nMSG {reply} 1 {length}\r\n{body}\r\n");
+    let answer = format!(
+        "MSG _INBOX.S.5.x 1 2\r\n{{}}\r\nMSG {reply} {subscription} {length}\r\n{body}\r\n"
+    );
     stream.write_all(answer.as_bytes()).await.unwrap();
     true
 }
 
-async fn client(address: SocketAddr) -> NatsClient {
-    let mut client = NatsConnector::new("set", 1).unwrap().open(address).await.unwrap();
+async fn client(usage: Use, address: SocketAddr) -> NatsClient {
+    let mut client = NatsConnector::new(usage, 1, 0).open(address).await.unwrap();
     client.connection = client.connection.with_limit(Duration::from_millis(300));
     client
 }
@@ -150,7 +169,8 @@ async fn client(address: SocketAddr) -> NatsClient {
 /// How the client tells one operation's failure under `script`, in the words of the table.
 async fn outcome(script: &'static [Script], op: &Op) -> &'static str {
     let (address, mut server) = play(script).await;
-    let mut client = client(address).await;
+    let usage = if matches!(&*op.f, "add" | "read") { Use::Set } else { Use::Queue };
+    let mut client = client(usage, address).await;
     if matches!(script[0], Script::Absent | Script::CloseIdle) {
         if matches!(script[0], Script::Absent) {
             server.abort_all();
@@ -191,13 +211,69 @@ fn every_row_has_a_script_and_every_script_a_row() {
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
     let table = table();
-    let cases = [(Op::new("add", json!(1)), 0), (Op::new("read", json!(null)), 1)];
+    let cases = [
+        (Op::new("add", json!(1)), 0),
+        (Op::new("enqueue", json!(1)), 0),
+        (Op::new("read", json!(null)), 1),
+    ];
     for (row, script) in SCRIPTS {
         for (op, column) in &cases {
             let got = outcome(std::slice::from_ref(script), op).await;
             assert_eq!(got, table[row][*column], "{row}: {}", op.f);
         }
     }
+}
+
+/// What a server does to who asks for a message, and what to who acknowledges one.
+const TAKING: &[(&str, &[Script], &[Script])] = &[
+    ("reset", &[Script::Reset], &[Script::Give("42"), Script::Reset]),
+    ("cut-short", &[Script::CutShort], &[Script::Give("42"), Script::CutShort]),
+    ("silence", &[Script::Silence], &[Script::Give("42"), Script::Silence]),
+    ("nobody", &[Script::Status(503)], &[Script::Give("42"), Script::Status(503)]),
+    ("err", &[Script::Err("Stale Connection")], &[Script::Give("42"), Script::Err("Stale")]),
+    ("status", &[Script::Status(409)], &[Script::Give("42"), Script::Status(409)]),
+    ("words", &[Script::Answer("hello")], &[Script::Give("42"), Script::Answer("hello")]),
+    ("no-element", &[Script::Give("x")], &[Script::Give("x")]),
+];
+
+#[tokio::test]
+async fn taking_a_message_means_what_the_page_says() {
+    let rows = include_str!("../../errors.md").lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix("| *`")?.split(" | ").collect();
+        Some((cells[0].trim_end_matches("`*"), (cells[2], cells[3])))
+    });
+    let rows: BTreeMap<&str, (&str, &str)> = rows.collect();
+    assert_eq!(rows.len(), TAKING.len());
+    for (row, get, acknowledge) in TAKING {
+        let dequeue = Op::new("dequeue", json!(null));
+        assert_eq!(outcome(get, &dequeue).await, rows[row].0, "{row}");
+        assert_eq!(outcome(acknowledge, &dequeue).await, rows[row].1, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_drain_tells_of_what_it_took_unless_one_is_in_doubt() {
+    let drain = Op::new("drain", json!(null));
+    const ONE: Script = Script::Give("1");
+    const DONE: Script = Script::Answer("");
+    let (address, _server) = play(&[ONE, DONE, ONE, Script::Status(503)]).await;
+    assert_eq!(client(Use::Queue, address).await.invoke(&drain).await, Ok(json!([1])));
+    let (address, _server) = play(&[ONE, DONE, Script::Status(404)]).await;
+    assert_eq!(client(Use::Queue, address).await.invoke(&drain).await, Ok(json!([1])));
+    let (address, _server) = play(&[ONE, DONE, ONE, Script::Reset]).await;
+    let failure = client(Use::Queue, address).await.invoke(&drain).await.unwrap_err();
+    let Failure::Indefinite(text) = failure else { panic!("{failure:?}") };
+    assert!(text.starts_with("after [1]: element 1: "), "{text}");
+}
+
+#[tokio::test]
+async fn an_empty_queue_is_empty_once_nothing_is_out() {
+    let drain = Op::new("drain", json!(null));
+    const OUT: Script = Script::Answer("{\"num_ack_pending\":1,\"num_pending\":0}");
+    const DONE: Script = Script::Answer("{\"num_ack_pending\":0,\"num_pending\":0}");
+    let (address, _server) = play(&[Script::Status(404), OUT, DONE]).await;
+    assert_eq!(client(Use::Queue, address).await.invoke(&drain).await, Ok(json!([])));
+    assert_eq!(outcome(&[Script::Status(404), OUT], &drain).await, "definite");
 }
 
 #[tokio::test]
@@ -211,7 +287,7 @@ async fn an_acknowledgement_has_the_stream_s_name_and_a_number() {
         assert_eq!(outcome(foreign, &add).await, "unexpected", "{foreign:?}");
     }
     let (address, _server) = play(&[Script::Answer("{\"stream\":\"perjury\", \"seq\":7}")]).await;
-    assert_eq!(client(address).await.invoke(&add).await, Ok(json!(1)));
+    assert_eq!(client(Use::Set, address).await.invoke(&add).await, Ok(json!(1)));
 }
 
 const TWO_MESSAGES: Script = Script::Answer("{\"state\":{\"first_seq\":1,\"last_seq\":2}}");
@@ -222,7 +298,7 @@ async fn a_read_leaves_out_what_is_not_there_and_nothing_else() {
     let read = Op::new("read", json!(null));
     let gone = &[TWO_MESSAGES, ONE, Script::Refuse(404, 10037, "no message found")];
     let (address, _server) = play(gone).await;
-    assert_eq!(client(address).await.invoke(&read).await, Ok(json!([42])));
+    assert_eq!(client(Use::Set, address).await.invoke(&read).await, Ok(json!([42])));
     for (scripts, wanted) in [
         (&[TWO_MESSAGES, ONE, Script::Refuse(404, 10059, "stream not found")], "definite"),
         (&[TWO_MESSAGES, ONE, Script::Status(503)], "definite"),
@@ -240,7 +316,7 @@ async fn a_read_leaves_out_what_is_not_there_and_nothing_else() {
 #[tokio::test]
 async fn a_broken_connection_is_replaced_before_the_next_request() {
     let (address, _server) = play(&[Script::Reset]).await;
-    let mut client = client(address).await;
+    let mut client = client(Use::Set, address).await;
     let add = Op::new("add", json!(1));
     for _ in 0..3 {
         // Each goes out on a connection of its own, and none is sent twice.
@@ -253,7 +329,7 @@ async fn nobody_to_connect_to_is_an_error_of_connecting() {
     let (address, server) = play(&[Script::Absent]).await;
     drop(server);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let error = NatsConnector::new("set", 1).unwrap().open(address).await.unwrap_err();
+    let error = NatsConnector::new(Use::Set, 1, 0).open(address).await.unwrap_err();
     assert!(error.starts_with("not sent: "), "{error}");
 }
 
@@ -261,7 +337,7 @@ async fn nobody_to_connect_to_is_an_error_of_connecting() {
 async fn operations_of_another_workload_are_not_sent() {
     let (address, _server) = play(&[Script::Silence]).await;
     for op in [Op::new("add", json!("x")), Op::new("write", json!([1, 2]))] {
-        let failure = client(address).await.invoke(&op).await.unwrap_err();
+        let failure = client(Use::Set, address).await.invoke(&op).await.unwrap_err();
         assert!(matches!(failure, Failure::Definite(_)), "{failure:?}");
     }
 }

@@ -12,8 +12,14 @@ const STREAM: &[u8] = b"INFO {\"max_payload\":1048576} \r\nPING\r\npong\r\n+OK\r
     -ERR 'Maximum Payload Violation'\r\n";
 
 fn message(token: u64, status: Option<u16>, payload: &'static [u8]) -> Frame {
-    let payload = Bytes::from_static(payload);
-    Frame::Message(Message { subject: format!("_INBOX.a.{token}"), status, payload })
+    let reply = [(2, "some.reply"), (4, "r")].into_iter().find(|(answered, _)| *answered == token);
+    Frame::Message(Message {
+        subject: format!("_INBOX.a.{token}"),
+        subscription: 1,
+        reply: reply.map(|(_, subject)| subject.to_owned()),
+        status,
+        payload: Bytes::from_static(payload),
+    })
 }
 
 fn expected() -> Vec<Frame> {
@@ -73,6 +79,7 @@ fn what_is_no_nats_is_refused() {
         "MSG a 1\r\n",
         "MSG a 1 b c 5\r\n",
         "MSG a 1 -5\r\n",
+        "MSG a x 0\r\n\r\n",
         "MSG a 1 99999999999\r\n",
         "HMSG a 1 6 5\r\n",
         "MSG a 1 2\r\nabc\r\n",

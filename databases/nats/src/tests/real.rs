@@ -1,7 +1,8 @@
 //! Tests against real NATS servers on loopback, with ports and data directories of their own.
 
+use crate::api::ACK_WAIT;
 use crate::connection::{Connection, RequestError};
-use crate::connector::{NatsClient, NatsConnector};
+use crate::connector::{NatsClient, NatsConnector, Use};
 use crate::leaders::leaders;
 use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ fn free_addresses(count: usize) -> Vec<SocketAddr> {
 
 /// Starts `count` servers and makes the stream. `None` where the program is not installed, which
 /// continuous integration does not get away with.
-async fn start(count: usize) -> Option<Servers> {
+async fn start(count: usize, usage: Use) -> Option<Servers> {
     let installed = Command::new("nats-server")
         .arg("--version")
         .stdout(Stdio::null())
@@ -62,7 +63,7 @@ async fn start(count: usize) -> Option<Servers> {
     let mut servers = Servers {
         children: Vec::new(),
         addresses: clients.to_vec(),
-        connector: NatsConnector::new("set", count).unwrap(),
+        connector: NatsConnector::new(usage, count, 0),
         _data: tempfile::tempdir().unwrap(),
     };
     for (index, (client, route)) in clients.iter().zip(&routes).enumerate() {
@@ -91,7 +92,7 @@ async fn ask(client: &mut NatsClient, f: &str, value: Value) -> Result<Value, Fa
 #[tokio::test]
 async fn sets_hold_what_was_added() {
     for count in [1, 3] {
-        let Some(servers) = start(count).await else { return };
+        let Some(servers) = start(count, Use::Set).await else { return };
         let client = &mut servers.client(0).await;
         assert_eq!(ask(client, "read", json!(null)).await, Ok(json!([])));
         for element in [10, 9, 100, 1] {
@@ -103,8 +104,68 @@ async fn sets_hold_what_was_added() {
 }
 
 #[tokio::test]
+async fn queues_give_out_what_was_put_in_and_once() {
+    let empty = Err(Failure::Definite("empty".to_owned()));
+    for count in [1, 3] {
+        let Some(servers) = start(count, Use::Queue).await else { return };
+        let client = &mut servers.client(0).await;
+        assert_eq!(ask(client, "dequeue", json!(null)).await, empty);
+        assert_eq!(ask(client, "drain", json!(null)).await, Ok(json!([])));
+        for element in 1..=20 {
+            assert_eq!(ask(client, "enqueue", json!(element)).await, Ok(json!(element)));
+        }
+        let other = &mut servers.client(count - 1).await;
+        for element in 1..=3 {
+            assert_eq!(ask(other, "dequeue", json!(null)).await, Ok(json!(element)));
+        }
+        let rest: Vec<i64> = (4..=20).collect();
+        assert_eq!(ask(client, "drain", json!(null)).await, Ok(json!(rest)));
+        assert_eq!(ask(other, "drain", json!(null)).await, Ok(json!([])));
+        assert_eq!(ask(other, "dequeue", json!(null)).await, empty);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_acknowledged_comes_again_and_a_drain_waits_for_it() {
+    let Some(servers) = start(1, Use::Queue).await else { return };
+    let client = &mut servers.client(0).await;
+    assert_eq!(ask(client, "enqueue", json!(7)).await, Ok(json!(7)));
+    let mut other = Connection::open(servers.addresses[0]).await.unwrap();
+    assert_eq!(&other.next().await.unwrap().unwrap().payload[..], b"7");
+    let began = std::time::Instant::now();
+    let drained = loop {
+        match ask(client, "drain", json!(null)).await {
+            Ok(drained) => break drained,
+            Err(failure) => {
+                let text = "1 messages are out and may come back, 0 wait".to_owned();
+                assert_eq!(failure, Failure::Definite(text));
+            }
+        }
+    };
+    assert_eq!(drained, json!([7]));
+    let waited = began.elapsed();
+    assert!(waited > ACK_WAIT / 2 && waited < ACK_WAIT * 2, "after {waited:?}");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_is_made_anew() {
+    let Some(servers) = start(1, Use::Queue).await else { return };
+    let client = &mut servers.client(0).await;
+    assert_eq!(ask(client, "enqueue", json!(1)).await, Ok(json!(1)));
+    client.connection.delete_stream().await.unwrap();
+    let told = ask(client, "dequeue", json!(null)).await;
+    assert!(
+        matches!(&told, Err(Failure::Definite(text)) if text.contains("the consumer is silent")),
+        "{told:?}"
+    );
+    assert_eq!(ask(client, "drain", json!(null)).await, Ok(json!([])));
+    assert_eq!(ask(client, "enqueue", json!(2)).await, Ok(json!(2)));
+    assert_eq!(ask(client, "dequeue", json!(null)).await, Ok(json!(2)));
+}
+
+#[tokio::test]
 async fn a_read_of_many_messages_has_them_all() {
-    let Some(servers) = start(1).await else { return };
+    let Some(servers) = start(1, Use::Set).await else { return };
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..4 {
         let mut client = servers.client(0).await;
@@ -121,7 +182,7 @@ async fn a_read_of_many_messages_has_them_all() {
 
 #[tokio::test]
 async fn making_the_stream_again_keeps_it_and_a_lost_one_is_made_anew() {
-    let Some(servers) = start(1).await else { return };
+    let Some(servers) = start(1, Use::Set).await else { return };
     let client = &mut servers.client(0).await;
     assert_eq!(ask(client, "add", json!(1)).await, Ok(json!(1)));
     servers.connector.make_stream(&servers.addresses).await.unwrap();
@@ -141,7 +202,7 @@ async fn making_the_stream_again_keeps_it_and_a_lost_one_is_made_anew() {
 
 #[tokio::test]
 async fn without_a_majority_nothing_is_acknowledged() {
-    let Some(mut servers) = start(3).await else { return };
+    let Some(mut servers) = start(3, Use::Set).await else { return };
     let leading = leaders(&servers.addresses).await;
     assert_eq!(leading.len(), 1, "{leading:?}");
     let leader: usize = leading.first().unwrap()[1..].parse().unwrap();
@@ -161,7 +222,7 @@ async fn without_a_majority_nothing_is_acknowledged() {
 /// The words on which the table of errors rests, from NATS itself.
 #[tokio::test]
 async fn refusals_have_the_words_of_the_table() {
-    let Some(servers) = start(1).await else { return };
+    let Some(servers) = start(1, Use::Set).await else { return };
     let mut connection = Connection::open(servers.addresses[0]).await.unwrap();
     let large = connection.publish(vec![b'1'; (1 << 20) + 1]).await;
     let words = "Maximum Payload Violation".to_owned();

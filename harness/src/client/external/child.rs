@@ -27,14 +27,27 @@ pub(super) struct Child {
     buffer: Vec<u8>,
 }
 
+/// How a program took its leave.
+pub(super) struct Farewell {
+    /// Its exit status; nothing when it had to be killed.
+    pub(super) ended: Option<String>,
+    /// Lines that nobody asked for.
+    pub(super) said: Vec<String>,
+}
+
 impl Child {
     /// Starts `argv`, looked up in PATH, in `folder`.
     pub(super) fn start(argv: &[String], folder: Option<&Path>) -> Result<Self, String> {
         let [program, arguments @ ..] = argv else { return Err("no program is named".to_owned()) };
-        let mut command = Command::new(program);
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let mut command = match folder {
+            // Else it would depend on the platform what `./client` is relative to.
+            Some(folder) if program.contains('/') => Command::new(folder.join(program)),
+            _ => Command::new(program),
+        };
         command.args(arguments).kill_on_drop(true).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = folder {
             command.current_dir(folder);
         }
         let cannot =
@@ -93,6 +106,23 @@ impl Child {
         }
         let lines: Vec<&str> = said.iter().map(String::as_str).collect();
         format!("{what}; it said: {}", lines.join(" / "))
+    }
+
+    /// Ends its input, waits until it ends, and reads what it still says. It is killed when it does
+    /// not end in time.
+    pub(super) async fn farewell(mut self, limit: Duration) -> Farewell {
+        drop(self.input);
+        let ended = timeout(limit, self.process.wait()).await;
+        let ended = ended.ok().and_then(Result::ok).map(|status| status.to_string());
+        if ended.is_none() {
+            let _ = self.process.kill().await;
+        }
+        let mut said = Vec::new();
+        let mut lines = (&mut self.output).take(LINE_LIMIT).lines();
+        while let Ok(Ok(Some(line))) = timeout(limit, lines.next_line()).await {
+            said.push(line);
+        }
+        Farewell { ended, said }
     }
 
     /// Ends its input, which asks it to end, and kills it when it does not.

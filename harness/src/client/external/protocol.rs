@@ -38,6 +38,9 @@ pub struct Answer {
     pub value: Option<Value>,
     #[serde(default)]
     pub error: Option<String>,
+    /// With `info`: the database answered with something that cannot be understood.
+    #[serde(default)]
+    pub unexpected: bool,
 }
 
 /// A value that is null is given, too.
@@ -58,15 +61,15 @@ pub enum Outcome {
 }
 
 /// What is sent for an operation.
-pub(super) fn op(id: u64, op: &Op) -> impl Serialize {
+pub(super) fn op(id: u64, op: &Op) -> impl Serialize + '_ {
     #[derive(Serialize)]
-    struct Line {
+    struct Line<'a> {
         r#type: &'static str,
         id: u64,
-        f: String,
-        value: Value,
+        f: &'a str,
+        value: &'a Value,
     }
-    Line { r#type: "op", id, f: op.f.to_string(), value: op.value.clone() }
+    Line { r#type: "op", id, f: &op.f, value: &op.value }
 }
 
 /// Reads a program's hello; the error is a sentence.
@@ -104,7 +107,9 @@ pub(super) fn prepared(line: &str) -> Result<(), String> {
 
 /// Reads an answer to an operation; the error is a sentence.
 pub(super) fn answer(line: &str) -> Result<Answer, String> {
-    serde_json::from_value(object(line)?).map_err(|error| error.to_string())
+    // Straight into an answer; what is none is read once more to say why.
+    serde_json::from_str(line)
+        .or_else(|_| serde_json::from_value(object(line)?).map_err(|error| error.to_string()))
 }
 
 fn object(line: &str) -> Result<Value, String> {

@@ -203,3 +203,44 @@ fn lists_and_files_have_limits() {
     let error = refused(&" ".repeat(FILE_LIMIT + 1));
     assert!(error.to_string().contains("more than 262144 bytes"), "{error}");
 }
+
+fn problems(text: &str) -> Vec<String> {
+    let value: toml::Value = toml::from_str(text).expect("TOML");
+    let value = serde_json::to_value(value).expect("TOML is JSON");
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    validator
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+#[test]
+fn the_schema_takes_what_is_right_and_finds_what_is_wrong() {
+    let right = include_str!("../../cli/new/database.toml").replace("NAME", "mine");
+    assert_eq!(problems(&right), [""; 0]);
+    assert!(Definition::parse(&right, "database.toml").is_ok());
+    for (from, to) in [
+        ("[start]\ncommand", "[start]\ncomand"),
+        ("client = 7600", "client = \"7600\""),
+        ("name = \"mine\"", "name = \"Mine DB\""),
+        ("tcp = ", "udp = "),
+    ] {
+        assert!(right.contains(from), "{from}");
+        assert_ne!(problems(&right.replace(from, to)), [""; 0], "{to}");
+    }
+}
+
+#[test]
+fn the_published_schema_is_this_one() {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/database.schema.json");
+    let wanted = format!("{:#}\n", schema());
+    if std::env::var_os("PERJURY_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &wanted).expect("the file");
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        published == wanted,
+        "docs/database.schema.json is old: run this test with PERJURY_WRITE_DOCS=1"
+    );
+}

@@ -31,7 +31,11 @@ impl Lifecycle {
                 (true, true) => "install it on this machine".to_owned(),
                 (false, _) => format!("install it on {} and have it on PATH", node.name),
             };
-            return Err(format!("{}: {name} needs the program `{program}`: {how}", node.name));
+            return Err(format!(
+                "{}: {name} needs the program `{program}`: {how}, or correct `program` under [install] \
+                 of its database.toml",
+                node.name
+            ));
         }
         self.install_packages(node).await?;
         if has_program(node, &program).await? {

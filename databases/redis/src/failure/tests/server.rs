@@ -92,16 +92,17 @@ impl Player {
         let mut dropped = self.dropped.clone();
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::select! {
-                () = self.converse(&mut stream) => {}
-                () = async { drop(dropped.wait_for(|dropped| *dropped).await) } => {
-                    if matches!(self.scripts.last(), Some(Script::CloseIdle)) {
-                        return;
-                    }
-                    drop(stream);
-                    let (mut stream, _) = listener.accept().await.unwrap();
-                    self.converse(&mut stream).await;
-                }
+            let cut_off = tokio::select! {
+                () = self.converse(&mut stream) => false,
+                () = was_set(&mut dropped) => true,
+            };
+            if cut_off && matches!(self.scripts.last(), Some(Script::CloseIdle)) {
+                return;
+            }
+            drop(stream);
+            if cut_off {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                self.converse(&mut stream).await;
             }
         }
     }
@@ -110,6 +111,8 @@ impl Player {
     async fn converse(&mut self, stream: &mut TcpStream) {
         let mut buffer = BytesMut::new();
         loop {
+            // What is sent at once comes at once, if there is room for it.
+            buffer.reserve(1 << 16);
             match stream.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
@@ -134,6 +137,10 @@ impl Player {
             }
         }
     }
+}
+
+async fn was_set(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|flag| *flag).await;
 }
 
 /// The first word of each command in `buffer`.
