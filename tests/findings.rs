@@ -8,7 +8,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Those that take the shortest; the others are for `perjury repro`.
-const QUICK: [&str; 2] = ["postgresql-write-skew", "mariadb-lost-update"];
+const QUICK: [&str; 3] =
+    ["postgresql-write-skew", "mariadb-lost-update", "etcd-serializable-reads"];
 
 fn json(bench: &Bench, arguments: &[&str]) -> Value {
     let ran = bench.run(arguments);
@@ -49,7 +50,7 @@ fn every_finding_can_be_run_and_names_what_it_shows() {
 #[test]
 fn quick_findings_are_reproduced() {
     let bench = Bench::beside_others();
-    let ran = bench.run(&[&["repro"], &QUICK[..], &["--jobs", "2"]].concat());
+    let ran = bench.run(&[&["repro"], &QUICK[..], &["--jobs", "3"]].concat());
     ran.expect_code(0);
     for name in QUICK {
         assert!(ran.stdout.contains(&format!("{name}: reproduced")), "{}", ran.stdout);

@@ -118,7 +118,7 @@ fn text(value: &Value) -> &str {
 
 fn arguments<'a>(refused: &BTreeSet<&str>) -> Vec<&'a str> {
     let mut all = vec!["test", "demo", "--seed", "5", "--concurrency", "4n"];
-    all.extend(["--time-limit", "26s", "--set", "latency-ms=20-40"]);
+    all.extend(["--time-limit", "34s", "--set", "latency-ms=20-40"]);
     let asked = LINES.iter().filter(|line| !refused.contains(line.0));
     all.extend(asked.flat_map(|line| ["--at", line.1]));
     all

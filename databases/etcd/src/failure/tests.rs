@@ -80,7 +80,8 @@ async fn play(scripts: &'static [Script]) -> (SocketAddr, JoinSet<()>) {
             let keep = serve(&mut stream, scripts[next]).await;
             next = (next + 1).min(scripts.len() - 1);
             if !keep {
-                (stream, _) = listener.accept().await.unwrap();
+                drop(stream);
+                stream = listener.accept().await.unwrap().0;
             }
         }
     });

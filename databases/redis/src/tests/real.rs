@@ -284,7 +284,7 @@ async fn all_workloads_run_and_are_found_true() {
         let history = play(load, &made, servers.addresses[0], 6).await;
         let operations = history.operations();
         let ok = operations.iter().filter(|op| matches!(op.outcome, Outcome::Ok(_))).count();
-        assert!(ok > 150, "{}: only {ok} of {} are ok", workload.name(), operations.len());
+        assert!(ok > 60, "{}: only {ok} of {} are ok", workload.name(), operations.len());
         for checker in workload.checkers(&options) {
             let finding = checker.check(&history, &Budget::default());
             assert_eq!(finding.verdict, Verdict::Valid, "{}: {finding:#?}", workload.name());
