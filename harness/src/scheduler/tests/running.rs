@@ -36,7 +36,8 @@ async fn a_delay_is_kept_on_average_though_the_timer_is_coarse() {
     let (summary, events, _) = Rig::new(Script::new(), 4).run(generator).await;
     let took = Duration::from_nanos(events.last().unwrap().time);
     assert!(took >= Duration::from_millis(390), "{took:?}");
-    assert!(took < Duration::from_millis(1200), "{took:?}: {summary:?}");
+    // With a millisecond for each, which is what the timer can do, it would be over two seconds.
+    assert!(took < Duration::from_millis(1800), "{took:?}: {summary:?}");
 }
 
 #[tokio::test]
