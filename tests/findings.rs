@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::Bench;
+use common::{Bench, repository};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -29,10 +29,12 @@ fn every_finding_can_be_run_and_names_what_it_shows() {
     let kinds = json(&bench, &["anomalies", "--json"]);
     let kinds: BTreeSet<&str> =
         kinds.as_array().expect("a list").iter().filter_map(|kind| kind["name"].as_str()).collect();
+    let page = std::fs::read_to_string(repository("docs/findings.md")).expect("the page");
     let mut names = BTreeSet::new();
     for finding in findings {
         let name = finding["name"].as_str().expect("a name");
         assert!(names.insert(name), "two findings are called {name}");
+        assert!(page.contains(&format!("| [{name}](#{name}) |")), "{name} is not on the page");
         let shown = words(&finding["anomalies"]);
         assert!(!shown.is_empty(), "{name} names no anomaly");
         for kind in shown {
