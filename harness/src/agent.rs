@@ -21,7 +21,7 @@ pub use elf::is_static;
 
 use crate::control::Session;
 use link::{Link, Unanswered};
-use protocol::{ClockRead, Hello, ProcessName, ProcessState, StartProcess};
+use protocol::{ClockRead, Hello, ProcessEnd, ProcessName, ProcessState, StartProcess};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,6 +148,11 @@ impl Agent {
     /// What `/proc` says of a process.
     pub async fn process_status(&self, name: &str) -> Result<ProcessState, AgentError> {
         self.process(protocol::PROCESS_STATUS, name).await
+    }
+
+    /// What ended without having been told to; nothing is known while the agent does not answer.
+    pub async fn process_ends(&self) -> Result<Vec<ProcessEnd>, AgentError> {
+        self.typed(protocol::PROCESS_ENDS, &Value::Null, PROCESS_TIMEOUT).await
     }
 
     /// SIGTERM, then SIGKILL after five seconds.

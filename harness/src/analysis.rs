@@ -3,6 +3,8 @@
 //! Asks nothing of the cluster, so it can be repeated at any time: after a run, after a crash of
 //! the controller, with another consistency model, or with a newer Perjury.
 
+use crate::assertion;
+use crate::database::Definition;
 use crate::exit::{HarnessFailure, Stop, Usage};
 use crate::plan::Plan;
 use crate::report::clocks::parse as clock_readings;
@@ -50,6 +52,10 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     let checkers = workload.checkers(&plan.options());
     let findings = check_all(checkers, &history, limit);
     let mut evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
+    let witnessed = witnessed(run, &plan, registry, &record, &history)?;
+    evidence.findings.extend(witnessed.findings);
+    evidence.assertions = witnessed.assertions;
+    evidence.ends.clone_from(&record.ends);
     // A run that ended before its load, or that comes from elsewhere, has none.
     evidence.clocks =
         run.read(clocks::FILE).map(|bytes| clock_readings(&bytes)).unwrap_or_default();
@@ -117,6 +123,46 @@ fn no_start() -> Reason {
     Reason::new(EMPTY, text)
 }
 
+/// What was seen besides the history: by clients, in logs, of processes.
+struct Witnessed {
+    findings: Vec<Finding>,
+    assertions: Vec<assertion::Record>,
+}
+
+fn witnessed(
+    run: &RunDir,
+    plan: &Plan,
+    registry: &Registry,
+    record: &RunRecord,
+    history: &History,
+) -> Result<Witnessed, Stop> {
+    let definition = registry
+        .find_database(&plan.database)
+        .ok()
+        .and_then(|database| Definition::parse(database.definition(), "database.toml").ok());
+    let (claims, crashes) = definition.map(|it| (it.claims, it.crashes)).unwrap_or_default();
+    let faults = report::faults_from(history, &fault_pairs(registry));
+    let asked = plan.faults(registry).unwrap_or_default();
+    let asked: Vec<(String, String)> = asked
+        .iter()
+        .filter_map(|fault| Some((fault.name().to_owned(), (*fault.functions().first()?).into())))
+        .collect();
+    let judged = assertion::judge(&assertion::Given {
+        claims: &claims,
+        lines: &assertion::read(run),
+        run,
+        nodes: &plan.cluster.names(),
+        operations: &history.operations(),
+        faults: &faults,
+        asked: &asked,
+        lenient: plan.part_of_campaign,
+    })
+    .map_err(store_failure)?;
+    let crashes = assertion::judge_ends(&record.ends, &faults, crashes);
+    let findings = judged.finding.into_iter().chain(crashes).collect();
+    Ok(Witnessed { findings, assertions: judged.records })
+}
+
 fn evidence(
     plan: &Plan,
     registry: &Registry,
@@ -148,9 +194,11 @@ fn evidence(
         findings,
         fault_pairs,
         expectations,
-        limits: plan.limits(),
+        limits: plan.limits(registry).unwrap_or_default(),
         reasons,
         clocks: Vec::new(),
+        assertions: Vec::new(),
+        ends: Vec::new(),
         error: record.error.clone(),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod analysis;
+pub mod assertion;
 pub mod campaign;
 pub mod cli;
 pub mod client;

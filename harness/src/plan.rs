@@ -1,13 +1,13 @@
 //! The plan: everything that decides what a run does. With its seed it is enough to run it again.
 
-use crate::database::DefinitionText;
+use crate::database::{Definition, DefinitionText};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
-use crate::report::service::Limits;
+use crate::report::limits::{Bound, Limit};
 use crate::script::{self, Step};
 use crate::span::Span;
-use crate::{Fault, Op, Options, Registry, Seed, secret};
+use crate::{Database, Fault, Op, Options, Registry, Seed, secret};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -56,8 +56,14 @@ pub struct Plan {
     /// How soon after each fault is gone calls have to be served again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_recovery: Option<Span>,
+    /// What the service has to be like under some faults: see [`Limit::parse`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limit: Vec<String>,
     /// How long the analysis may take.
     pub check_limit: Span,
+    /// What never comes about in this run may come about in another of its campaign, which looks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub part_of_campaign: bool,
     #[serde(default)]
     pub leave_db_running: bool,
     pub cluster: ClusterPlan,
@@ -152,12 +158,23 @@ impl Plan {
         format!("# Run this again with: perjury test --plan plan.toml\n{body}")
     }
 
-    /// What the service has to be like.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            min_availability: self.min_availability,
-            max_recovery: self.max_recovery.map(|span| span.0),
+    /// What the service has to be like; the error names the flag.
+    pub fn limits(&self, registry: &Registry) -> Result<Vec<Limit>, Usage> {
+        let recovery = self
+            .max_recovery
+            .map(|span| Bound::Recovery(u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)));
+        let of_all = self.min_availability.map(Bound::Availability).into_iter().chain(recovery);
+        let mut limits: Vec<Limit> = of_all.map(Limit::of_all).collect();
+        let function = |fault: &str| {
+            let found = registry.find_fault(fault).map_err(|Usage(error)| error)?;
+            let first = found.functions().first().copied();
+            first.map(str::to_owned).ok_or_else(|| format!("{fault} breaks nothing"))
+        };
+        for text in &self.limit {
+            let limit = Limit::parse(text, function);
+            limits.push(limit.map_err(|error| Usage(format!("--limit: {error}")))?);
         }
+        Ok(limits)
     }
 
     /// The steps of its script.
@@ -231,12 +248,13 @@ impl Plan {
                 database.workloads().join(", ")
             )));
         }
-        self.validate_limits()?;
+        self.validate_limits(registry)?;
+        validate_claims(&**database, registry)?;
         database.connect(&self.workload, &self.options()).map_err(Usage)?;
         Ok(())
     }
 
-    fn validate_limits(&self) -> Result<(), Usage> {
+    fn validate_limits(&self, registry: &Registry) -> Result<(), Usage> {
         let between = |flag: &str, value: usize, low: usize, high: usize| {
             if (low..=high).contains(&value) {
                 return Ok(());
@@ -264,6 +282,7 @@ impl Plan {
             let text = "--min-availability: write a share of calls from 0 to 1, such as 0.9";
             return Err(Usage(text.to_owned()));
         }
+        self.limits(registry)?;
         let bad_name =
             self.name.is_empty() || self.name.starts_with('.') || self.name.contains('/');
         if bad_name {
@@ -271,4 +290,18 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether the faults that the database's definition speaks of exist.
+fn validate_claims(database: &dyn Database, registry: &Registry) -> Result<(), Usage> {
+    let definition = Definition::parse(database.definition(), "database.toml");
+    let claims = definition.map(|definition| definition.claims).unwrap_or_default();
+    for claim in &claims {
+        for fault in claim.faults() {
+            registry.find_fault(fault).map_err(|Usage(error)| {
+                Usage(format!("{}: in the assertion `{}`: {error}", database.name(), claim.name))
+            })?;
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ pub(crate) mod drawing;
 pub mod faults;
 pub mod headline;
 pub mod junit;
+pub mod limits;
 pub mod logs;
 pub(crate) mod page;
 mod plot;

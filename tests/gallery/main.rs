@@ -7,6 +7,7 @@ mod examples;
 mod notation;
 mod page;
 mod service;
+mod witnesses;
 
 use examples::Made;
 use perjury_checkers::finding::kinds;
@@ -23,8 +24,7 @@ pub fn repository(path: &str) -> PathBuf {
 /// All examples in the order of the table of kinds.
 fn made() -> Vec<Made> {
     let (examples, without) = examples::read();
-    let limits: BTreeSet<String> =
-        service::broken().into_iter().map(|one| one.anomaly.kind).collect();
+    let limits: BTreeSet<String> = reported().into_iter().map(|one| one.anomaly.kind).collect();
     let mut by_kind: BTreeMap<String, _> = BTreeMap::new();
     for example in examples {
         let kind = example.kind.clone();
@@ -44,6 +44,11 @@ fn made() -> Vec<Made> {
     made
 }
 
+/// What needs no history to be told.
+fn reported() -> Vec<service::Broken> {
+    service::broken().into_iter().chain(witnesses::told()).collect()
+}
+
 /// Every file of the gallery by its path in the repository.
 fn files(made: &[Made]) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
@@ -58,7 +63,7 @@ fn files(made: &[Made]) -> BTreeMap<String, String> {
         let history = String::from_utf8(history).expect("UTF-8");
         files.insert(format!("tests/golden/histories/{kind}.jsonl"), history);
     }
-    let limits = service::broken();
+    let limits = reported();
     for one in &limits {
         let report = format!("tests/golden/reports/{}.txt", one.anomaly.kind);
         files.insert(report, one.report.clone());

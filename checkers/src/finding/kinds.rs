@@ -7,6 +7,7 @@ mod objects;
 mod queues;
 mod service;
 mod transactions;
+mod witnesses;
 
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub(crate) mod source {
     pub(crate) const LAMPORT: &str =
         "Lamport, How to make a multiprocessor computer, IEEE Transactions on Computers, 1979";
     pub(crate) const JEPSEN: &str = "Jepsen's checkers, jepsen.io/consistency";
+    pub(crate) const ANTITHESIS: &str =
+        "Antithesis, Sometimes assertions, antithesis.com/docs/best_practices";
     pub(crate) const HENZINGER: &str =
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";
     pub(crate) const FENCING: &str =
@@ -91,7 +94,11 @@ const ORDERS: [(&str, &str, &str); 2] = [
 
 fn tables() -> impl Iterator<Item = &'static Class> {
     let transactions = cycles::CLASSES.iter().chain(transactions::CLASSES);
-    transactions.chain(objects::CLASSES).chain(queues::CLASSES).chain(service::CLASSES)
+    transactions
+        .chain(objects::CLASSES)
+        .chain(queues::CLASSES)
+        .chain(service::CLASSES)
+        .chain(witnesses::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

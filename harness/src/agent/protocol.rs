@@ -55,6 +55,9 @@ pub const CLOCK_READ: &str = "clock.read";
 pub const PROCESS_START: &str = "process.start";
 /// `process.status` with [`ProcessName`]: answers [`ProcessState`].
 pub const PROCESS_STATUS: &str = "process.status";
+/// `process.ends`: answers a list of [`ProcessEnd`], of processes that ended since this agent began
+/// and that nobody had told to.
+pub const PROCESS_ENDS: &str = "process.ends";
 /// `process.stop` with [`ProcessName`]: SIGTERM, then SIGKILL after five seconds; answers
 /// [`ProcessState`] as observed afterwards.
 pub const PROCESS_STOP: &str = "process.stop";
@@ -117,6 +120,21 @@ pub struct ProcessState {
     pub pids: Vec<u32>,
     /// What was seen: `pid 4711 is gone`, `pid 4711 state T`.
     pub observed: String,
+}
+
+/// A process that ended without having been told to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessEnd {
+    pub name: String,
+    pub pid: u32,
+    /// Its exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    /// Whether the kernel wrote its memory to a file.
+    pub core: bool,
+    /// Milliseconds from then until now.
+    pub ago_ms: u64,
 }
 
 /// Whether a process runs.

@@ -1,6 +1,7 @@
 //! What is kept of one run: read from its exit code and its `results.json`.
 
 use super::record::{Attempt, Figures};
+use crate::assertion::{Kind, State};
 use crate::report::{Results, text};
 use crate::run::record::LOAD;
 use perjury_checkers::Verdict;
@@ -43,7 +44,15 @@ pub fn attempt(
         anomalies: results.map(anomalies).unwrap_or_default(),
         reason: reason(ended, seconds, results, log),
         figures: results.and_then(figures),
+        reached: results.map(reached).unwrap_or_default(),
     }
+}
+
+/// Which assertions came about, of those that had to.
+fn reached(results: &Results) -> BTreeMap<String, bool> {
+    let of_run = results.assertions.iter().filter(|record| record.kind != Kind::Never);
+    let judged = of_run.filter(|record| record.state != State::Skipped);
+    judged.map(|record| (record.name.clone(), record.state != State::Unreached)).collect()
 }
 
 fn reason(ended: Ended, seconds: f64, results: Option<&Results>, log: &str) -> Option<String> {

@@ -58,6 +58,7 @@ pub fn arguments(planned: &Planned) -> Vec<String> {
     arguments.extend(planned.arguments.iter().cloned());
     arguments.push(format!("--seed={}", planned.cell.seed));
     arguments.push(format!("--name={}", planned.cell.id));
+    arguments.push("--part-of-campaign".to_owned());
     arguments
 }
 

@@ -113,6 +113,9 @@ pub struct Attempt {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
+    /// What was asserted to come about, and whether it did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<String, bool>,
 }
 
 /// How the database did: what trends are drawn of.
@@ -154,9 +157,30 @@ impl Outcome {
 }
 
 impl Campaign {
-    /// The worst outcome decides; a campaign without any cell proves nothing.
+    /// The worst outcome decides; a campaign without any cell proves nothing, nor does one in
+    /// which something never came about that should.
     pub fn exit_code(&self) -> u8 {
         let worst = self.cells.iter().map(|cell| cell.outcome).max();
-        worst.unwrap_or(Outcome::NotRun).exit_code()
+        match worst.unwrap_or(Outcome::NotRun).exit_code() {
+            exit::VALID if !self.unreached().is_empty() => exit::UNKNOWN,
+            code => code,
+        }
+    }
+
+    /// What was asserted to come about, and did in no run of the same database: `etcd: a leader
+    /// was killed`. Another part of the matrix may reach what a shard does not, so a shard says
+    /// nothing of it.
+    pub fn unreached(&self) -> Vec<String> {
+        if self.shard.is_some() {
+            return Vec::new();
+        }
+        let mut reached: BTreeMap<String, bool> = BTreeMap::new();
+        for cell in &self.cells {
+            let database = cell.axes.get("database").map_or("", String::as_str);
+            for (name, came) in cell.attempts.iter().flat_map(|attempt| &attempt.reached) {
+                *reached.entry(format!("{database}: {name}")).or_default() |= came;
+            }
+        }
+        reached.into_iter().filter(|(_, came)| !came).map(|(name, _)| name).collect()
     }
 }

@@ -124,6 +124,7 @@ fn attempt(exit_code: Option<u8>, kinds: &[&str]) -> Attempt {
         anomalies: kinds.iter().map(|kind| ((*kind).to_owned(), 1)).collect(),
         reason: None,
         figures: None,
+        reached: BTreeMap::new(),
     }
 }
 

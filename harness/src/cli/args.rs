@@ -155,6 +155,10 @@ pub struct TestArgs {
     /// How soon after each fault is mended calls must be served again [default: not judged]
     #[arg(long, value_name = "SPAN")]
     pub max_recovery: Option<Span>,
+    /// A limit on the service, such as "availability >= 0.9 under kill minority", "outage <= 5s" or
+    /// "recovery <= 10s under partition"; may be given often
+    #[arg(long, value_name = "LIMIT")]
+    pub limit: Vec<String>,
     /// How long the analysis may take before the verdict is unknown [default: 5m]
     #[arg(long, value_name = "SPAN")]
     pub check_limit: Option<Span>,
@@ -163,6 +167,9 @@ pub struct TestArgs {
     pub node_count: Option<usize>,
     #[command(flatten)]
     pub hosts: HostArgs,
+    /// What never comes about here may come about in another run of the campaign
+    #[arg(long, hide = true)]
+    pub part_of_campaign: bool,
     /// Leave the database running on the hosts, with its data
     #[arg(long)]
     pub leave_db_running: bool,

@@ -83,6 +83,8 @@ fn defaults(registry: &Registry) -> Plan {
         recovery_limit: Span::seconds(30),
         min_availability: None,
         max_recovery: None,
+        limit: Vec::new(),
+        part_of_campaign: false,
         check_limit: Span::seconds(300),
         leave_db_running: false,
         cluster: ClusterPlan { local: 5, ..ClusterPlan::default() },
@@ -252,11 +254,15 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     take(&mut plan.check_limit, &args.check_limit);
     plan.min_availability = args.min_availability.or(plan.min_availability);
     plan.max_recovery = args.max_recovery.or(plan.max_recovery);
+    if !args.limit.is_empty() {
+        plan.limit.clone_from(&args.limit);
+    }
     plan.ready_limit = args.ready_limit.or(plan.ready_limit);
     if args.concurrency.is_some() {
         plan.concurrency = concurrency(args.concurrency.as_deref(), plan)?;
     }
     plan.leave_db_running |= args.leave_db_running;
+    plan.part_of_campaign |= args.part_of_campaign;
     let script = script(args)?;
     if !script.is_empty() {
         plan.script = script;

@@ -8,8 +8,9 @@ mod child;
 pub mod protocol;
 
 use self::child::Child;
-use self::protocol::{Answer, Hello, NodeWords, Outcome, PROTOCOL};
+use self::protocol::{Answer, Asserted, Claim, Declared, Hello, NodeWords, Outcome, PROTOCOL};
 use super::{Client, Connect, Failure};
+use crate::assertion;
 use crate::database::{NodeFacts, Scope, Template};
 use crate::{Node, Op};
 use serde_json::{Value, json};
@@ -189,6 +190,7 @@ impl ExternalClient {
                 Failure::Unexpected(format!("{error} in the answer {shown}"))
             })?;
             if answer.id == self.last {
+                answer.asserts.iter().for_each(|one| assert(one, op));
                 return Ok(answer);
             }
             if answer.id > self.last {
@@ -200,11 +202,34 @@ impl ExternalClient {
     }
 }
 
+fn kind_of(claim: Claim) -> assertion::Kind {
+    match claim {
+        Claim::Always => assertion::Kind::Always,
+        Claim::Sometimes => assertion::Kind::Sometimes,
+    }
+}
+
+/// Takes down what a program asserts with its answer to `op`.
+fn assert(one: &Asserted, op: &Op) {
+    match one.kind {
+        Claim::Sometimes => assertion::sometimes(&one.name, one.holds),
+        Claim::Always => assertion::always(
+            &one.name,
+            one.holds,
+            || json!({"f": op.f, "value": op.value, "details": one.details}),
+        ),
+    }
+}
+
 impl Connect for ExternalConnector {
     type Client = ExternalClient;
 
     async fn connect(&self, node: &Node) -> Result<ExternalClient, String> {
-        self.open(node).await.map(|(client, _)| client)
+        let (client, hello) = self.open(node).await?;
+        for Declared { kind, name } in &hello.assertions {
+            assertion::declare(kind_of(*kind), name);
+        }
+        Ok(client)
     }
 
     async fn prepare(&self, nodes: &[Node]) -> Result<(), String> {

@@ -1,10 +1,12 @@
 //! Definitions: what a `database.toml` says, checked, with its templates parsed.
 
 mod check;
+mod claims;
 mod raw;
 
 use super::diagnostic::TomlError;
 use super::template::Template;
+use crate::assertion::{Claim, Crashes};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -42,6 +44,9 @@ pub struct Definition {
     pub files: Vec<FileDefinition>,
     /// How it is spoken to, where no Rust code of its own does that.
     pub client: Option<ClientDefinition>,
+    /// What is asserted of each run.
+    pub claims: Vec<Claim>,
+    pub crashes: Crashes,
 }
 
 /// A tar archive, or a single program, that is put on the nodes.

@@ -38,7 +38,7 @@ pub fn excerpts(run: &RunDir, results: &Results) -> Result<Vec<LogExcerpt>, Stor
 }
 
 /// Regular files in a directory by name, the first few.
-fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

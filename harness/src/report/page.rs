@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod appendix;
+mod assertions;
 mod faults;
 pub(crate) mod opening;
 mod tables;
@@ -68,6 +69,7 @@ pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &
                     (plots_section(plots, !results.faults.is_empty(), !anomalies.is_empty()))
                     (timeline.section())
                     (faults::section(results))
+                    (assertions::section(results))
                     (tables::operations(results))
                     (tables::errors(results))
                     (appendix::logs(input.logs))

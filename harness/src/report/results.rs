@@ -2,12 +2,14 @@
 
 use super::clocks::ClockReading;
 use super::faults::{FaultRecord, Pair, faults_from};
+use super::limits::{self, Limit};
 use super::logs::LogLine;
 use super::series::Series;
-use super::service::{self, Limits};
+use super::service;
 use super::stats::{self, Counts, ErrorCount};
 use super::vacuity::{Expectations, vacuity};
 use super::verdict::{Reason, conclude};
+use crate::assertion;
 use crate::store::StoreError;
 use perjury_checkers::{Finding, History, Verdict};
 use schemars::JsonSchema;
@@ -89,6 +91,12 @@ pub struct Results {
     /// For each anomaly, in the order of the findings, what the nodes' logs say around it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub log_lines: Vec<Vec<LogLine>>,
+    /// What clients and the database's definition assert of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub assertions: Vec<assertion::Record>,
+    /// Database processes that ended without having been told to.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ends: Vec<assertion::End>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<RunError>,
 }
@@ -102,10 +110,12 @@ pub struct Evidence {
     pub fault_pairs: Vec<Pair>,
     pub expectations: Expectations,
     /// What the service had to be like.
-    pub limits: Limits,
+    pub limits: Vec<Limit>,
     /// Reasons of the caller's own why a clean history proves nothing: the user interrupted it.
     pub reasons: Vec<Reason>,
     pub clocks: Vec<ClockReading>,
+    pub assertions: Vec<assertion::Record>,
+    pub ends: Vec<assertion::End>,
     pub error: Option<RunError>,
 }
 
@@ -119,9 +129,9 @@ impl Results {
         let last_event = history.events().last().map_or(0, |event| event.time);
         let last_phase = evidence.phases.iter().map(|phase| phase.to_ns).max().unwrap_or(0);
         let duration_ns = last_event.max(last_phase);
-        service::measure(&operations, duration_ns, &mut faults);
+        service::measure(history, &operations, duration_ns, &mut faults);
         let mut findings = evidence.findings;
-        findings.extend(service::judge(&faults, evidence.limits));
+        findings.extend(limits::judge(&faults, subject.nodes.len(), &evidence.limits));
         let mut doubts = evidence.reasons;
         doubts.extend(vacuity(history, &operations, &faults, &evidence.expectations));
         let conclusion = conclude(&findings, doubts, evidence.error.as_ref());
@@ -140,6 +150,8 @@ impl Results {
             series: Series::of(history, &operations, duration_ns),
             clocks: evidence.clocks,
             log_lines: Vec::new(),
+            assertions: evidence.assertions,
+            ends: evidence.ends,
             error: evidence.error,
         }
     }

@@ -103,10 +103,38 @@ fn latency(operation: &Operation) -> Option<u64> {
 
 /// The errors that were seen most often.
 pub(super) fn errors(history: &History) -> Vec<ErrorCount> {
+    let told = history.events().iter().filter_map(|event| match (event.process, &event.error) {
+        (Process::Client(_), Some(error)) => Some((&*event.f, event.kind, &**error)),
+        _ => None,
+    });
+    most_frequent(told, ERRORS_MAX)
+}
+
+/// The errors that these operations of `history` ended with most often, `most` of them.
+pub(super) fn errors_of<'a>(
+    history: &'a History,
+    operations: impl Iterator<Item = &'a Operation>,
+    most: usize,
+) -> Vec<ErrorCount> {
+    let events = history.events();
+    let told = operations.filter(|operation| !operation.is_ok()).map(|operation| {
+        let end = operation.completion.and_then(|index| {
+            events.binary_search_by_key(&index, |event| event.index).ok().map(|at| &events[at])
+        });
+        let kind = end.map_or(Kind::Info, |event| event.kind);
+        let error = end.and_then(|event| event.error.as_deref()).unwrap_or("no answer");
+        (&*operation.f, kind, error)
+    });
+    most_frequent(told, most)
+}
+
+fn most_frequent<'a>(
+    told: impl Iterator<Item = (&'a str, Kind, &'a str)>,
+    most: usize,
+) -> Vec<ErrorCount> {
     let mut counts: BTreeMap<(String, Kind, String), u64> = BTreeMap::new();
-    for event in history.events() {
-        let (Process::Client(_), Some(error)) = (event.process, &event.error) else { continue };
-        let key = (event.f.to_string(), event.kind, elide(error, ERROR_TEXT_MAX).into_owned());
+    for (f, kind, error) in told {
+        let key = (f.to_owned(), kind, elide(error, ERROR_TEXT_MAX).into_owned());
         if counts.len() < ERRORS_COUNTED_MAX || counts.contains_key(&key) {
             *counts.entry(key).or_default() += 1;
         }
@@ -115,7 +143,7 @@ pub(super) fn errors(history: &History) -> Vec<ErrorCount> {
     let mut errors: Vec<ErrorCount> = counts.into_iter().map(named).collect();
     // Stable: errors that are as frequent stay in order of their names.
     errors.sort_by_key(|error| std::cmp::Reverse(error.count));
-    errors.truncate(ERRORS_MAX);
+    errors.truncate(most);
     errors
 }
 

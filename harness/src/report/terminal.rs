@@ -106,6 +106,9 @@ fn facts(results: &Results) -> Vec<(&'static str, String)> {
     }
     facts.push(("faults", faults(results)));
     facts.extend(service(results).map(|text| ("service", text)));
+    if !results.ends.is_empty() {
+        facts.push(("by itself", ends(results)));
+    }
     // The sign needs no colour, which would make wrapping harder.
     let checker = |finding: &Finding| {
         format!("{} {}", Standing::of_verdict(finding.verdict).sign(), finding.checker)
@@ -115,6 +118,14 @@ fn facts(results: &Results) -> Vec<(&'static str, String)> {
         facts.push(("checkers", checkers.join(", ")));
     }
     facts
+}
+
+/// `the database ended on n2 at 3.000 s (exit code 1)`.
+fn ends(results: &Results) -> String {
+    let ends = results.ends.iter();
+    let ends =
+        ends.map(|end| format!("{} at {} ({})", end.node, text::moment(end.at_ns), end.how()));
+    format!("the database ended on {}", text::list(&ends.collect::<Vec<_>>(), 3))
 }
 
 /// `4,805 of 5,005 ok (cas 1,631, read 1,603, write 1,571), 166 failed, 34 unknown`.

@@ -1,5 +1,6 @@
 //! The run's record: what analysis has to know and the history does not tell, as `run.json`.
 
+use crate::assertion::End;
 use crate::exit::HarnessFailure;
 use crate::plan::Plan;
 use crate::report::verdict::Reason;
@@ -31,6 +32,9 @@ pub struct RunRecord {
     pub doubts: Vec<Reason>,
     #[serde(default)]
     pub error: Option<RunError>,
+    /// Database processes that ended without having been told to.
+    #[serde(default)]
+    pub ends: Vec<End>,
     /// Whether the run came to its end, well or badly.
     #[serde(default)]
     pub ended: bool,
@@ -46,6 +50,7 @@ impl RunRecord {
             phases: Vec::new(),
             doubts: Vec::new(),
             error: None,
+            ends: Vec::new(),
             ended: false,
         }
     }

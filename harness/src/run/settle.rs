@@ -2,6 +2,8 @@
 
 use super::Setting;
 use super::conductor::Conductor;
+use crate::agent::protocol::ProcessEnd;
+use crate::assertion::End;
 use crate::control::Command;
 use crate::database::Lifecycle;
 use crate::exit::HarnessFailure;
@@ -58,15 +60,19 @@ pub fn interrupted(time_ns: u64) -> Reason {
 }
 
 /// Fetches logs, stops the database and the agents. What goes wrong is said, and ends nothing.
+/// Gives what had ended by itself before; the run began at `started`.
 pub async fn teardown(
     setting: &Setting<'_>,
     lifecycle: &Lifecycle,
     cluster: &Cluster,
+    started: jiff::Timestamp,
     leave_running: bool,
-) {
+) -> Vec<End> {
     (setting.say)("fetching logs and stopping the database");
     let taking = cluster.nodes.iter().map(|node| async move {
+        let mut ends = Vec::new();
         let limited = tokio::time::timeout(NODE_LIMIT, async {
+            ends = ended_alone(node, started).await;
             if !leave_running && let Err(error) = lifecycle.stop(node).await {
                 tracing::warn!("{error}");
             }
@@ -92,6 +98,24 @@ pub async fn teardown(
                 NODE_LIMIT.as_secs()
             );
         }
+        ends
     });
-    join_all(taking).await;
+    join_all(taking).await.into_iter().flatten().collect()
+}
+
+/// What ended on a node without having been told to, while its agent looked.
+async fn ended_alone(node: &Node, started: jiff::Timestamp) -> Vec<End> {
+    let ends = node.agent.process_ends().await.unwrap_or_else(|error| {
+        tracing::warn!("{}: what ended by itself is not known: {error}", node.name);
+        Vec::new()
+    });
+    let now = (jiff::Timestamp::now() - started).total(jiff::Unit::Nanosecond).unwrap_or(0.0);
+    let end = |end: ProcessEnd| End {
+        node: node.name.to_string(),
+        at_ns: (now - end.ago_ms as f64 * 1e6).max(0.0) as u64,
+        code: end.code,
+        signal: end.signal,
+        core: end.core,
+    };
+    ends.into_iter().map(end).collect()
 }

@@ -6,6 +6,7 @@ use super::conductor::Conductor;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
 use crate::agent::remote_path;
+use crate::assertion::Recording;
 use crate::client::SharedConnect;
 use crate::database::{Definition, Lifecycle};
 use crate::exit::{HarnessFailure, Stop as Ended, Usage};
@@ -58,7 +59,9 @@ pub async fn hold(
         return Err(Usage(refusals.join("\n")).into());
     }
     let outcome = testify(plan, setting, record, &conductor).await;
-    settle::teardown(setting, &lifecycle, cluster, plan.leave_db_running).await;
+    let started = record.started;
+    record.ends =
+        settle::teardown(setting, &lifecycle, cluster, started, plan.leave_db_running).await;
     outcome.map_err(Ended::from)
 }
 
@@ -99,12 +102,15 @@ async fn testify(
     record: &mut RunRecord,
     conductor: &Arc<Conductor>,
 ) -> Result<(), HarnessFailure> {
+    let assertions = Recording::begin(setting.run)
+        .map_err(|error| HarnessFailure::new("recording assertions", error))?;
     let connect = start_database(plan, setting, conductor).await?;
     let path = setting.run.live_history();
     let history =
         LiveHistory::create(&path).map_err(|error| HarnessFailure::new("the history", error))?;
     record.started = jiff::Timestamp::now();
     let began = Instant::now();
+    assertions.count_from(began);
     keep(record, setting);
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let mut scheduler = scheduler(plan, setting, conductor, connect, history, began)?;

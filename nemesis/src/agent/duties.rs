@@ -67,6 +67,7 @@ impl Duties {
         match verb {
             verbs::PROCESS_START => write(self.start(read(verb, with)?)),
             verbs::PROCESS_STATUS => write(self.processes.status(&name(with)?)),
+            verbs::PROCESS_ENDS => write(Ok(self.processes.ends())),
             verbs::PROCESS_STOP => write(self.processes.stop(&name(with)?)),
             verbs::PROCESS_KILL => write(self.processes.kill(&name(with)?)),
             verbs::PROCESS_PAUSE => write(self.processes.pause(&name(with)?)),

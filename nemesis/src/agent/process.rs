@@ -3,16 +3,18 @@
 //! No verb believes a signal: each looks into `/proc` until it sees what should have come of it,
 //! or says that it did not see it.
 
+mod endings;
+
+use self::endings::Endings;
 use super::family::{self, MARK, Record};
 use super::ledger::{Ledger, Seen, Undo, write_atomically};
 use super::procfs::{self, Stat};
 use super::sys;
 use super::user::User;
 use nix::sys::signal::Signal;
-use perjury_harness::agent::protocol::{ProcessState, RunState, StartProcess};
+use perjury_harness::agent::protocol::{ProcessEnd, ProcessState, RunState, StartProcess};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +70,7 @@ pub(crate) struct Processes {
     names: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
     /// Children of this very agent, to be reaped, and how each ended.
     children: Mutex<BTreeMap<u32, Child>>,
-    endings: Mutex<BTreeMap<u32, String>>,
+    endings: Mutex<Endings>,
 }
 
 impl Processes {
@@ -123,6 +125,7 @@ impl Processes {
         let pid = child.id();
         // Not reaped yet, so the entry in /proc is there even if it has ended already.
         let start_ticks = procfs::stat(pid).map(|stat| stat.start_ticks);
+        lock(&self.endings).born(pid, &what.name);
         lock(&self.children).insert(pid, child);
         let start_ticks = start_ticks.ok_or_else(|| {
             format!("pid {pid} cannot be seen in /proc: is it mounted with hidepid?")
@@ -149,6 +152,7 @@ impl Processes {
         let Some(mut record) = self.record(name)? else { return Ok(never_started(name)) };
         // A stopped process sees no SIGTERM.
         self.wake(&mut record)?;
+        self.foretell(&record);
         if let Some(first) = family::members(&record, &self.era).first() {
             self.signaller.send(seen(first), Signal::SIGTERM)?;
         }
@@ -175,6 +179,7 @@ impl Processes {
 
     fn extinguish(&self, record: &mut Record) -> Result<ProcessState, String> {
         let mut killed = BTreeSet::new();
+        self.foretell(record);
         let deadline = Instant::now() + OBSERVE;
         loop {
             self.reap();
@@ -322,19 +327,25 @@ impl Processes {
         lock(&self.children).retain(|pid, child| match child.try_wait() {
             Ok(None) => true,
             Ok(Some(status)) => {
-                let text = match (status.code(), status.signal()) {
-                    (Some(code), _) => format!("exit code {code}"),
-                    (None, Some(signal)) => format!("signal {signal}"),
-                    (None, None) => "an unknown end".to_owned(),
-                };
-                endings.insert(*pid, text);
-                if endings.len() > NAMES_MAX {
-                    endings.pop_first();
-                }
+                endings.ended(*pid, status);
                 false
             }
             Err(_) => false,
         });
+    }
+
+    /// What ended without having been told to.
+    pub(crate) fn ends(&self) -> Vec<ProcessEnd> {
+        self.reap();
+        lock(&self.endings).unasked()
+    }
+
+    /// The first process of a family is about to be told to end. What had ended before, had not.
+    fn foretell(&self, record: &Record) {
+        self.reap();
+        if let Some(first) = record.first {
+            lock(&self.endings).told(first.pid);
+        }
     }
 
     /// What can be seen now. Once all are gone, that is noted for good.
@@ -360,7 +371,7 @@ impl Processes {
             (false, false) => RunState::Running,
         };
         let observed = match (state, pid) {
-            (RunState::Gone, Some(pid)) => match lock(&self.endings).get(&pid) {
+            (RunState::Gone, Some(pid)) => match lock(&self.endings).text(pid) {
                 Some(ending) => format!("pid {pid} is gone ({ending})"),
                 None => format!("pid {pid} is gone"),
             },

@@ -18,6 +18,13 @@ pub(super) const CLASSES: &[Class] = &[
         source::JEPSEN,
     ),
     class(
+        "long-outage",
+        "While a fault was in force nothing was served for longer than the test allows. No answer \
+         was wrong; for a while there was none.",
+        "the longest outage that the test asks for",
+        source::JEPSEN,
+    ),
+    class(
         "slow-recovery",
         "It took longer than the test allows until calls were served again after a fault was \
          mended. No answer was wrong; they came late.",

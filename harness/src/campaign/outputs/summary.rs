@@ -36,6 +36,7 @@ pub(super) fn render(input: &Input<'_>) -> String {
         campaign.exit_code()
     );
     bad(&mut page, input);
+    unreached(&mut page, input);
     known(&mut page, input);
     retried(&mut page, input);
     trends(&mut page, input);
@@ -60,6 +61,18 @@ fn bad(page: &mut String, input: &Input<'_>) {
         );
     }
     rest(page, bad.len(), BAD_MAX);
+}
+
+fn unreached(page: &mut String, input: &Input<'_>) {
+    let unreached = input.campaign.unreached();
+    if unreached.is_empty() {
+        return;
+    }
+    page.push_str("### Never came about\n\nIn no run, so the campaign says nothing of it.\n\n");
+    for name in unreached.iter().take(NOTES_MAX) {
+        let _ = writeln!(page, "- {}", safe(name));
+    }
+    rest(page, unreached.len(), NOTES_MAX);
 }
 
 fn known(page: &mut String, input: &Input<'_>) {

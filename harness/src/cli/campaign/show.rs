@@ -174,7 +174,13 @@ pub fn closing(campaign: &Campaign, folder: &Path, json: bool, colour: Colour, w
     }
     let code = campaign.exit_code();
     if json {
-        let fields = json!({ "exit_code": code, "counts": counts, "dir": folder, "reason": why });
+        let fields = json!({
+            "exit_code": code,
+            "counts": counts,
+            "dir": folder,
+            "reason": why,
+            "unreached": campaign.unreached(),
+        });
         print_event("end", fields);
         return;
     }
@@ -183,6 +189,9 @@ pub fn closing(campaign: &Campaign, folder: &Path, json: bool, colour: Colour, w
     for cell in campaign.cells.iter().filter(|cell| !cell.outcome.is_good()) {
         let mark = paint(cell.outcome.mark(), cell.outcome, coloured);
         output::print(&format!("{mark} {}  {}: {}", cell.id, cell.outcome.word(), cause(cell)));
+    }
+    for name in campaign.unreached() {
+        output::print(&format!("? it never came about in any run: {name}"));
     }
     for outcome in Outcome::ALL {
         if let Some(count) = counts.get(outcome.word()) {
@@ -201,7 +210,7 @@ fn meaning(code: u8) -> &'static str {
     match code {
         exit::VALID => "every cell came to what was expected",
         exit::ANOMALY => "an anomaly that was not expected",
-        exit::UNKNOWN => "of some cells nothing can be said",
+        exit::UNKNOWN => "of some cells, or of what never came about, nothing can be said",
         exit::HARNESS => "infrastructure failed, as often as it was tried",
         exit::USAGE => "a cell is configured wrongly",
         _ => "a bug in Perjury",

@@ -14,6 +14,35 @@ pub struct Hello {
     /// Whether it wants to be asked, once a run, to make tables and the like.
     #[serde(default)]
     pub prepare: bool,
+    /// What it will assert with its answers.
+    #[serde(default)]
+    pub assertions: Vec<Declared>,
+}
+
+/// An assertion that a program will make.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Declared {
+    pub kind: Claim,
+    pub name: String,
+}
+
+/// What a program can assert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Claim {
+    Always,
+    Sometimes,
+}
+
+/// An assertion that comes with an answer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Asserted {
+    pub kind: Claim,
+    pub name: String,
+    pub holds: bool,
+    /// What to show if it does not hold.
+    #[serde(default)]
+    pub details: Value,
 }
 
 /// A node as a program is told of it.
@@ -41,6 +70,8 @@ pub struct Answer {
     /// With `info`: the database answered with something that cannot be understood.
     #[serde(default)]
     pub unexpected: bool,
+    #[serde(default)]
+    pub asserts: Vec<Asserted>,
 }
 
 /// A value that is null is given, too.

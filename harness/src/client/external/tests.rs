@@ -95,3 +95,15 @@ async fn it_ends_with_its_input() {
     Client::close(stubborn).await;
     assert!(began.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn what_is_asserted_is_read_and_what_is_no_assertion_is_marked() {
+    let asserts = r#"[{"kind":"always","name":"x","holds":false,"details":[1]}]"#;
+    let answer = format!(r#"echo '{{"id":1,"type":"ok","asserts":{asserts}}}'"#);
+    let mut client = answering(&answer).await;
+    let answer = client.ask(&Op::new("read", Value::Null)).await.unwrap();
+    assert_eq!(answer.asserts.len(), 1);
+    assert_eq!((answer.asserts[0].holds, &answer.asserts[0].details), (false, &json!([1])));
+    let wrong = r#"echo '{"id":1,"type":"ok","asserts":[{"kind":"maybe","name":"x"}]}'"#;
+    assert!(matches!(ask(wrong).await, Err(Failure::Unexpected(_))));
+}

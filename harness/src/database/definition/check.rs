@@ -25,7 +25,7 @@ pub(super) fn definition(file: &str, text: &str, raw: Raw) -> Checked<Definition
 }
 
 /// Turns what was written into what is meant, and says where it cannot.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     file: &'a str,
     text: &'a str,
     ports: BTreeMap<String, u16>,
@@ -34,7 +34,7 @@ struct Checker<'a> {
     roles: Vec<String>,
 }
 
-type Checked<T> = Result<T, Box<TomlError>>;
+pub(super) type Checked<T> = Result<T, Box<TomlError>>;
 
 impl<'a> Checker<'a> {
     fn new(file: &'a str, text: &'a str, raw: &Raw) -> Self {
@@ -66,6 +66,7 @@ impl<'a> Checker<'a> {
         for package in &raw.install.packages {
             self.package(package)?;
         }
+        let claims = self.claims(&raw)?;
         Ok(Definition {
             data: self.paths(&raw.data)?,
             logs,
@@ -77,6 +78,8 @@ impl<'a> Checker<'a> {
             ready: self.ready(&raw.ready)?,
             files: raw.files.iter().map(|file| self.file(file)).collect::<Checked<_>>()?,
             client: raw.client.as_ref().map(|client| self.client(client)).transpose()?,
+            claims,
+            crashes: raw.crashes,
             options: raw
                 .options
                 .into_iter()
@@ -102,6 +105,8 @@ impl<'a> Checker<'a> {
             ("ports", raw.ports.len()),
             ("options", raw.options.len()),
             ("files", raw.files.len()),
+            ("sometimes", raw.sometimes.len()),
+            ("never", raw.never.len()),
         ];
         match lists.into_iter().find(|(_, length)| *length > LIST_LIMIT) {
             None => Ok(()),
@@ -467,7 +472,7 @@ impl<'a> Checker<'a> {
         TomlError::new(self.file, self.text, Some(span), message)
     }
 
-    fn refuse<T>(&self, span: Range<usize>, message: impl Into<String>) -> Checked<T> {
+    pub(super) fn refuse<T>(&self, span: Range<usize>, message: impl Into<String>) -> Checked<T> {
         Err(Box::new(self.error(span, message)))
     }
 }

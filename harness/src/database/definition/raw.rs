@@ -2,6 +2,7 @@
 //! tells editors. The comments are the schema's descriptions.
 
 use super::{OptionDefinition, Order};
+use crate::assertion::Crashes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -9,8 +10,22 @@ use toml::Spanned;
 
 /// Keys of the top level, for the classic slip of writing one below a table.
 pub(super) const TOP: &[&str] = &[
-    "name", "about", "roles", "data", "logs", "install", "start", "setup", "ready", "ports",
-    "options", "files", "client",
+    "name",
+    "about",
+    "roles",
+    "data",
+    "logs",
+    "install",
+    "start",
+    "setup",
+    "ready",
+    "ports",
+    "options",
+    "files",
+    "client",
+    "sometimes",
+    "never",
+    "crashes",
 ];
 
 /// A database under test: how it is installed, started, found ready, wiped and spoken to.
@@ -56,6 +71,44 @@ pub(crate) struct Raw {
     pub(super) files: Vec<RawFile>,
     #[schemars(with = "Option<RawClient>")]
     pub(super) client: Option<Spanned<RawClient>>,
+    /// What has to come about at least once, or the run is unknown.
+    #[serde(default)]
+    pub(super) sometimes: Vec<RawClaim>,
+    /// What must never be seen, or the run has an anomaly.
+    #[serde(default)]
+    pub(super) never: Vec<RawClaim>,
+    /// What it means that the process ends without having been told to. `undisturbed`, when left
+    /// out: an anomaly if a signal of a crash ended it while nothing was broken. `never`: always
+    /// an anomaly. `told`: none, and the report tells it.
+    #[serde(default)]
+    pub(super) crashes: Crashes,
+}
+
+/// Something that can be seen of a run: exactly one of log and fault.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawClaim {
+    /// What it is, for people: completes "it came about that ...".
+    #[schemars(with = "String")]
+    pub(super) name: Spanned<String>,
+    /// A regular expression: a line of a node's logs matches.
+    #[schemars(with = "Option<String>")]
+    pub(super) log: Option<Spanned<String>>,
+    /// With log: lines that match this as well do not count.
+    #[schemars(with = "Option<String>")]
+    pub(super) except: Option<Spanned<String>>,
+    /// With sometimes: this fault was observed.
+    #[schemars(with = "Option<String>")]
+    pub(super) fault: Option<Spanned<String>>,
+    /// With fault: it was to hit primaries, and one was known.
+    #[serde(default)]
+    pub(super) primary: bool,
+    /// With fault: a call of this function was open when it hit.
+    #[schemars(with = "Option<String>")]
+    pub(super) open: Option<Spanned<String>>,
+    /// It only counts in runs with all of these faults.
+    #[serde(default)]
+    pub(super) needs: Vec<String>,
 }
 
 /// What has to be on the nodes. Left out: everything is there already.

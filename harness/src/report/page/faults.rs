@@ -89,6 +89,11 @@ fn served(service: &Service) -> Markup {
         } @else {
             "no calls"
         }
+        @for error in &service.errors {
+            span class="soft" {
+                (text::times(error.count)) " " (text::elide(&text::printable(&error.error), 80))
+            }
+        }
         @if let Some(recovery) = service.recovery_ns {
             span class="soft" { "back " (text::duration(recovery)) " after mending" }
         }

@@ -1,11 +1,11 @@
 //! What clients got during a fault and after it, and limits on that.
 
 use super::fixture::{MS, SECOND, Script, pairs};
-use crate::report::service::{Limits, Service, judge, measure};
+use crate::report::limits::{Bound, Limit, judge};
+use crate::report::service::{Service, measure};
 use crate::report::*;
-use perjury_checkers::{Kind, Verdict};
+use perjury_checkers::{Finding, Kind, Verdict};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// A kill from 10 s to 20 s, during which n2 answers until 12 s and nobody from then on; after it
 /// n2 is back at once and n3 three seconds later.
@@ -25,7 +25,7 @@ fn faults() -> Vec<FaultRecord> {
     }
     let history = script.history();
     let mut faults = faults_from(&history, &pairs());
-    measure(&history.operations(), 30 * SECOND, &mut faults);
+    measure(&history, &history.operations(), 30 * SECOND, &mut faults);
     faults
 }
 
@@ -54,16 +54,58 @@ fn recovery_is_counted_from_when_the_fault_was_gone() {
 }
 
 #[test]
+fn what_was_answered_instead_is_counted() {
+    let errors = service().errors;
+    // Of the twenty calls in the window, two were served.
+    assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 18);
+    assert_eq!((&*errors[0].f, errors[0].kind), ("write", Kind::Fail));
+}
+
+/// In a cluster of three.
+fn judged(limits: &[&str]) -> Option<Finding> {
+    let parse = |text: &&str| Limit::parse(text, |fault| Ok(fault.to_owned())).unwrap();
+    let limits: Vec<Limit> = limits.iter().map(parse).collect();
+    judge(&faults(), 3, &limits)
+}
+
+fn kinds(finding: &Finding) -> Vec<&str> {
+    finding.anomalies.iter().map(|anomaly| &*anomaly.kind).collect()
+}
+
+#[test]
 fn limits_that_hold_are_valid_and_those_that_do_not_are_named() {
-    let limits = |share, seconds| Limits {
-        min_availability: Some(share),
-        max_recovery: Some(Duration::from_secs(seconds)),
-    };
-    assert!(judge(&faults(), Limits::default()).is_none());
-    assert_eq!(judge(&faults(), limits(0.1, 1)).unwrap().verdict, Verdict::Valid);
-    let finding = judge(&faults(), limits(0.5, 0)).unwrap();
+    assert!(judged(&[]).is_none());
+    let held = judged(&["availability >= 10%", "outage <= 9s", "recovery<=1s"]).unwrap();
+    assert_eq!(held.verdict, Verdict::Valid, "{held:?}");
+    let finding = judged(&["availability >= 0.5", "outage <= 5s", "recovery <= 0s"]).unwrap();
     assert_eq!(finding.verdict, Verdict::Invalid);
-    let kinds: Vec<&str> = finding.anomalies.iter().map(|anomaly| &*anomaly.kind).collect();
-    assert_eq!(kinds, ["unavailable", "slow-recovery"]);
-    assert_eq!(judge(&[], limits(0.5, 0)).unwrap().verdict, Verdict::Unknown);
+    assert_eq!(kinds(&finding), ["unavailable", "long-outage", "slow-recovery"]);
+    let all = [Bound::Availability(0.5), Bound::Recovery(0)].map(Limit::of_all);
+    assert_eq!(kinds(&judge(&faults(), 3, &all).unwrap()), ["unavailable", "slow-recovery"]);
+    assert_eq!(judge(&[], 3, &all).unwrap().verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_limit_concerns_the_faults_that_it_names() {
+    let verdict = |limit: &str| judged(&[limit]).unwrap().verdict;
+    for concerned in ["under kill", "under kill of a minority", "under kill n1"] {
+        let limit = format!("availability >= 0.5 {concerned}");
+        assert_eq!(verdict(&limit), Verdict::Invalid, "{limit}");
+    }
+    for other in ["under pause", "under kill majority", "under kill all", "under kill n2"] {
+        let limit = format!("availability >= 0.5 {other}");
+        assert_eq!(verdict(&limit), Verdict::Unknown, "{limit}");
+    }
+}
+
+#[test]
+fn what_is_no_limit_is_told_with_what_to_write() {
+    let told =
+        |text: &str| Limit::parse(text, |fault| Err(format!("no fault {fault}"))).unwrap_err();
+    assert!(told("be quick").contains("availability >= 0.9"));
+    assert!(told("availability >= 7").contains("from 0 to 1"));
+    assert!(told("availability <= 0.9").contains("is no limit"));
+    assert!(told("outage <= 5 apples").contains("under FAULT"));
+    assert!(told("outage <= 5x").contains("no unit of time"));
+    assert_eq!(told("outage <= 5s under rain"), "no fault rain");
 }

@@ -91,6 +91,7 @@ fn attempt(run: String) -> Attempt {
         anomalies: BTreeMap::new(),
         reason: None,
         figures: None,
+        reached: BTreeMap::new(),
     }
 }
 

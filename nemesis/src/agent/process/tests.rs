@@ -356,3 +356,22 @@ fn a_resumption_that_was_not_sent_is_noticed() {
     assert!(resumed.contains("still stopped"), "{resumed}");
     assert_eq!(bench.open_entries(), 1);
 }
+
+#[test]
+fn an_end_that_nobody_asked_for_is_told_and_no_other() {
+    let bench = Bench::new();
+    bench.start("sleep 1000");
+    bench.processes.kill("db").unwrap();
+    bench.start("sleep 1000");
+    bench.processes.stop("db").unwrap();
+    assert_eq!(bench.processes.ends(), []);
+    bench.start("exit 7");
+    let end = await_that(|| bench.processes.ends().pop());
+    assert_eq!((&*end.name, end.code, end.signal, end.core), ("db", Some(7), None, false));
+    // Killing what is gone already does not make it asked for.
+    bench.processes.kill("db").unwrap();
+    bench.start("kill -SEGV $$");
+    await_that(|| (bench.processes.ends().len() == 2).then_some(()));
+    let end = bench.processes.ends().pop().unwrap();
+    assert_eq!((end.code, end.signal), (None, Some(Signal::SIGSEGV as i32)));
+}

@@ -121,6 +121,7 @@ fn attempt(id: &str, number: i64, wave: f64) -> Attempt {
             recovery_s: id.contains("kill").then_some(1.9 * wave),
             faults: 6,
         }),
+        reached: BTreeMap::new(),
     }
 }
 
