@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 
 /// Which of our crates each may use. No others.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("perjury-checkers", &[]),
     ("perjury-clock", &[]),
     ("perjury-harness", &["perjury-checkers"]),
@@ -27,6 +27,7 @@ const EDGES: [(&str, &[&str]); 10] = [
             "perjury-nemesis",
         ],
     ),
+    ("perjury-database-testing", &["perjury-checkers", "perjury-harness"]),
     ("perjury-wire", &["perjury-harness"]),
     ("perjury", &["*"]),
     ("perjury-fuzz", &["perjury-checkers"]),
@@ -35,6 +36,7 @@ const EDGES: [(&str, &[&str]); 10] = [
 /// The same for every folder of `databases/` that is not listed above.
 const EDGES_OF_DATABASES: &[&str] = &[
     "perjury-checkers",
+    "perjury-database-testing",
     "perjury-harness",
     "perjury-nemesis",
     "perjury-wire",

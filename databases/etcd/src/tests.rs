@@ -1,6 +1,5 @@
 //! Tests of the database as it is registered; those against a real etcd are in `real`.
 
-mod play;
 mod real;
 
 use crate::*;

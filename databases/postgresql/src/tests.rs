@@ -1,6 +1,5 @@
 //! Tests of the driver as it is registered; those against a real PostgreSQL are in `real`.
 
-mod play;
 mod real;
 pub(crate) mod scripted;
 mod server;

@@ -1,6 +1,5 @@
 //! Tests of the driver as it is registered; those against real servers are in the modules.
 
-mod play;
 mod real;
 mod servers;
 mod words;

@@ -2,9 +2,9 @@
 
 use crate::connector::{EtcdClient, EtcdConnector, Settings};
 use crate::tests::options;
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -150,30 +150,16 @@ async fn outcome(script: &'static [Script], workload: &str, op: &Op) -> &'static
     }
 }
 
-/// Row name, meaning for a write, meaning for a read, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, [&'static str; 2]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 5, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let cases = [
         ("register", Op::new("write", json!([1, 2])), 0),
         ("register", Op::new("cas", json!([1, [1, 2]])), 0),

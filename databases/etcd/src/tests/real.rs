@@ -6,10 +6,8 @@ use crate::connection::{Connection, RequestError};
 use crate::connector::{EtcdClient, EtcdConnector, Reads, Settings};
 use crate::guarded::{Guard, Section};
 use crate::leaders::leaders;
-use crate::tests::play::play;
-use perjury_checkers::{Budget, Outcome, Verdict};
-use perjury_harness::generator::{GeneratorExt, phases};
-use perjury_harness::{Client, Failure, Op, Seed};
+use perjury_database_testing::vouch;
+use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -345,16 +343,11 @@ async fn all_workloads_run_and_are_found_true() {
     for workload in perjury_workloads::all().into_iter().filter(|each| spoken(each.name())) {
         let connector = EtcdConnector::new(workload.name(), SETTINGS, &options, 0).unwrap();
         connector.make_keys(&etcds.addresses).await.unwrap();
-        let main = workload.generator(&options, Seed::root(7)).limit(600);
-        let last = workload.final_generator(&options, Seed::root(8));
-        let phases = phases([main].into_iter().chain(last).collect());
-        let history = play(phases, &connector, &etcds.addresses, 6).await;
-        let operations = history.operations();
-        let ok = operations.iter().filter(|op| matches!(op.outcome, Outcome::Ok(_))).count();
-        assert!(ok > 300, "{}: only {ok} of {} are ok", workload.name(), operations.len());
-        for checker in workload.checkers(&options) {
-            let finding = checker.check(&history, &Budget::default());
-            assert_eq!(finding.verdict, Verdict::Valid, "{}: {finding:#?}", workload.name());
+        let mut clients = Vec::new();
+        for worker in 0..6 {
+            let address = etcds.addresses[worker % etcds.addresses.len()];
+            clients.push(connector.open(address).await.unwrap());
         }
+        vouch(&*workload, &options, clients, 3, 300).await;
     }
 }

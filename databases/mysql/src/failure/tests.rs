@@ -2,9 +2,9 @@
 
 use crate::tests::play::{Script, play};
 use crate::tests::{connector, settings};
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SCRIPTS: &[(&str, Script)] = &[
@@ -84,33 +84,19 @@ async fn outcome(script: Script, workload: &str, op: &Op, on: &'static str) -> &
     }
 }
 
-/// Row name, and the meaning in each place, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, [&'static str; 4]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 7, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3], cells[4], cells[5]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let mut rows = tokio::task::JoinSet::new();
     for (row, script) in SCRIPTS {
-        for ((workload, op, on), wanted) in places().into_iter().zip(table[row]) {
+        for ((workload, op, on), wanted) in places().into_iter().zip(table[row].clone()) {
             if wanted != "-" {
                 rows.spawn(async move {
                     let got = outcome(*script, workload, &op, on).await;

@@ -1,6 +1,7 @@
 //! Every row of `errors.md`, played to a client by a scripted server.
 
 use crate::connector::{NatsClient, NatsConnector, Use};
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -187,30 +188,16 @@ async fn outcome(script: &'static [Script], op: &Op) -> &'static str {
     }
 }
 
-/// Row name, meaning for a write, meaning for a read, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, [&'static str; 2]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 5, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let cases = [
         (Op::new("add", json!(1)), 0),
         (Op::new("enqueue", json!(1)), 0),
@@ -238,7 +225,7 @@ const TAKING: &[(&str, &[Script], &[Script])] = &[
 
 #[tokio::test]
 async fn taking_a_message_means_what_the_page_says() {
-    let rows = include_str!("../../errors.md").lines().filter_map(|line| {
+    let rows = PAGE.lines().filter_map(|line| {
         let cells: Vec<&str> = line.strip_prefix("| *`")?.split(" | ").collect();
         Some((cells[0].trim_end_matches("`*"), (cells[2], cells[3])))
     });

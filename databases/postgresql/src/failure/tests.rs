@@ -3,9 +3,9 @@
 use crate::client::PgClient;
 use crate::tests::scripted::{At, Script, play};
 use crate::tests::{connector, login};
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -72,30 +72,16 @@ async fn outcome(script: Script, at: At, workload: &str, op: &Op) -> &'static st
     }
 }
 
-/// Row name, and its meaning for a commit, before it, and for a read.
-fn table() -> BTreeMap<&'static str, [&'static str; 3]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 6, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3], cells[4]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let transfer = json!({"from": 0, "to": 1, "amount": 2});
     let cases = [
         ("list-append", Op::new("txn", json!([["append", 1, 2]])), At::Commit, 0),

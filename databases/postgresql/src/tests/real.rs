@@ -3,12 +3,10 @@
 use crate::client::PgClient;
 use crate::primaries::primaries;
 use crate::session::{Isolation, Login, Wants};
-use crate::tests::play::play;
 use crate::tests::server::{Server, start};
 use crate::tests::{connector, login, options};
-use perjury_checkers::{Budget, Outcome, Verdict};
-use perjury_harness::generator::{GeneratorExt, phases};
-use perjury_harness::{Client, Failure, Op, Seed};
+use perjury_database_testing::vouch;
+use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -171,17 +169,11 @@ async fn workloads(server: &Server) {
              perjury_counter, perjury_queue, perjury_bank",
         );
         connector.prepare_at(vec![server.address]).await.unwrap();
-        let main = workload.generator(&options, Seed::root(7)).limit(600);
-        let mut all = vec![main];
-        all.extend(workload.final_generator(&options, Seed::root(8)));
-        let history = play(phases(all), &connector, &[server.address], 6).await;
-        let operations = history.operations();
-        let ok = operations.iter().filter(|op| matches!(op.outcome, Outcome::Ok(_))).count();
-        assert!(ok > 60, "{}: only {ok} of {} are ok", workload.name(), operations.len());
-        for checker in workload.checkers(&options) {
-            let finding = checker.check(&history, &Budget::default());
-            assert_eq!(finding.verdict, Verdict::Valid, "{}: {finding:#?}", workload.name());
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            clients.push(connector.open(server.address).await.unwrap());
         }
+        vouch(&*workload, &options, clients, 1, 60).await;
     }
 }
 

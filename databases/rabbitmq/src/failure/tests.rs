@@ -3,10 +3,10 @@
 use crate::connector::{AmqpClient, AmqpConnector, Use};
 use crate::settings::Settings;
 use crate::tests::server::{Script, play};
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::driver::DriverSettings;
 use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -77,30 +77,16 @@ async fn failure(scripts: &'static [Script], usage: Use, f: &str, value: Value) 
     }
 }
 
-/// Row name and meanings for publish, get and settle, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, [&'static str; 3]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 6, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3], cells[4]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_of_publish_and_get_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let cases = [
         (Use::Queue, "enqueue", json!(1), 0),
         (Use::Queue, "dequeue", json!(null), 1),
@@ -138,7 +124,7 @@ const AFTER_ONE: &[(&str, [Script; 2])] = &[
 
 #[tokio::test]
 async fn each_row_of_settle_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     for (row, scripts) in AFTER_ONE {
         let got = failure(scripts, Use::Lock, "release", json!(null)).await;
         assert_eq!(words(&got), table[row][2], "{row}: release: {got:?}");

@@ -4,10 +4,10 @@ mod server;
 
 use crate::connector::RedisClient;
 use crate::tests::{connector, settings};
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::json;
 use server::{Script, play};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SCRIPTS: &[(&str, Script)] = &[
@@ -129,30 +129,17 @@ async fn outcome(script: Script, workload: &str, op: &Op) -> &'static str {
     failed(&mut client, op).await
 }
 
-/// Row name and the cells after what the client sees, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            (cells[0].trim_matches('`'), cells[2..].to_vec())
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
     let names = SCRIPTS.iter().chain(WAITS).map(|(name, _)| *name);
-    let mut scripts: Vec<&str> = names.chain(TRANSACTIONS.iter().map(|(name, ..)| *name)).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, names.chain(TRANSACTIONS.iter().map(|(name, ..)| *name)));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let transfer = json!({"from": 1, "to": 2, "amount": 3});
     let cases = [
         ("register", Op::new("write", json!([1, 2])), 0),
@@ -182,7 +169,7 @@ async fn transactions_mean_what_the_page_says() {
     let write = Op::new("txn", json!([["w", 1, 1]]));
     let read = Op::new("txn", json!([["r", 1, null]]));
     let plain = SCRIPTS.iter().filter(|(name, _)| *name != "foreign-answer");
-    let table = table();
+    let table = rows(PAGE);
     let plain = plain.map(|(name, script)| (*name, *script, [table[name][0], table[name][1]]));
     for (row, script, [writes, reads]) in plain.chain(TRANSACTIONS.iter().copied()) {
         if row == "queued-refused" || row == "exec-refused" {
@@ -200,7 +187,7 @@ async fn transactions_mean_what_the_page_says() {
 
 #[tokio::test]
 async fn a_write_that_replicas_did_not_confirm_is_indefinite() {
-    let table = table();
+    let table = rows(PAGE);
     let wait = &[("wait", "2"), ("wait-milliseconds", "100")];
     for (row, script) in WAITS {
         for (workload, op, answer) in [

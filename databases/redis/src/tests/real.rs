@@ -1,14 +1,12 @@
 //! What each workload does on a real server, on replicas, behind Sentinel and in a cluster.
 
-use super::play::play;
 use super::servers::{READY_LIMIT, Servers, ask};
 use super::{connector, options, settings};
 use crate::connector::{RedisClient, WORKLOADS};
 use crate::primaries::primaries;
 use crate::slot::key_slot;
-use perjury_checkers::{Budget, Outcome, Verdict};
-use perjury_harness::generator::{GeneratorExt, phases};
-use perjury_harness::{Client, Failure, Op, Seed};
+use perjury_database_testing::vouch;
+use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -278,16 +276,10 @@ async fn all_workloads_run_and_are_found_true() {
         ask(servers.address(0), &["FLUSHALL"]).await.unwrap();
         let made = connector(workload.name(), settings(servers.port, &[]));
         made.make_ready(&servers.addresses).await.unwrap();
-        let main = workload.generator(&options, Seed::root(7)).limit(600);
-        let last = workload.final_generator(&options, Seed::root(8));
-        let load = phases(std::iter::once(main).chain(last).collect());
-        let history = play(load, &made, servers.addresses[0], 6).await;
-        let operations = history.operations();
-        let ok = operations.iter().filter(|op| matches!(op.outcome, Outcome::Ok(_))).count();
-        assert!(ok > 60, "{}: only {ok} of {} are ok", workload.name(), operations.len());
-        for checker in workload.checkers(&options) {
-            let finding = checker.check(&history, &Budget::default());
-            assert_eq!(finding.verdict, Verdict::Valid, "{}: {finding:#?}", workload.name());
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            clients.push(made.open(servers.addresses[0]).await.unwrap());
         }
+        vouch(&*workload, &options, clients, 1, 60).await;
     }
 }

@@ -4,9 +4,9 @@ use crate::api::Freshness;
 use crate::client::{Settings, ZkClient, ZkConnector};
 use crate::jute::Writer;
 use crate::tests::options;
+use perjury_database_testing::{assert_every_row_is_played, rows};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -225,30 +225,16 @@ async fn outcome(
     })
 }
 
-/// Row name, meaning for a write, meaning for a read, as `errors.md` has them.
-fn table() -> BTreeMap<&'static str, [&'static str; 2]> {
-    include_str!("../../errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            assert_eq!(cells.len(), 5, "{line}");
-            (cells[0].trim_matches('`'), [cells[2], cells[3]])
-        })
-        .collect()
-}
+const PAGE: &str = include_str!("../../errors.md");
 
 #[test]
 fn every_row_has_a_script_and_every_script_a_row() {
-    let rows: Vec<&str> = table().into_keys().collect();
-    let mut scripts: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-    scripts.sort_unstable();
-    assert_eq!(rows, scripts);
+    assert_every_row_is_played(PAGE, SCRIPTS.iter().map(|(name, _)| *name));
 }
 
 #[tokio::test]
 async fn each_row_means_what_the_page_says() {
-    let table = table();
+    let table = rows(PAGE);
     let cases = [
         ("queue", Op::new("enqueue", json!(1)), 0),
         ("set", Op::new("read", json!(null)), 1),
@@ -260,7 +246,7 @@ async fn each_row_means_what_the_page_says() {
     ];
     let mut tries = JoinSet::new();
     for (row, script) in SCRIPTS {
-        let wanted = table[row];
+        let wanted = [table[row][0], table[row][1]];
         for (workload, op, column) in cases.clone() {
             tries.spawn(async move {
                 let got = outcome(std::slice::from_ref(script), workload, &op).await;

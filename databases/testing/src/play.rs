@@ -1,56 +1,44 @@
-//! Plays a workload's generator against real members, without faults, and keeps the history.
+//! Plays a workload's generator against a real database, without faults, and keeps the history.
 
-use crate::connector::{EtcdClient, EtcdConnector};
 use perjury_checkers::{Event, History, Kind, Name, Process};
 use perjury_harness::generator::{BoxGenerator, Context, Generator, Next, Worker};
 use perjury_harness::{Client, Failure, Op};
-
 use serde_json::Value;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
-type Answer = (Worker, EtcdClient, Op, Result<Value, Failure>);
+type Answer<C> = (Worker, C, Op, Result<Value, Failure>);
 
-struct Player {
+struct Player<C> {
     began: Instant,
     context: Context,
     generator: BoxGenerator,
     /// Idle clients by worker.
-    clients: Vec<Option<EtcdClient>>,
-    calls: JoinSet<Answer>,
+    clients: Vec<Option<C>>,
+    calls: JoinSet<Answer<C>>,
     events: Vec<Event>,
 }
 
-/// Plays `generator` to its end with `concurrency` clients spread over the members. A call of
+/// Plays `generator` to its end with a worker for each of `clients`, on so many nodes. A call of
 /// unknown outcome fails the test: nothing was broken.
-pub(super) async fn play(
-    generator: BoxGenerator,
-    connector: &EtcdConnector,
-    members: &[SocketAddr],
-    concurrency: usize,
-) -> History {
-    let mut clients = Vec::new();
-    for worker in 0..concurrency {
-        clients.push(Some(connector.open(members[worker % members.len()]).await.unwrap()));
-    }
+pub async fn play<C: Client>(generator: BoxGenerator, clients: Vec<C>, nodes: usize) -> History {
     let mut player = Player {
         began: Instant::now(),
-        context: Context::new(concurrency, members.len()),
+        context: Context::new(clients.len(), nodes),
         generator,
-        clients,
+        clients: clients.into_iter().map(Some).collect(),
         calls: JoinSet::new(),
         events: Vec::new(),
     };
     player.run().await;
-    History::new(player.events).unwrap()
+    History::new(player.events).expect("well-formed by construction")
 }
 
-impl Player {
+impl<C: Client> Player<C> {
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap()
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     async fn run(&mut self) {
@@ -74,10 +62,10 @@ impl Player {
         self.generator.took(&self.context, self.context.time, process);
         self.context.occupy(worker);
         self.record(process, Kind::Invoke, op.f.clone(), op.value.clone());
-        let mut client = self.clients[number].take().unwrap();
+        let mut client = self.clients[number].take().expect("an idle client");
         self.calls.spawn(async move {
             let answer = tokio::time::timeout(CALL_LIMIT, client.invoke(&op)).await;
-            (worker, client, op, answer.unwrap())
+            (worker, client, op, answer.expect("an answer in time"))
         });
     }
 
@@ -89,7 +77,7 @@ impl Player {
             assert!(until.is_some(), "the generator waits, and for nothing");
             return tokio::time::sleep(Duration::from_millis(1)).await;
         };
-        let (worker, client, op, result) = answer.unwrap();
+        let (worker, client, op, result) = answer.expect("no panic");
         let Worker::Client(number) = worker else { panic!("the nemesis has no calls") };
         self.clients[number] = Some(client);
         let process = self.context.process(worker);
