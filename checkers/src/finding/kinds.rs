@@ -6,6 +6,7 @@ mod cycles;
 mod objects;
 mod queues;
 mod service;
+mod sessions;
 mod transactions;
 
 use serde::Serialize;
@@ -37,6 +38,10 @@ pub(crate) mod source {
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
+    pub(crate) const CORBETT: &str = "Corbett et al., Spanner: Google's globally distributed database, 2012, on external \
+         consistency";
+    pub(crate) const LIPTON: &str =
+        "Lipton and Sandberg, PRAM: a scalable shared memory, Princeton University, 1988";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -91,7 +96,11 @@ const ORDERS: [(&str, &str, &str); 2] = [
 
 fn tables() -> impl Iterator<Item = &'static Class> {
     let transactions = cycles::CLASSES.iter().chain(transactions::CLASSES);
-    transactions.chain(objects::CLASSES).chain(queues::CLASSES).chain(service::CLASSES)
+    transactions
+        .chain(objects::CLASSES)
+        .chain(queues::CLASSES)
+        .chain(service::CLASSES)
+        .chain(sessions::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

@@ -1,0 +1,27 @@
+//! What sessions and real time promise of inserts and of numbers that only grow.
+
+use super::{Class, class, source};
+
+pub(super) const CLASSES: &[Class] = &[
+    class(
+        "causal-reverse",
+        "A read found an insert, and missed one that had been acknowledged before the first one \
+         began. It saw what may be an effect without what may be its cause.",
+        "strict serializability; serializability allows it",
+        source::CORBETT,
+    ),
+    class(
+        "insert-inversion",
+        "A process inserted one key and then another. Somebody found the second, and then not the \
+         first.",
+        "sequential and causal consistency, and what is called PRAM or FIFO consistency",
+        source::LIPTON,
+    ),
+    class(
+        "non-monotonic",
+        "A number that is only ever raised was seen to fall, or to be raised to no more than it \
+         was known to be.",
+        "monotonic reads; of different processes, linearizability",
+        source::TERRY,
+    ),
+];
