@@ -80,6 +80,8 @@ pub enum Command {
     Dequeue,
     /// Takes all elements of the queue, and answers with their list.
     Drain,
+    /// Answers with a number that no other call is answered with, greater than all before it.
+    GenerateId,
 }
 
 /// One step of a transaction.
@@ -108,12 +110,35 @@ pub enum Operation {
         initial: i64,
         least: Option<i64>,
     },
+    /// Nothing of the transaction happens unless the list has so many elements.
+    RequireList {
+        key: Key,
+        length: usize,
+    },
+    /// Nothing of the transaction happens unless the register holds this.
+    RequireRegister {
+        key: Key,
+        value: Value,
+    },
 }
 
 impl Operation {
     /// Whether it changes nothing.
     pub fn is_read(&self) -> bool {
         matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
+    }
+
+    /// Whether it can be declined, and all of its transaction with it.
+    pub fn can_be_declined(&self) -> bool {
+        match self {
+            Self::AddToRegister { .. }
+            | Self::RequireList { .. }
+            | Self::RequireRegister { .. } => true,
+            Self::ReadList { .. }
+            | Self::Append { .. }
+            | Self::ReadRegister { .. }
+            | Self::WriteRegister { .. } => false,
+        }
     }
 }
 
@@ -136,7 +161,7 @@ impl Command {
             Self::SetAdd { key, .. } | Self::CounterAdd { key, .. } => check_key(key),
             Self::LockAcquire { owner, .. } | Self::LockRelease { owner } => check_key(owner),
             Self::Enqueue { element } => check_value(element),
-            Self::Dequeue | Self::Drain => Ok(()),
+            Self::Dequeue | Self::Drain | Self::GenerateId => Ok(()),
             Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
             Self::RegisterCompareAndSet { key, old, new } => {
                 check_key(key)?;
@@ -150,8 +175,10 @@ impl Command {
                 operations.iter().try_for_each(|operation| match operation {
                     Operation::ReadList { key }
                     | Operation::ReadRegister { key }
+                    | Operation::RequireList { key, .. }
                     | Operation::AddToRegister { key, .. } => check_key(key),
                     Operation::Append { key, element: value }
+                    | Operation::RequireRegister { key, value }
                     | Operation::WriteRegister { key, value } => {
                         check_key(key).and_then(|()| check_value(value))
                     }

@@ -38,6 +38,25 @@ impl Honest {
             }
             ("counter", "read") => Some(json!(self.counter)),
             ("bank", "read") => Some(self.balances().into()),
+            ("monotonic", _) => {
+                let number = self.registers.entry(value[0].to_string()).or_default();
+                if f == "increment" {
+                    *number = json!(number.as_i64().unwrap_or(0) + 1);
+                }
+                Some(json!([value[0], number]))
+            }
+            ("g2", _) => {
+                let rows = self.lists.entry(value[0].to_string()).or_default();
+                if f == "read" {
+                    return Some(json!([value[0], rows]));
+                }
+                rows.is_empty().then(|| rows.push(value[1].clone()))?;
+                Some(value.clone())
+            }
+            (_, "generate") => {
+                self.counter += 1;
+                Some(json!(self.counter))
+            }
             (_, "transfer") => self.transfer(value),
             (_, "add") => {
                 self.elements.extend(value.as_u64());
@@ -106,8 +125,10 @@ impl Honest {
                 self.registers.insert(key, step[2].clone());
                 step.clone()
             }
-            ("rw-register", Some("r")) => json!(["r", step[1], self.registers.get(&key)]),
-            (_, Some("r")) => json!(["r", step[1], self.lists.entry(key).or_default()]),
+            ("list-append", Some("r")) => {
+                json!(["r", step[1], self.lists.entry(key).or_default()])
+            }
+            (_, Some("r")) => json!(["r", step[1], self.registers.get(&key)]),
             _ => panic!("no workload does {step}"),
         }
     }

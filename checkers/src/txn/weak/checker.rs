@@ -7,13 +7,24 @@ use super::super::transactions::{Action, Transactions, Writes};
 use super::explain::Teller;
 use super::flaws::Flaws;
 use super::{WeakLevel, WeakVerdict};
-use crate::txn::TransactionChecker;
-use crate::{Anomaly, Budget, Finding};
+use crate::txn::{TransactionChecker, check_events};
+use crate::{Anomaly, Budget, Checker, Finding, History};
 
 /// Judges registers, or lists that are only appended to, whose values are written once each.
 #[derive(Clone, Copy, Debug)]
 pub struct WeakIsolation {
     pub level: WeakLevel,
+}
+
+/// Of registers; lists are judged in compact form only.
+impl Checker for WeakIsolation {
+    fn name(&self) -> &str {
+        self.level.name()
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        check_events(self, "w", history, budget)
+    }
 }
 
 impl TransactionChecker for WeakIsolation {
@@ -25,7 +36,7 @@ impl TransactionChecker for WeakIsolation {
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let writes = match Writes::new(txns) {
             Ok(writes) => writes,
-            Err(duplicate) => return Finding::unknown(self.name(), duplicate.explain(txns)),
+            Err(duplicate) => return Finding::unknown(self.level.name(), duplicate.explain(txns)),
         };
         let lists = txns.all_micros().iter().any(|micro| micro.action == Action::ReadList);
         let kv = if lists {
@@ -80,6 +91,6 @@ impl WeakIsolation {
         } else {
             return Finding::valid(self.name(), stats);
         };
-        Finding { stats, ..Finding::unknown(self.name(), reason) }
+        Finding { stats, ..Finding::unknown(self.level.name(), reason) }
     }
 }

@@ -1,5 +1,6 @@
 //! Vocabulary: the workloads' operations as commands of the database, and its outcomes as theirs.
 
+use super::sessions;
 use crate::command::{Command, Key, Operation, Outcome};
 use perjury_harness::{Failure, Op};
 use perjury_workloads::Opening;
@@ -24,6 +25,14 @@ pub enum Workload {
     Bank(Opening),
     /// `enqueue v`, `dequeue null`, `drain null`.
     Queue,
+    /// `generate null`.
+    UniqueIds,
+    /// `txn [["w", k, v]]`, `txn [["r", k, null], ...]`: several workloads.
+    Inserts,
+    /// `increment [k, null]`, `read [k, null]`.
+    Monotonic,
+    /// `insert [k, id]`, `read [k, null]`.
+    OneInsert,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -32,7 +41,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 15] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -41,6 +50,13 @@ impl Workload {
         ("counter", Self::Counter),
         ("queue", Self::Queue),
         ("lock", Self::Lock),
+        ("unique-ids", Self::UniqueIds),
+        ("causal", Self::Inserts),
+        ("causal-reverse", Self::Inserts),
+        ("long-fork", Self::Inserts),
+        ("sequential", Self::Inserts),
+        ("monotonic", Self::Monotonic),
+        ("g2", Self::OneInsert),
     ];
 
     /// The workload called `name`.
@@ -68,6 +84,9 @@ impl Workload {
             },
             Self::Lock => lock(op, client),
             Self::Bank(opening) => bank(op, opening),
+            Self::UniqueIds | Self::Inserts | Self::Monotonic | Self::OneInsert => {
+                sessions::command(self, op)
+            }
             Self::Queue => match &*op.f {
                 "enqueue" => Some(Command::Enqueue { element: op.value.clone() }),
                 "dequeue" => Some(Command::Dequeue),
@@ -82,6 +101,9 @@ impl Workload {
     pub(super) fn completed(self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         match (self, &*op.f, outcome) {
             (_, _, Outcome::Declined(why)) => Err(Failure::Definite(why)),
+            (Self::UniqueIds | Self::Inserts | Self::Monotonic | Self::OneInsert, _, outcome) => {
+                sessions::completed(self, op, outcome)
+            }
             (Self::Register, "read", Outcome::Value(found)) => Ok(json!([op.value[0], found])),
             (Self::ListAppend | Self::RwRegister, "txn", Outcome::Transaction(results)) => {
                 filled(&op.value, results)
@@ -166,7 +188,7 @@ fn balances(opening: Opening, found: Vec<Value>) -> Result<Value, Failure> {
 
 type ToOperation = fn(f: &str, key: Key, argument: &Value) -> Option<Operation>;
 
-fn transaction(op: &Op, operation: ToOperation) -> Option<Command> {
+pub(super) fn transaction(op: &Op, operation: ToOperation) -> Option<Command> {
     if &*op.f != "txn" {
         return None;
     }
@@ -185,7 +207,7 @@ fn list_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
     }
 }
 
-fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
+pub(super) fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
     match f {
         "w" => Some(Operation::WriteRegister { key, value: argument.clone() }),
         "r" => Some(Operation::ReadRegister { key }),
@@ -194,7 +216,7 @@ fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> 
 }
 
 /// The transaction as it was asked, with what it read.
-fn filled(asked: &Value, results: Vec<Value>) -> Result<Value, Failure> {
+pub(super) fn filled(asked: &Value, results: Vec<Value>) -> Result<Value, Failure> {
     let operations = asked.as_array().map_or(&[][..], Vec::as_slice);
     if operations.len() != results.len() {
         let message = format!("{} operations have {} results", operations.len(), results.len());

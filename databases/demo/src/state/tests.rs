@@ -175,3 +175,21 @@ fn a_part_answers_the_read_that_it_was_made_for() {
     assert_eq!(part.read(&read), state.read(&read));
     assert_ne!(part, state);
 }
+
+#[test]
+fn identifiers_grow_and_what_is_required_decides_about_the_whole_transaction() {
+    let mut state = State::default();
+    assert_eq!(state.apply(&Command::GenerateId), Outcome::Value(json!(1)));
+    assert_eq!(state.apply(&Command::GenerateId), Outcome::Value(json!(2)));
+    let insert = |element: u64| Command::Transaction {
+        operations: vec![
+            Operation::RequireList { key: key("a"), length: 0 },
+            Operation::RequireRegister { key: key("r"), value: Value::Null },
+            Operation::Append { key: key("a"), element: json!(element) },
+        ],
+    };
+    assert_eq!(state.apply(&insert(1)), Outcome::Transaction(vec![Value::Null; 3]));
+    let before = state.clone();
+    assert!(matches!(state.apply(&insert(2)), Outcome::Declined(why) if why.contains("1 elements")));
+    assert_eq!(state, before);
+}
