@@ -1,7 +1,11 @@
 //! Monotonic registers: numbers that are only ever raised, and must not be seen to fall.
 
+pub(crate) mod falls;
+
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
+
+use self::falls::{Call, Fall, in_real_time, in_sessions};
 
 use crate::tally::{Tally, anomaly, step};
 use crate::words::shortened;
@@ -18,22 +22,6 @@ pub struct Monotonic {
     pub globally: bool,
 }
 
-/// What a number was known to be, and by which operation.
-#[derive(Clone, Copy)]
-struct Known {
-    /// `None` before the first increment.
-    number: Option<i64>,
-    by: u32,
-}
-
-/// A call with its answer.
-struct Call {
-    key: u32,
-    number: Option<i64>,
-    raises: bool,
-    operation: u32,
-}
-
 impl Checker for Monotonic {
     fn name(&self) -> &str {
         "monotonic"
@@ -45,10 +33,17 @@ impl Checker for Monotonic {
             Ok(read) => read,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let mut tally = sessions(&operations, &calls);
+        let mut tally = Tally::default();
+        for fall in in_sessions(&operations, &calls) {
+            tally.add(|| fallen(&operations, fall, true));
+        }
         let within = tally.count();
         if self.globally {
-            tally = tally.and(real_time(&operations, &calls, keys)).and(twice(&operations, &calls));
+            let mut between = Tally::default();
+            for fall in in_real_time(&operations, &calls, keys) {
+                between.add(|| fallen(&operations, fall, false));
+            }
+            tally = tally.and(between).and(twice(&operations, &calls));
         }
         let raised = calls.iter().filter(|call| call.raises).count();
         let stats = json!({
@@ -102,58 +97,6 @@ fn read(operations: &[Operation]) -> Result<(Vec<Call>, usize), String> {
     Ok((calls, keys.len()))
 }
 
-/// Whether this is possible after that.
-fn fits(call: &Call, known: Known) -> bool {
-    if call.raises { call.number > known.number } else { call.number >= known.number }
-}
-
-/// Each process by itself.
-fn sessions(operations: &[Operation], calls: &[Call]) -> Tally {
-    let mut tally = Tally::default();
-    let mut known: FxHashMap<(u32, u32), Known> = FxHashMap::default();
-    for call in calls {
-        let now = Known { number: call.number, by: call.operation };
-        let process = operations[call.operation as usize].process;
-        let last = known.entry((call.key, process)).or_insert(now);
-        if last.by != now.by && !fits(call, *last) {
-            tally.add(|| fallen(operations, call, last.by, true));
-        }
-        if now.number > last.number {
-            *last = now;
-        }
-    }
-    tally
-}
-
-/// Calls of different processes, of which one was over before the other began.
-fn real_time(operations: &[Operation], calls: &[Call], keys: usize) -> Tally {
-    let of = |call: &Call| &operations[call.operation as usize];
-    let mut by_end: Vec<u32> = (0..calls.len() as u32).collect();
-    by_end.sort_by_key(|at| of(&calls[*at as usize]).end());
-    let mut tally = Tally::default();
-    let mut known: Vec<Option<Known>> = vec![None; keys];
-    let mut over = 0;
-    for call in calls {
-        let begun = of(call).index;
-        while let Some(ended) = by_end.get(over).map(|at| &calls[*at as usize])
-            && of(ended).end() < begun
-        {
-            let known = &mut known[ended.key as usize];
-            if known.is_none_or(|known| ended.number > known.number) {
-                *known = Some(Known { number: ended.number, by: ended.operation });
-            }
-            over += 1;
-        }
-        if let Some(last) = known[call.key as usize]
-            && !fits(call, last)
-            && operations[last.by as usize].process != of(call).process
-        {
-            tally.add(|| fallen(operations, call, last.by, false));
-        }
-    }
-    tally
-}
-
 /// Increments that led to the same number.
 fn twice(operations: &[Operation], calls: &[Call]) -> Tally {
     let mut tally = Tally::default();
@@ -185,8 +128,8 @@ fn shown(operation: &Operation) -> (String, String) {
     (part(0), part(1))
 }
 
-fn fallen(operations: &[Operation], call: &Call, before: u32, session: bool) -> Anomaly {
-    let (early, late) = (&operations[before as usize], &operations[call.operation as usize]);
+fn fallen(operations: &[Operation], fall: Fall, session: bool) -> Anomaly {
+    let (early, late) = (&operations[fall.early as usize], &operations[fall.late as usize]);
     let told = |operation: &Operation| {
         let (key, number) = shown(operation);
         match &*operation.f {
@@ -195,7 +138,7 @@ fn fallen(operations: &[Operation], call: &Call, before: u32, session: bool) -> 
         }
     };
     let ((key, high), (_, low)) = (shown(early), shown(late));
-    let not_more = if call.raises { "no more than" } else { "less than" };
+    let not_more = if fall.raises { "no more than" } else { "less than" };
     let whom = match session {
         true => format!("process {} itself had known before", late.process),
         false => "another process had known before it began".to_owned(),

@@ -9,6 +9,7 @@ pub use self::settings::Settings;
 pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
 use crate::counter::Counter;
+use crate::election::LeaderElection;
 use crate::history::Hints;
 use crate::inserts::{CausalReverse, Sequential};
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
@@ -68,12 +69,12 @@ pub const WORKLOADS: &[Workload] = &[
     of("txn-bank", "txn of [\"r\", account, n] and [\"w\", account, n]; the total stays", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
-    of("counter", "add n, read; every read within what must and may have been added", &[]),
+    of("counter", "add n, reset n, read; every read within what must and may have been added", &[]),
     of("bank", "transfer {from, to, amount}, read {account: balance}; the total stays", BANK),
     of(
         "queue",
         "enqueue v, dequeue, drain; each acknowledged message comes out once",
-        &["duplicates-allowed"],
+        &["duplicates-allowed", "losses-allowed", "ordered"],
     ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
     of("unique-ids", "generate; no answer comes twice, and by setting they grow", IDS),
@@ -81,6 +82,11 @@ pub const WORKLOADS: &[Workload] = &[
     of("causal-reverse", "[\"w\", k, v] once per key, reads of several; real time counts", &[]),
     of("sequential", "the same; each process's inserts come in its order", &[]),
     of("monotonic", "increment and read of [k, n]; no number is seen to fall", &["globally"]),
+    of(
+        "leader-election",
+        "campaign c, resign c, observe; one leader a term, and no term comes back",
+        &["globally"],
+    ),
     of("g2", "insert [k, id] if there is no row of k; one of them succeeds", &[]),
 ];
 
@@ -285,6 +291,7 @@ impl Judge<'_> {
                 | "sequential"
                 | "monotonic"
                 | "g2"
+                | "leader-election"
         );
         match self.workload {
             "cas-register" | "register" => only(self.workload, self.options, OF_REGISTERS),
@@ -362,12 +369,17 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         }),
         "queue" => Box::new(TotalQueue {
             duplicates_allowed: options.settings.flag("duplicates-allowed")?,
+            losses_allowed: options.settings.flag("losses-allowed")?,
+            ordered: options.settings.flag("ordered")?,
         }),
         "long-fork" => Box::new(LongFork),
         "unique-ids" => Box::new(UniqueIds { order: order_of_ids(options)? }),
         "causal-reverse" => Box::new(CausalReverse),
         "sequential" => Box::new(Sequential),
         "monotonic" => Box::new(Monotonic { globally: options.settings.flag("globally")? }),
+        "leader-election" => {
+            Box::new(LeaderElection { globally: options.settings.flag("globally")? })
+        }
         "g2" => Box::new(OneInsert),
         _ => Box::new(Set),
     })

@@ -12,6 +12,7 @@ mod g2;
 mod inserts;
 mod keys;
 mod last;
+mod leader_election;
 mod list_append;
 mod lock;
 mod long_fork;
@@ -32,6 +33,7 @@ pub use causal::Causal;
 pub use causal_reverse::CausalReverse;
 pub use counter::Counter;
 pub use g2::G2;
+pub use leader_election::LeaderElection;
 pub use list_append::ListAppend;
 pub use lock::Lock;
 pub use long_fork::LongFork;
@@ -54,6 +56,7 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(CausalReverse),
         Arc::new(Counter),
         Arc::new(G2),
+        Arc::new(LeaderElection),
         Arc::new(ListAppend),
         Arc::new(Lock),
         Arc::new(LongFork),
@@ -84,6 +87,7 @@ mod tests {
             "causal-reverse",
             "counter",
             "g2",
+            "leader-election",
             "list-append",
             "lock",
             "long-fork",

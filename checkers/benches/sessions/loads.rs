@@ -1,10 +1,13 @@
 //! Histories of stores that do everything right, of ten clients, and who judges them.
 
+use perjury_checkers::counter::Counter;
+use perjury_checkers::election::LeaderElection;
 use perjury_checkers::inserts::{CausalReverse, Sequential};
 use perjury_checkers::linear::synthetic::Random;
 use perjury_checkers::long_fork::LongFork;
 use perjury_checkers::monotonic::Monotonic;
 use perjury_checkers::one_insert::OneInsert;
+use perjury_checkers::queue::TotalQueue;
 use perjury_checkers::txn::{WeakIsolation, WeakLevel};
 use perjury_checkers::unique_ids::{Order, UniqueIds};
 use perjury_checkers::{Checker, Event, History, Kind, Process};
@@ -43,6 +46,17 @@ pub const LOADS: &[Load] = &[
         checker: || Box::new(Monotonic { globally: true }),
     },
     Load { name: "g2", history: pairs, checker: || Box::new(OneInsert) },
+    Load { name: "counter, with resets", history: counter, checker: || Box::new(Counter) },
+    Load {
+        name: "queue, in order",
+        history: queue,
+        checker: || Box::new(TotalQueue { ordered: true, ..TotalQueue::default() }),
+    },
+    Load {
+        name: "leader-election, globally",
+        history: elections,
+        checker: || Box::new(LeaderElection { globally: true }),
+    },
 ];
 
 /// A function, its value, and the answer; none for one that fails.
@@ -169,5 +183,58 @@ fn pairs(operations: usize) -> History {
         let insert = json!([(next - 1) / 2, next]);
         let answer = (next % 2 == 1).then(|| insert.clone());
         ("insert", insert, answer)
+    })
+}
+
+fn counter(operations: usize) -> History {
+    let mut sum = 0;
+    history(operations, move |random| match random.below(40) {
+        0..2 => {
+            sum = random.below(1_000) as i64;
+            ("reset", json!(sum), Some(json!(sum)))
+        }
+        2..20 => {
+            let amount = 1 + random.below(9) as i64 - 4;
+            sum += amount;
+            ("add", json!(amount), Some(json!(amount)))
+        }
+        _ => ("read", Value::Null, Some(json!(sum))),
+    })
+}
+
+/// As many messages as dequeues, with a drain now and then.
+fn queue(operations: usize) -> History {
+    let (mut next, mut taken) = (0, 0);
+    history(operations, move |random| match random.below(2_000) {
+        0 => {
+            let all: Vec<u64> = (taken..next).collect();
+            taken = next;
+            ("drain", Value::Null, Some(json!(all)))
+        }
+        1..1_000 if taken < next => {
+            taken += 1;
+            ("dequeue", Value::Null, Some(json!(taken - 1)))
+        }
+        1..1_000 => ("dequeue", Value::Null, None),
+        _ => {
+            next += 1;
+            ("enqueue", json!(next - 1), Some(json!(next - 1)))
+        }
+    })
+}
+
+fn elections(operations: usize) -> History {
+    let (mut term, mut leads) = (0, false);
+    history(operations, move |random| match random.below(3) {
+        0 if leads => ("campaign", json!(term + 1), None),
+        0 => {
+            (term, leads) = (term + 1, true);
+            ("campaign", json!(term), Some(json!([term, term])))
+        }
+        1 => {
+            let answer = std::mem::take(&mut leads).then(|| json!(term));
+            ("resign", json!(term), answer)
+        }
+        _ => ("observe", Value::Null, Some(json!([term, leads.then_some(term)]))),
     })
 }

@@ -38,8 +38,9 @@ pub(crate) mod source {
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
-    pub(crate) const CORBETT: &str = "Corbett et al., Spanner: Google's globally distributed database, 2012, on external \
-         consistency";
+    pub(crate) const CORBETT: &str = "Corbett et al., Spanner, 2012, on external consistency";
+    pub(crate) const RAFT: &str =
+        "Ongaro and Ousterhout, In search of an understandable consensus algorithm, 2014";
     pub(crate) const LIPTON: &str =
         "Lipton and Sandberg, PRAM: a scalable shared memory, Princeton University, 1988";
     pub(crate) const KAFKA: &str =

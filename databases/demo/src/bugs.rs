@@ -9,6 +9,7 @@ mod clock_lease;
 mod dirty_reads;
 mod early_ack;
 mod late_lease;
+mod loose_order;
 mod lost_cas;
 mod memory_ids;
 mod no_fsync;
@@ -46,10 +47,11 @@ pub enum Bug {
     PageCache,
     MemoryIds,
     WriteSkew,
+    LooseOrder,
 }
 
 impl Bug {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -63,6 +65,7 @@ impl Bug {
         Self::PageCache,
         Self::MemoryIds,
         Self::WriteSkew,
+        Self::LooseOrder,
     ];
 
     /// As given to `--bug`.
@@ -81,6 +84,7 @@ impl Bug {
             Self::PageCache => "page-cache",
             Self::MemoryIds => "memory-ids",
             Self::WriteSkew => "write-skew",
+            Self::LooseOrder => "loose-order",
         }
     }
 
@@ -113,6 +117,7 @@ pub(crate) struct Planted {
     late_lease: late_lease::Lease,
     clock_lease: clock_lease::Lease,
     ids: memory_ids::Ids,
+    servers: loose_order::Servers,
 }
 
 impl Planted {
@@ -123,6 +128,7 @@ impl Planted {
             late_lease: late_lease::Lease::default(),
             clock_lease: clock_lease::Lease::new(clock),
             ids: memory_ids::Ids::default(),
+            servers: loose_order::Servers::default(),
         }
     }
 }
@@ -157,6 +163,9 @@ pub(crate) async fn lead(
         (Bug::DirtyReads, _) => dirty_reads::lead(node, command, deadline).await,
         (Bug::TornTransactions, Command::Transaction { operations }) => {
             torn_transactions::run(node, operations, deadline).await
+        }
+        (Bug::LooseOrder, Command::Dequeue) => {
+            node.lead_correctly(&planted.servers.ask(), deadline).await
         }
         (Bug::WriteSkew, Command::Transaction { operations }) => {
             write_skew::run(node, operations, deadline).await

@@ -58,6 +58,7 @@ impl Database for Demo {
             "sequential",
             "monotonic",
             "g2",
+            "leader-election",
         ]
     }
 

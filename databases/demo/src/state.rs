@@ -64,16 +64,18 @@ impl State {
                     }
                 }
             }
+            Command::CounterReset { key, value } => {
+                self.counters.insert(key.clone(), *value);
+                Outcome::Done
+            }
             Command::LockAcquire { owner, at } => self.acquire(owner, *at),
             Command::LockRelease { owner } => self.release(owner),
             Command::Enqueue { element } => {
                 self.queue.push_back(element.clone());
                 Outcome::Done
             }
-            Command::Dequeue => match self.queue.pop_front() {
-                Some(element) => Outcome::Value(element),
-                None => Outcome::Declined("the queue is empty".to_owned()),
-            },
+            Command::Dequeue => self.dequeue(0),
+            Command::DequeueFrom { position } => self.dequeue(*position),
             Command::Drain => Outcome::Value(self.queue.drain(..).collect()),
             Command::GenerateId => {
                 self.ids += 1;
@@ -81,7 +83,8 @@ impl State {
             }
             Command::RegisterRead { .. }
             | Command::SetRead { .. }
-            | Command::CounterRead { .. } => self.read(command),
+            | Command::CounterRead { .. }
+            | Command::LockRead => self.read(command),
         }
     }
 
@@ -94,6 +97,10 @@ impl State {
             ),
             Command::CounterRead { key } => {
                 Outcome::Value(self.counters.get(key).copied().unwrap_or(0).into())
+            }
+            Command::LockRead => {
+                let holder = self.lock.holder.as_ref().map(|(holder, _)| holder.value());
+                Outcome::Value(serde_json::json!([self.lock.grants, holder]))
             }
             Command::Transaction { operations } if command.is_read() => {
                 Outcome::Transaction(operations.iter().map(|step| self.look(step)).collect())
@@ -109,6 +116,7 @@ impl State {
             Command::RegisterRead { key } => copy_key(&self.registers, &mut part.registers, key),
             Command::SetRead { key } => copy_key(&self.sets, &mut part.sets, key),
             Command::CounterRead { key } => copy_key(&self.counters, &mut part.counters, key),
+            Command::LockRead => part.lock = self.lock.clone(),
             Command::Transaction { operations } => part = self.touched(operations),
             _ => {}
         }
@@ -134,6 +142,13 @@ impl State {
             }
         }
         part
+    }
+
+    fn dequeue(&mut self, position: usize) -> Outcome {
+        match self.queue.remove(position.min(self.queue.len().saturating_sub(1))) {
+            Some(element) => Outcome::Value(element),
+            None => Outcome::Declined("the queue is empty".to_owned()),
+        }
     }
 
     /// What has to be as it is now for nobody to have written what `operation` writes: a

@@ -22,7 +22,10 @@ fn keys_come_in_order_and_the_last_ones_are_read() {
             assert_eq!(keys, [next]);
             next += 1;
         } else {
-            assert!(keys.iter().all(|key| *key < next.max(1) && key + 8 >= next), "{next} {keys:?}");
+            assert!(
+                keys.iter().all(|key| *key < next.max(1) && key + 8 >= next),
+                "{next} {keys:?}"
+            );
         }
     }
     assert!((1350..1650).contains(&next), "{next}");

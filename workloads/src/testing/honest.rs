@@ -20,6 +20,8 @@ pub(crate) struct Honest {
     queue: VecDeque<Value>,
     /// Who holds the lock, and how often it was granted.
     lock: (Option<u32>, u64),
+    /// Who leads, and the term.
+    leader: (Option<u64>, u64),
 }
 
 impl Honest {
@@ -34,6 +36,10 @@ impl Honest {
         match (self.workload, f) {
             ("counter", "add") => {
                 self.counter += value.as_i64()?;
+                Some(value.clone())
+            }
+            ("counter", "reset") => {
+                self.counter = value.as_i64()?;
                 Some(value.clone())
             }
             ("counter", "read") => Some(json!(self.counter)),
@@ -53,6 +59,7 @@ impl Honest {
                 rows.is_empty().then(|| rows.push(value[1].clone()))?;
                 Some(value.clone())
             }
+            (_, "campaign" | "resign" | "observe") => self.election(f, value),
             (_, "generate") => {
                 self.counter += 1;
                 Some(json!(self.counter))
@@ -130,6 +137,21 @@ impl Honest {
             }
             (_, Some("r")) => json!(["r", step[1], self.registers.get(&key)]),
             _ => panic!("no workload does {step}"),
+        }
+    }
+
+    fn election(&mut self, f: &str, value: &Value) -> Option<Value> {
+        match (f, self.leader.0) {
+            ("observe", leader) => Some(json!([self.leader.1, leader])),
+            ("campaign", None) => {
+                self.leader = (value.as_u64(), self.leader.1 + 1);
+                Some(json!([self.leader.1, value]))
+            }
+            ("resign", Some(leader)) if Some(leader) == value.as_u64() => {
+                self.leader.0 = None;
+                Some(value.clone())
+            }
+            _ => None,
         }
     }
 

@@ -24,4 +24,18 @@ pub(super) const CLASSES: &[Class] = &[
         "monotonic reads; of different processes, linearizability",
         source::TERRY,
     ),
+    class(
+        "two-leaders",
+        "Two candidates were said to lead in one term. Who obeys the leader of a term obeys two of \
+         them.",
+        "what an election is for, and linearizability",
+        source::RAFT,
+    ),
+    class(
+        "term-regression",
+        "Somebody was told of a term, and later of an earlier one, or was elected in one. An office \
+         that was over has come back.",
+        "monotonic reads; of different processes, linearizability",
+        source::RAFT,
+    ),
 ];

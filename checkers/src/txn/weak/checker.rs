@@ -78,7 +78,7 @@ impl WeakIsolation {
         anomalies.extend(cycles.iter().map(|cycle| teller.cycle(cycle)));
         anomalies.sort_by_key(|anomaly| std::cmp::Reverse(anomaly.rules_out.len()));
         if !anomalies.is_empty() {
-            let mut finding = Finding::invalid(self.name(), anomalies, stats);
+            let mut finding = Finding::invalid(self.level.name(), anomalies, stats);
             finding.anomaly_count = count;
             return finding;
         }
@@ -89,7 +89,7 @@ impl WeakIsolation {
             "no transaction that succeeded read anything, so nothing can be judged; see in the \
              log why reads got no answer"
         } else {
-            return Finding::valid(self.name(), stats);
+            return Finding::valid(self.level.name(), stats);
         };
         Finding { stats, ..Finding::unknown(self.level.name(), reason) }
     }

@@ -171,4 +171,15 @@ pub const TABLE: &[Bug] = &[
         anomalies: &["G2"],
         settings: &[],
     },
+    Bug {
+        name: "loose-order",
+        about: "a dequeue takes one of the first messages of the queue, not always the first",
+        imitates: "Amazon SQS's standard queues, which deliver in the order in which messages were sent \
+                   as far as they can and now and then in another one (its documentation says so), \
+                   since a queue lies on several servers and a request asks some of them",
+        workload: "queue",
+        nemesis: &[],
+        anomalies: &["reordered-message"],
+        settings: &[("ordered", "true")],
+    },
 ];

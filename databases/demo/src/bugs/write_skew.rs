@@ -31,6 +31,8 @@ pub(super) async fn run(node: &Node, operations: &[Operation], deadline: Instant
 fn writes(step: &Operation) -> bool {
     matches!(
         step,
-        Operation::Append { .. } | Operation::WriteRegister { .. } | Operation::AddToRegister { .. }
+        Operation::Append { .. }
+            | Operation::WriteRegister { .. }
+            | Operation::AddToRegister { .. }
     )
 }

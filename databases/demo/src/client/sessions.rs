@@ -9,6 +9,16 @@ use serde_json::{Value, json};
 pub(super) fn command(workload: Workload, op: &Op) -> Option<Command> {
     match (workload, &*op.f) {
         (Workload::UniqueIds, "generate") => Some(Command::GenerateId),
+        // An office is the lock, a term its token, and a leader whom the lease of its holder leaves it.
+        (Workload::LeaderElection, "observe") => Some(Command::LockRead),
+        (Workload::LeaderElection, f) => {
+            let owner = op.value.is_u64().then(|| Key::from(&op.value))?;
+            match f {
+                "campaign" => Some(Command::LockAcquire { owner, at: 0 }),
+                "resign" => Some(Command::LockRelease { owner }),
+                _ => None,
+            }
+        }
         (Workload::Inserts, _) => match transaction(op, register_operation)? {
             Command::Transaction { operations } => Some(single(operations)),
             other => Some(other),
@@ -16,8 +26,7 @@ pub(super) fn command(workload: Workload, op: &Op) -> Option<Command> {
         (Workload::Monotonic, f) => {
             let key = || Some(Key::from(&json!(["number", op.value.as_array()?.first()?])));
             let read = Operation::ReadRegister { key: key()? };
-            let raise =
-                Operation::AddToRegister { key: key()?, by: 1, initial: 0, least: None };
+            let raise = Operation::AddToRegister { key: key()?, by: 1, initial: 0, least: None };
             match f {
                 "increment" => Some(Command::Transaction { operations: vec![raise, read] }),
                 "read" => Some(Command::Transaction { operations: vec![read] }),
@@ -62,6 +71,9 @@ fn one_insert(f: &str, op: &Op) -> Option<Command> {
 pub(super) fn completed(workload: Workload, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
     match (workload, &*op.f, outcome) {
         (Workload::UniqueIds, "generate", Outcome::Value(id)) => Ok(id),
+        (Workload::LeaderElection, "campaign", Outcome::Value(term)) => Ok(json!([term, op.value])),
+        (Workload::LeaderElection, "observe", Outcome::Value(told)) if told.is_array() => Ok(told),
+        (Workload::LeaderElection, "resign", Outcome::Done) => Ok(op.value.clone()),
         (Workload::Inserts, "txn", Outcome::Transaction(results)) => filled(&op.value, results),
         (Workload::Inserts, "txn", Outcome::Done)
         | (Workload::OneInsert, "insert", Outcome::Transaction(_)) => Ok(op.value.clone()),

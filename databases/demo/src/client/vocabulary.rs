@@ -17,7 +17,7 @@ pub enum Workload {
     RwRegister,
     /// `add v`, `read null`.
     Set,
-    /// `add n`, `read null`.
+    /// `add n`, `reset n`, `read null`.
     Counter,
     /// `acquire owner`, `release owner`; null is the client itself.
     Lock,
@@ -33,6 +33,8 @@ pub enum Workload {
     Monotonic,
     /// `insert [k, id]`, `read [k, null]`.
     OneInsert,
+    /// `campaign candidate`, `resign candidate`, `observe null`.
+    LeaderElection,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -41,7 +43,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 15] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -57,6 +59,7 @@ impl Workload {
         ("sequential", Self::Inserts),
         ("monotonic", Self::Monotonic),
         ("g2", Self::OneInsert),
+        ("leader-election", Self::LeaderElection),
     ];
 
     /// The workload called `name`.
@@ -79,14 +82,19 @@ impl Workload {
             },
             Self::Counter => match &*op.f {
                 "add" => op.value.as_i64().map(|by| Command::CounterAdd { key: only_key(), by }),
+                "reset" => {
+                    op.value.as_i64().map(|value| Command::CounterReset { key: only_key(), value })
+                }
                 "read" => Some(Command::CounterRead { key: only_key() }),
                 _ => None,
             },
             Self::Lock => lock(op, client),
             Self::Bank(opening) => bank(op, opening),
-            Self::UniqueIds | Self::Inserts | Self::Monotonic | Self::OneInsert => {
-                sessions::command(self, op)
-            }
+            Self::UniqueIds
+            | Self::Inserts
+            | Self::Monotonic
+            | Self::OneInsert
+            | Self::LeaderElection => sessions::command(self, op),
             Self::Queue => match &*op.f {
                 "enqueue" => Some(Command::Enqueue { element: op.value.clone() }),
                 "dequeue" => Some(Command::Dequeue),
@@ -101,9 +109,15 @@ impl Workload {
     pub(super) fn completed(self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         match (self, &*op.f, outcome) {
             (_, _, Outcome::Declined(why)) => Err(Failure::Definite(why)),
-            (Self::UniqueIds | Self::Inserts | Self::Monotonic | Self::OneInsert, _, outcome) => {
-                sessions::completed(self, op, outcome)
-            }
+            (
+                Self::UniqueIds
+                | Self::Inserts
+                | Self::Monotonic
+                | Self::OneInsert
+                | Self::LeaderElection,
+                _,
+                outcome,
+            ) => sessions::completed(self, op, outcome),
             (Self::Register, "read", Outcome::Value(found)) => Ok(json!([op.value[0], found])),
             (Self::ListAppend | Self::RwRegister, "txn", Outcome::Transaction(results)) => {
                 filled(&op.value, results)
@@ -117,6 +131,7 @@ impl Workload {
             (Self::Bank(opening), "read", Outcome::Transaction(found)) => balances(opening, found),
             (Self::Register, "write" | "cas", Outcome::Done)
             | (Self::Set | Self::Counter, "add", Outcome::Done)
+            | (Self::Counter, "reset", Outcome::Done)
             | (Self::Lock, "release", Outcome::Done)
             | (Self::Queue, "enqueue", Outcome::Done) => Ok(op.value.clone()),
             (_, f, outcome) => {

@@ -55,3 +55,26 @@ async fn write_skew_loses_no_update() {
         assert!(left.is_err() || left != right, "{left:?}");
     }
 }
+
+/// Whether one client's messages come out in another order than it sent them in.
+async fn comes_out_of_order(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    for message in 0..20 {
+        cluster.must(0, Workload::Queue, "enqueue", json!(message)).await;
+    }
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let message = cluster.must(1, Workload::Queue, "dequeue", Value::Null).await;
+        taken.push(message.as_u64().unwrap());
+    }
+    let in_order = taken.is_sorted();
+    taken.sort_unstable();
+    assert_eq!(taken, (0..20).collect::<Vec<_>>());
+    !in_order
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loose_order() {
+    assert!(comes_out_of_order(Some(Bug::LooseOrder)).await);
+    assert!(!comes_out_of_order(None).await);
+}

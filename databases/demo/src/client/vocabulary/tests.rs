@@ -33,6 +33,8 @@ fn operations_that_no_workload_has_are_not_commands() {
         (Workload::Monotonic, "add", json!([1, null])),
         (Workload::OneInsert, "insert", json!([1, "id"])),
         (Workload::OneInsert, "read", json!(1)),
+        (Workload::LeaderElection, "campaign", Value::Null),
+        (Workload::LeaderElection, "vote", json!(1)),
     ] {
         let op = Op::new(f, value);
         assert!(workload.command(&op, "me").is_err(), "{workload:?} {op:?}");
