@@ -48,7 +48,7 @@ fn the_truth_is_accepted_and_a_second_leader_is_not() {
         event.kind == Kind::Ok && &*event.f == "observe" && event.value[1].is_u64()
     };
     let mut told = events.iter_mut().filter(told);
-    told.nth(5).unwrap().value[1] = json!(1);
+    told.nth(5).unwrap().value[1] = json!(999_999);
     assert_verdict(&LeaderElection, &events, Verdict::Invalid);
 }
 
