@@ -1,35 +1,27 @@
 //! Counters: whether every read lies between what must and what may have been added.
 
+mod reach;
+
 use serde_json::json;
 
+use self::reach::{Reach, Since, Sums};
 use crate::tally::{Tally, anomaly, step};
-use crate::{Budget, Checker, Finding, History, Operation};
+use crate::{Anomaly, Budget, Checker, Finding, History, Operation, Step};
 
-/// Judges `add n` (n may be negative) and `read`. A read must lie between the least and the
-/// greatest sum that is possible: acknowledged adds before it count, adds that overlap it or
-/// have no answer may count, failed ones do not (Jepsen's `counter`, with negative amounts).
+/// Resets that are told one by one.
+const MAX_TOLD: usize = 4;
+
+/// Judges `add n` (n may be negative), `increment`, `decrement`, `reset n` (null is 0) and `read`. A
+/// read must lie between the least and the greatest sum that is possible: since the reset that was
+/// last, acknowledged adds before the read count, adds that overlap either or have no answer may
+/// count, failed ones do not (Jepsen's `counter`, with negative amounts and resets). Where it is not
+/// certain which reset was last, one of those that can have been has to explain the read.
 ///
 /// The bounds are necessary, not sufficient: two reads that are possible each by itself may
-/// still contradict each other. Costs a sort by time.
+/// still contradict each other. Costs a sort by time, and for each read a look at the resets that
+/// overlap it or one another.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counter;
-
-/// Sums of positive and of negative amounts.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    up: i128,
-    down: i128,
-}
-
-impl Sums {
-    fn add(&mut self, amount: i64) {
-        if amount > 0 {
-            self.up += i128::from(amount);
-        } else {
-            self.down += i128::from(amount);
-        }
-    }
-}
 
 impl Checker for Counter {
     fn name(&self) -> &str {
@@ -38,32 +30,40 @@ impl Checker for Counter {
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
         let operations = history.operations();
-        let (mut tally, mut reads) = (Tally::default(), 0u64);
-        // Adds acknowledged by now, and adds begun by now that have not failed.
-        let (mut acknowledged, mut begun) = (Sums::default(), Sums::default());
-        let mut at_begin: Vec<Sums> = vec![Sums::default(); operations.len()];
+        let calls = match operations.iter().map(call).collect::<Result<Vec<_>, _>>() {
+            Ok(calls) => calls,
+            Err(why) => return Finding::unknown(self.name(), why),
+        };
+        let (mut tally, mut reads, mut resets) = (Tally::default(), 0u64, 0u64);
+        let mut reach = Reach::new(&operations);
         for (position, number) in moments(&operations) {
-            let operation = &operations[number];
+            let operation = &operations[number as usize];
             let begins = position % 2 == 0;
-            match call(operation) {
-                Err(why) => return Finding::unknown(self.name(), why),
-                Ok(Call::Add(amount)) if begins && !operation.is_failed() => begun.add(amount),
-                Ok(Call::Add(amount)) if !begins && operation.is_ok() => acknowledged.add(amount),
-                Ok(Call::Read(_)) if begins => at_begin[number] = acknowledged,
-                Ok(Call::Read(Some(seen))) => {
+            match (calls[number as usize], begins) {
+                _ if operation.is_failed() => {}
+                (Call::Add(amount), true) => reach.add_begins(number, amount),
+                (Call::Add(amount), false) => reach.add_ends(number, amount),
+                (Call::Reset(value), true) => {
+                    resets += 1;
+                    reach.reset_begins(number, value);
+                }
+                (Call::Reset(_), false) => reach.reset_ends(number),
+                (Call::Read(_), true) => reach.read_begins(number),
+                (Call::Read(Some(seen)), false) => {
                     reads += 1;
-                    let least = at_begin[number].up + begun.down;
-                    let greatest = at_begin[number].down + begun.up;
-                    if !(least..=greatest).contains(&i128::from(seen)) {
-                        tally.add(|| out_of_bounds(operation, seen, least, greatest));
+                    let possible = reach.read_ends(number);
+                    if !possible.iter().any(|since| since.range().contains(&i128::from(seen))) {
+                        tally.add(|| out_of_bounds(&operations, operation, seen, &possible));
                     }
                 }
-                Ok(_) => {}
+                (Call::Read(None), false) => {}
             }
         }
+        let Sums { up, down } = reach.acknowledged();
         let stats = json!({
             "reads": reads,
-            "acknowledged": (acknowledged.up + acknowledged.down).to_string(),
+            "resets": resets,
+            "acknowledged": (up + down).to_string(),
         });
         let unknown = (reads == 0).then(|| {
             "the counter was never read, so nothing can be judged; reads are part of this workload"
@@ -74,9 +74,9 @@ impl Checker for Counter {
 }
 
 /// Begins and ends in order; a begin has an even position.
-fn moments(operations: &[Operation]) -> Vec<(u64, usize)> {
-    let mut moments: Vec<(u64, usize)> = Vec::with_capacity(2 * operations.len());
-    for (number, operation) in operations.iter().enumerate() {
+fn moments(operations: &[Operation]) -> Vec<(u64, u32)> {
+    let mut moments: Vec<(u64, u32)> = Vec::with_capacity(2 * operations.len());
+    for (number, operation) in (0u32..).zip(operations) {
         moments.push((2 * operation.index, number));
         if operation.end() != u64::MAX {
             moments.push((2 * operation.end() + 1, number));
@@ -86,44 +86,70 @@ fn moments(operations: &[Operation]) -> Vec<(u64, usize)> {
     moments
 }
 
+#[derive(Clone, Copy)]
 enum Call {
     Add(i64),
+    /// To what.
+    Reset(i64),
     /// With the answer, if there is one.
     Read(Option<i64>),
 }
 
 fn call(operation: &Operation) -> Result<Call, String> {
-    let wrong = |what: &serde_json::Value| {
-        format!("operation {} has {what}, where an integer should be", operation.index)
+    let integer = |value: &serde_json::Value, default: Option<i64>| {
+        let found = if value.is_null() { default } else { value.as_i64() };
+        found.ok_or_else(|| {
+            format!("operation {} has {value}, where an integer should be", operation.index)
+        })
     };
     match (&*operation.f, operation.output()) {
-        ("add", _) => match operation.input.as_i64() {
-            Some(amount) => Ok(Call::Add(amount)),
-            None => Err(wrong(&operation.input)),
-        },
-        ("read", Some(seen)) => match seen.as_i64() {
-            Some(seen) => Ok(Call::Read(Some(seen))),
-            None => Err(wrong(seen)),
-        },
+        ("add", _) => integer(&operation.input, None).map(Call::Add),
+        ("increment", _) => integer(&operation.input, Some(1)).map(Call::Add),
+        ("decrement", _) => integer(&operation.input, Some(1)).map(|by| Call::Add(-by)),
+        ("reset", _) => integer(&operation.input, Some(0)).map(Call::Reset),
+        ("read", Some(seen)) => integer(seen, None).map(|seen| Call::Read(Some(seen))),
         ("read", None) => Ok(Call::Read(None)),
         (f, _) => Err(format!(
-            "operation {} is `{f}`, but a counter has only add and read",
+            "operation {} is `{f}`, but a counter has only add, increment, decrement, reset and read",
             operation.index
         )),
     }
 }
 
-fn out_of_bounds(read: &Operation, seen: i64, least: i128, greatest: i128) -> crate::Anomaly {
-    let (kind, what) = if i128::from(seen) < least {
-        ("lost-update", "acknowledged adds are missing")
+fn out_of_bounds(
+    operations: &[Operation],
+    read: &Operation,
+    seen: i64,
+    possible: &[Since],
+) -> Anomaly {
+    let seen = i128::from(seen);
+    let latest = possible.last().map_or(0..=0, Since::range);
+    let (kind, what) = if seen < *latest.start() {
+        ("lost-update", "acknowledged changes are missing")
     } else {
-        ("phantom-update", "more was added than anybody asked for")
+        ("phantom-update", "more was added than anybody asked for, or a reset is missing")
+    };
+    let ranges: Vec<String> = possible
+        .iter()
+        .map(|since| format!("between {} and {}", since.range().start(), since.range().end()))
+        .collect();
+    let after = match possible {
+        [Since { reset: None, .. }] => "",
+        [_] => ", and since the last reset,",
+        _ => ", and since whichever reset was the last,",
     };
     let explanation = format!(
-        "A read answered {seen}. Counting what was acknowledged before it, and what may or may \
-         not have happened by its end, the counter was between {least} and {greatest}: {what}."
+        "A read answered {seen}. Counting what was acknowledged before it{after} and what may or may \
+         not have happened by its end, the counter was {}: {what}.",
+        crate::words::either(&ranges)
     );
-    let steps = vec![step(read, &format!("read {seen}"))];
+    let resets = possible.iter().filter_map(|since| since.reset).take(MAX_TOLD);
+    let mut steps: Vec<Step> = resets
+        .map(|(reset, value)| {
+            step(&operations[reset as usize], &format!("reset the counter to {value}"))
+        })
+        .collect();
+    steps.push(step(read, &format!("read {seen}")));
     anomaly(kind, format!("Counter at {seen}"), explanation, steps, &["linearizable", "sequential"])
 }
 

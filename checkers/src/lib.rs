@@ -7,12 +7,16 @@
 pub mod bank;
 pub mod budget;
 pub mod counter;
+pub mod election;
 pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod history;
+pub mod inserts;
 pub mod linear;
 pub mod long_fork;
+pub mod monotonic;
+pub mod one_insert;
 pub mod queue;
 pub mod set;
 mod tally;

@@ -1,7 +1,6 @@
 //! Long fork: whether two readers saw two independent writes in opposite orders.
 
-use std::collections::BTreeMap;
-
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use crate::tally::{Tally, anomaly, step};
@@ -19,8 +18,84 @@ const RULED_OUT: &[&str] = &["snapshot-isolation", "serializable", "strict-seria
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LongFork;
 
-/// A read of a group: the keys that it saw written, and the operation.
-type Seen<'h> = (Vec<bool>, &'h Operation);
+/// A read of a group: which of its keys it saw written.
+struct Seen<'h> {
+    /// A place in the list of all that reads saw, as long as the group.
+    from: usize,
+    count: u32,
+    operation: &'h Operation,
+}
+
+/// All reads, by group. Keys are numbers in the order in which they were first read.
+#[derive(Default)]
+struct Groups<'h> {
+    numbers: FxHashMap<&'h Value, u32>,
+    keys: Vec<&'h Value>,
+    /// What each key holds once it was written.
+    values: Vec<&'h Value>,
+    by_keys: FxHashMap<Vec<u32>, u32>,
+    groups: Vec<(Vec<u32>, Vec<Seen<'h>>)>,
+    seen: Vec<bool>,
+    reads: u64,
+}
+
+impl<'h> Groups<'h> {
+    /// Takes a transaction that only reads, and more than one key; others are of no interest.
+    fn take(&mut self, operation: &'h Operation) -> Result<(), String> {
+        let Some(steps) = operation.output().and_then(Value::as_array) else { return Ok(()) };
+        let mut read: Vec<(u32, &'h Value)> = Vec::with_capacity(steps.len());
+        for micro in steps {
+            let Some([f, key, value]) = micro.as_array().map(Vec::as_slice) else { return Ok(()) };
+            if f != "r" {
+                return Ok(());
+            }
+            let number = *self.numbers.entry(key).or_insert_with(|| {
+                self.keys.push(key);
+                self.values.push(&Value::Null);
+                self.keys.len() as u32 - 1
+            });
+            read.push((number, value));
+        }
+        // Of a key that is read twice the last counts.
+        read.reverse();
+        read.sort_by_key(|(key, _)| *key);
+        read.dedup_by_key(|(key, _)| *key);
+        if read.len() < 2 {
+            return Ok(());
+        }
+        for (key, value) in read.iter().filter(|(_, value)| !value.is_null()) {
+            let held = &mut self.values[*key as usize];
+            if !held.is_null() && *held != *value {
+                return Err(format!(
+                    "operation {} shows key {} with a second value; a long-fork history writes \
+                     every key once",
+                    operation.index, self.keys[*key as usize]
+                ));
+            }
+            *held = value;
+        }
+        self.add(&read, operation);
+        Ok(())
+    }
+
+    fn add(&mut self, read: &[(u32, &'h Value)], operation: &'h Operation) {
+        let keys: Vec<u32> = read.iter().map(|(key, _)| *key).collect();
+        let group = match self.by_keys.get(&keys) {
+            Some(group) => *group,
+            None => {
+                let group = self.groups.len() as u32;
+                self.groups.push((keys.clone(), Vec::new()));
+                self.by_keys.insert(keys, group);
+                group
+            }
+        };
+        let from = self.seen.len();
+        self.seen.extend(read.iter().map(|(_, value)| !value.is_null()));
+        let count = self.seen[from..].iter().filter(|seen| **seen).count() as u32;
+        self.groups[group as usize].1.push(Seen { from, count, operation });
+        self.reads += 1;
+    }
+}
 
 impl Checker for LongFork {
     fn name(&self) -> &str {
@@ -29,62 +104,40 @@ impl Checker for LongFork {
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
         let operations = history.operations();
-        let mut groups: BTreeMap<Vec<String>, Vec<Seen<'_>>> = BTreeMap::new();
-        let mut values: BTreeMap<String, &Value> = BTreeMap::new();
-        let mut reads = 0u64;
+        let mut all = Groups::default();
         for operation in &operations {
-            let Some(output) = operation.output() else { continue };
-            let Some(group) = group(output) else { continue };
-            for (key, value) in group.iter().filter(|(_, value)| !value.is_null()) {
-                if *values.entry(key.clone()).or_insert(value) != *value {
-                    let why = format!(
-                        "operation {} shows key {key} with a second value; a long-fork history \
-                         writes every key once",
-                        operation.index
-                    );
-                    return Finding::unknown(self.name(), why);
-                }
+            if let Err(why) = all.take(operation) {
+                return Finding::unknown(self.name(), why);
             }
-            reads += 1;
-            let seen = group.values().map(|value| !value.is_null()).collect();
-            groups.entry(group.into_keys().collect()).or_default().push((seen, operation));
         }
         let mut tally = Tally::default();
-        for (keys, seen) in &mut groups {
-            seen.sort_by_key(|(seen, operation)| {
-                (seen.iter().filter(|seen| **seen).count(), operation.index)
-            });
-            for pair in seen.windows(2) {
+        for (keys, reads) in &mut all.groups {
+            reads.sort_by_key(|read| (read.count, read.operation.index));
+            for pair in reads.windows(2) {
+                let saw = |read: &Seen<'_>| &all.seen[read.from..read.from + keys.len()];
                 let has = |of: usize, but: usize| {
-                    let both = pair[of].0.iter().zip(&pair[but].0);
-                    both.zip(keys).find(|((a, b), _)| **a && !**b).map(|(_, key)| key)
+                    let both = saw(&pair[of]).iter().zip(saw(&pair[but]));
+                    both.zip(keys.iter()).find(|((a, b), _)| **a && !**b).map(|(_, key)| *key)
                 };
                 if let (Some(first), Some(second)) = (has(0, 1), has(1, 0)) {
-                    tally.add(|| fork([pair[0].1, pair[1].1], [first, second]));
+                    let keys = [first, second].map(|key| all.keys[key as usize]);
+                    tally.add(|| fork([pair[0].operation, pair[1].operation], keys));
                 }
             }
         }
-        let stats = json!({"reads": reads, "groups": groups.len()});
-        let unknown =
-            (reads == 0).then(|| "no group of keys was read, so nothing can be judged".to_owned());
+        let written = all.values.iter().filter(|value| !value.is_null()).count();
+        let stats = json!({"reads": all.reads, "groups": all.groups.len(), "keys_seen": written});
+        let unknown = if all.reads == 0 {
+            Some("no group of keys was read, so nothing can be judged".to_owned())
+        } else {
+            let nothing = "no read found anything, so nothing can be judged".to_owned();
+            (written == 0).then_some(nothing)
+        };
         tally.conclude(self.name(), unknown, stats)
     }
 }
 
-/// The keys and values of a transaction that only reads, and more than one key.
-fn group(output: &Value) -> Option<BTreeMap<String, &Value>> {
-    let mut group = BTreeMap::new();
-    for micro in output.as_array()? {
-        let [f, key, value] = micro.as_array()?.as_slice() else { return None };
-        if f != "r" {
-            return None;
-        }
-        group.insert(key.to_string(), value);
-    }
-    (group.len() > 1).then_some(group)
-}
-
-fn fork(reads: [&Operation; 2], keys: [&String; 2]) -> crate::Anomaly {
+fn fork(reads: [&Operation; 2], keys: [&Value; 2]) -> crate::Anomaly {
     let steps = reads.map(|read| {
         step(read, &format!("read {}", read.output().map(shortened).unwrap_or_default()))
     });

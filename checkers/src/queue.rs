@@ -2,11 +2,13 @@
 
 mod messages;
 mod missing;
+mod order;
 
 use serde_json::{Value, json};
 
 use self::messages::{Flaw, Ledger};
 use self::missing::{Account, Group};
+use self::order::{Reordered, reordered};
 use crate::tally::{Tally, anomaly, step};
 use crate::words::shortened;
 use crate::{Anomaly, Budget, Checker, Finding, History, Operation, Step};
@@ -26,6 +28,11 @@ const MAX_TOLD: usize = 5;
 pub struct TotalQueue {
     /// Whether a message may come out several times, as queues say that deliver at least once.
     pub duplicates_allowed: bool,
+    /// Whether a message may be lost, as queues say that deliver at most once.
+    pub losses_allowed: bool,
+    /// Whether the messages of one producer, which is a process, come out in the order in which it
+    /// sent them.
+    pub ordered: bool,
 }
 
 impl Checker for TotalQueue {
@@ -51,6 +58,12 @@ impl Checker for TotalQueue {
                 Some(Flaw::Copy) | None => {}
             }
         }
+        let mut inversions = Tally::default();
+        let order =
+            if self.ordered { reordered(&ledger, self.duplicates_allowed) } else { Vec::new() };
+        for one in &order {
+            inversions.add(|| out_of_order(&ledger, *one));
+        }
         let messages = &ledger.messages;
         let stats = json!({
             "attempted": ledger.attempted,
@@ -58,12 +71,16 @@ impl Checker for TotalQueue {
             "taken": ledger.taken,
             "recovered": messages.iter().filter(|message| message.is_recovered()).count(),
             "lost": lost.count(),
+            "reordered": inversions.count(),
             "duplicated": messages.iter().filter(|message| message.is_repeated()).count(),
             "phantom": phantoms.count(),
             "maybe_taken": account.excused(),
             "unknown_takes": ledger.unknown_dequeues.len() + ledger.unknown_drains,
         });
-        lost.and(phantoms).and(copies).conclude(self.name(), account.doubt(&ledger), stats)
+        let lost = if self.losses_allowed { Tally::default() } else { lost };
+        // Who may lose messages need not be asked for them.
+        let doubt = account.doubt(&ledger).filter(|_| !self.losses_allowed || ledger.answered == 0);
+        lost.and(phantoms).and(copies).and(inversions).conclude(self.name(), doubt, stats)
     }
 }
 
@@ -153,6 +170,34 @@ fn phantom(ledger: &Ledger<'_>, number: usize, take: u32) -> Anomaly {
     let tried = step(failed, &format!("tried to send {value}, which failed,"));
     let title = format!("Message {value} came out although sending it failed");
     anomaly("phantom-message", title, explanation, vec![tried, taken], RULED_OUT)
+}
+
+fn out_of_order(ledger: &Ledger<'_>, one: Reordered) -> Anomaly {
+    let (early, late) = (value(ledger, one.early), value(ledger, one.late));
+    let enqueue = |message: u32| {
+        let sent = ledger.messages[message as usize].sent.first();
+        sent.map(|enqueue| &ledger.operations[*enqueue as usize])
+    };
+    let sends = [(one.early, &early), (one.late, &late)];
+    let mut steps: Vec<Step> = sends
+        .into_iter()
+        .filter_map(|(message, value)| Some(step(enqueue(message)?, &format!("sent {value}"))))
+        .collect();
+    let takes = [(one.late_take, &late), (one.early_take, &early)];
+    if one.late_take == one.early_take {
+        let drain = &ledger.operations[one.late_take as usize];
+        steps.push(step(drain, &format!("drained {late}, and after it {early},")));
+    } else {
+        let operation = |take: u32| &ledger.operations[take as usize];
+        steps.extend(takes.into_iter().map(|(take, value)| took(operation(take), value)));
+    }
+    let producer = enqueue(one.early).map_or(0, |enqueue| enqueue.process);
+    let explanation = format!(
+        "Process {producer} sent {early} before {late}, but {late} had come out when {early} did. Who \
+         relies on the order of one producer's messages does things in the wrong order."
+    );
+    let title = format!("Message {late} before {early}, which its producer sent first");
+    anomaly("reordered-message", title, explanation, steps, RULED_OUT)
 }
 
 fn duplicated(ledger: &Ledger<'_>, number: usize) -> Anomaly {

@@ -1,15 +1,22 @@
-//! Unique identifiers: whether any was handed out twice.
+//! Unique identifiers: whether any was handed out twice, and whether they grow.
+
+mod order;
 
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+pub use self::order::Order;
 use crate::tally::{Tally, anomaly, step};
 use crate::words::shortened;
 use crate::{Budget, Checker, Finding, History, Operation};
 
-/// Judges `generate`, answered with an identifier of any form: none may come twice. Linear.
+/// Judges `generate`, answered with an identifier of any form: none may come twice. Linear, and
+/// n log n where they have to grow.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct UniqueIds;
+pub struct UniqueIds {
+    /// How identifiers have to grow; `None` if they need not.
+    pub order: Option<Order>,
+}
 
 impl Checker for UniqueIds {
     fn name(&self) -> &str {
@@ -18,23 +25,38 @@ impl Checker for UniqueIds {
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
         let operations = history.operations();
-        let mut first: FxHashMap<&Value, &Operation> = FxHashMap::default();
+        let mut first: FxHashMap<&Value, u32> = FxHashMap::default();
+        first.reserve(operations.len());
         let mut tally = Tally::default();
         let mut generated = 0u64;
-        for operation in operations.iter().filter(|operation| &*operation.f == "generate") {
-            let Some(id) = operation.output() else { continue };
+        for (number, operation) in (0u32..).zip(&operations) {
+            let Some(id) = generated_id(operation) else { continue };
             generated += 1;
-            let earlier = first.entry(id).or_insert(operation);
-            if earlier.index != operation.index {
-                let earlier = *earlier;
-                tally.add(|| twice(id, earlier, operation));
+            let earlier = *first.entry(id).or_insert(number);
+            if earlier != number {
+                tally.add(|| twice(id, &operations[earlier as usize], operation));
             }
         }
-        let stats = json!({"generated": generated, "distinct": first.len()});
-        let unknown = (generated == 0)
-            .then(|| "no identifier was generated, so nothing can be judged".to_owned());
+        let mut stats = json!({
+            "generated": generated,
+            "distinct": first.len(),
+            "duplicates": tally.count(),
+        });
+        let nothing = "no identifier was generated, so nothing can be judged".to_owned();
+        let mut unknown = (generated == 0).then_some(nothing);
+        if let (Some(order), None) = (self.order, &unknown) {
+            let judged = order.judge(&operations);
+            tally = tally.and(judged.tally);
+            unknown = judged.reason;
+            stats["order"] = judged.stats;
+        }
         tally.conclude(self.name(), unknown, stats)
     }
+}
+
+/// What a call was given, if it was given something.
+fn generated_id(operation: &Operation) -> Option<&Value> {
+    operation.output().filter(|_| &*operation.f == "generate")
 }
 
 fn twice(id: &Value, first: &Operation, second: &Operation) -> crate::Anomaly {

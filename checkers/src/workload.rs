@@ -9,13 +9,17 @@ pub use self::settings::Settings;
 pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
 use crate::counter::Counter;
+use crate::election::LeaderElection;
 use crate::history::Hints;
+use crate::inserts::{CausalReverse, Sequential};
 use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
 use crate::long_fork::LongFork;
+use crate::monotonic::Monotonic;
+use crate::one_insert::OneInsert;
 use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
 use crate::txn::{PredicateRegister, TransactionChecker, check_events};
-use crate::unique_ids::UniqueIds;
+use crate::unique_ids::{Order, UniqueIds};
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
 /// A kind of history, by name.
@@ -65,21 +69,33 @@ pub const WORKLOADS: &[Workload] = &[
     of("txn-bank", "txn of [\"r\", account, n] and [\"w\", account, n]; the total stays", &[]),
     of("set", "add v, read; the last read has all that was acknowledged", &[]),
     of("set-full", "add v, read; no read misses what was known before it began", &[]),
-    of("counter", "add n, read; every read within what must and may have been added", &[]),
+    of("counter", "add n, reset n, read; every read within what must and may have been added", &[]),
     of("bank", "transfer {from, to, amount}, read {account: balance}; the total stays", BANK),
     of(
         "queue",
         "enqueue v, dequeue, drain; each acknowledged message comes out once",
-        &["duplicates-allowed"],
+        &["duplicates-allowed", "losses-allowed", "ordered"],
     ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
-    of("unique-ids", "generate; no answer comes twice", &[]),
+    of("unique-ids", "generate; no answer comes twice, and by setting they grow", IDS),
+    of("causal", "txn of [\"w\", k, v] and [\"r\", k, v], with sessions; causal consistency", &[]),
+    of("causal-reverse", "[\"w\", k, v] once per key, reads of several; real time counts", &[]),
+    of("sequential", "the same; each process's inserts come in its order", &[]),
+    of("monotonic", "increment and read of [k, n]; no number is seen to fall", &["globally"]),
+    of(
+        "leader-election",
+        "campaign c, resign c, observe; one leader a term, and no term comes back",
+        &["globally"],
+    ),
+    of("g2", "insert [k, id] if there is no row of k; one of them succeeds", &[]),
 ];
 
 const REGISTERS: &[&str] =
     &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known", "exact"];
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
+
+const IDS: &[&str] = &["monotonic", "inversions-allowed", "milliseconds-allowed"];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
@@ -270,6 +286,12 @@ impl Judge<'_> {
                 | "queue"
                 | "long-fork"
                 | "unique-ids"
+                | "causal"
+                | "causal-reverse"
+                | "sequential"
+                | "monotonic"
+                | "g2"
+                | "leader-election"
         );
         match self.workload {
             "cas-register" | "register" => only(self.workload, self.options, OF_REGISTERS),
@@ -347,11 +369,30 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         }),
         "queue" => Box::new(TotalQueue {
             duplicates_allowed: options.settings.flag("duplicates-allowed")?,
+            losses_allowed: options.settings.flag("losses-allowed")?,
+            ordered: options.settings.flag("ordered")?,
         }),
         "long-fork" => Box::new(LongFork),
-        "unique-ids" => Box::new(UniqueIds),
+        "unique-ids" => Box::new(UniqueIds { order: order_of_ids(options)? }),
+        "causal-reverse" => Box::new(CausalReverse),
+        "sequential" => Box::new(Sequential),
+        "monotonic" => Box::new(Monotonic { globally: options.settings.flag("globally")? }),
+        "leader-election" => {
+            Box::new(LeaderElection { globally: options.settings.flag("globally")? })
+        }
+        "g2" => Box::new(OneInsert),
         _ => Box::new(Set),
     })
+}
+
+/// Whether identifiers have to grow, and how strictly: to say how loosely is to say so.
+fn order_of_ids(options: &CheckOptions) -> Result<Option<Order>, String> {
+    let settings = &options.settings;
+    let inversions = settings.number("inversions-allowed")?;
+    let milliseconds = settings.number("milliseconds-allowed")?;
+    let given = settings.flag("monotonic")? || inversions.is_some() || milliseconds.is_some();
+    let (inversions, milliseconds) = (inversions.unwrap_or(0), milliseconds.unwrap_or(0));
+    Ok(given.then_some(Order { inversions, milliseconds }))
 }
 
 fn only(workload: &str, options: &CheckOptions, models: &[&str]) -> Result<(), String> {

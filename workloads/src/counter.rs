@@ -1,6 +1,6 @@
-//! A counter: amounts added, also negative ones, and reads of the sum.
+//! A counter: amounts added, also negative ones, and reads of the sum; and resets, if asked for.
 
-use crate::last;
+use crate::{last, settings};
 use perjury_checkers::Checker;
 use perjury_checkers::linear::{CounterObject, Linearizable};
 use perjury_harness::generator::{below, chance, from_fn};
@@ -13,6 +13,24 @@ const BOUNDS: &str = "bounds";
 /// All reads together, by an order of all calls.
 const LINEARIZABLE: &str = "linearizable";
 
+const DECREMENTS: &str = "decrements";
+const RESETS: &str = "resets";
+
+/// What is asked besides reads and additions of positive amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asks {
+    decrements: bool,
+    resets: bool,
+}
+
+impl Asks {
+    fn of(options: &Options) -> Result<Self, String> {
+        let decrements = settings::flag(options, DECREMENTS)?.unwrap_or(true);
+        let resets = settings::flag(options, RESETS)?.unwrap_or(false);
+        Ok(Self { decrements, resets })
+    }
+}
+
 /// Additions and reads, one to one.
 pub struct Counter;
 
@@ -23,15 +41,21 @@ impl Workload for Counter {
 
     fn about(&self) -> &'static str {
         "adds amounts to a counter and reads it; each read is within what must and what may have \
-         been added by then (--set consistency-model=linearizable: all reads together, exactly)"
+         been added by then (--set consistency-model=linearizable: all reads together, exactly; \
+         decrements=false: only grows; resets=true: is set to a number now and then)"
     }
 
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
-        &[("add", "an integer, also a negative one"), ("read", "null, answered with the sum")]
+        &[
+            ("add", "an integer, also a negative one unless --set decrements=false"),
+            ("reset", "an integer, what the counter is from then on; only with --set resets=true"),
+            ("read", "null, answered with the sum"),
+        ]
     }
 
-    fn generator(&self, _: &Options, seed: Seed) -> BoxGenerator {
-        from_fn(seed.derive("counter"), next)
+    fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
+        let asks = Asks::of(options).unwrap_or(Asks { decrements: true, resets: false });
+        from_fn(seed.derive("counter"), move |rng| next(rng, asks))
     }
 
     /// Every worker reads until it has an answer.
@@ -45,7 +69,12 @@ impl Workload for Counter {
     }
 
     fn validate(&self, options: &Options) -> Result<(), String> {
+        let asks = Asks::of(options)?;
         match options.get("consistency-model") {
+            Some(LINEARIZABLE) if asks.resets => Err(format!(
+                "--set {RESETS}=true: a counter with resets is judged by {BOUNDS}; leave out the \
+                 consistency model"
+            )),
             None | Some(BOUNDS | LINEARIZABLE) => Ok(()),
             Some(other) => Err(format!(
                 "--consistency-model {other}: a counter is judged by {BOUNDS}, or as {LINEARIZABLE}"
@@ -66,12 +95,17 @@ fn read() -> Op {
 }
 
 /// Amounts from -3 to 5, never 0: the sum grows, so that a lost addition is not made good by chance.
-fn next(rng: &mut ChaCha8Rng) -> Op {
+/// One of twenty calls is a reset, to a number of its own size, so that it is seen which was the last.
+fn next(rng: &mut ChaCha8Rng, asks: Asks) -> Op {
+    if asks.resets && chance(rng, 1, 20) {
+        let value = if chance(rng, 1, 3) { 0 } else { 1_000 * (1 + below(rng, 99)) };
+        return Op::new("reset", json!(value));
+    }
     if chance(rng, 1, 2) {
         return read();
     }
-    let amount =
-        if chance(rng, 1, 3) { -1 - below(rng, 3) as i64 } else { 1 + below(rng, 5) as i64 };
+    let down = asks.decrements && chance(rng, 1, 3);
+    let amount = if down { -1 - below(rng, 3) as i64 } else { 1 + below(rng, 5) as i64 };
     Op::new("add", json!(amount))
 }
 

@@ -5,28 +5,45 @@
 //! histories are kept short enough, key by key, to be checked completely.
 
 mod bank;
+mod causal;
+mod causal_reverse;
 mod counter;
+mod g2;
+mod inserts;
 mod keys;
 mod last;
+mod leader_election;
 mod list_append;
 mod lock;
+mod long_fork;
+mod monotonic;
 mod queue;
 mod register;
 mod rw_register;
+mod sequential;
 mod set;
 mod settings;
 mod sweep;
 #[cfg(test)]
 mod testing;
+mod unique_ids;
 
 pub use bank::{Bank, Opening};
+pub use causal::Causal;
+pub use causal_reverse::CausalReverse;
 pub use counter::Counter;
+pub use g2::G2;
+pub use leader_election::LeaderElection;
 pub use list_append::ListAppend;
 pub use lock::Lock;
+pub use long_fork::LongFork;
+pub use monotonic::Monotonic;
 pub use queue::Queue;
 pub use register::Register;
 pub use rw_register::RwRegister;
+pub use sequential::Sequential;
 pub use set::Set;
+pub use unique_ids::UniqueIds;
 
 use perjury_harness::{Registry, Workload};
 use std::sync::Arc;
@@ -35,13 +52,21 @@ use std::sync::Arc;
 pub fn all() -> Vec<Arc<dyn Workload>> {
     vec![
         Arc::new(Bank),
+        Arc::new(Causal),
+        Arc::new(CausalReverse),
         Arc::new(Counter),
+        Arc::new(G2),
+        Arc::new(LeaderElection),
         Arc::new(ListAppend),
         Arc::new(Lock),
+        Arc::new(LongFork),
+        Arc::new(Monotonic),
         Arc::new(Queue),
         Arc::new(Register),
         Arc::new(RwRegister),
+        Arc::new(Sequential),
         Arc::new(Set),
+        Arc::new(UniqueIds),
     ]
 }
 
@@ -56,8 +81,24 @@ mod tests {
     #[test]
     fn every_workload_of_this_crate_is_registered() {
         let names: Vec<&str> = super::all().iter().map(|workload| workload.name()).collect();
-        let wanted =
-            ["bank", "counter", "list-append", "lock", "queue", "register", "rw-register", "set"];
+        let wanted = [
+            "bank",
+            "causal",
+            "causal-reverse",
+            "counter",
+            "g2",
+            "leader-election",
+            "list-append",
+            "lock",
+            "long-fork",
+            "monotonic",
+            "queue",
+            "register",
+            "rw-register",
+            "sequential",
+            "set",
+            "unique-ids",
+        ];
         assert_eq!(names, wanted);
     }
 }

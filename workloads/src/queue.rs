@@ -4,12 +4,56 @@
 
 use crate::{last, settings};
 use perjury_checkers::Checker;
+use perjury_checkers::queue::TotalQueue;
 use perjury_harness::generator::{chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 const DUPLICATES: &str = "duplicates-allowed";
+const DELIVERY: &str = "delivery";
+const ORDERED: &str = "ordered";
+
+/// How often a message comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    ExactlyOnce,
+    AtLeastOnce,
+    AtMostOnce,
+}
+
+/// Exactly once, unless told otherwise.
+fn delivery(options: &Options) -> Result<Delivery, String> {
+    let duplicates = settings::flag(options, DUPLICATES)?;
+    let said = match options.get(DELIVERY) {
+        None => None,
+        Some("exactly-once") => Some(Delivery::ExactlyOnce),
+        Some("at-least-once") => Some(Delivery::AtLeastOnce),
+        Some("at-most-once") => Some(Delivery::AtMostOnce),
+        Some(other) => {
+            return Err(format!(
+                "--set {DELIVERY}={other}: write exactly-once, at-least-once or at-most-once"
+            ));
+        }
+    };
+    match (said, duplicates) {
+        (Some(delivery), Some(allowed)) if allowed != (delivery == Delivery::AtLeastOnce) => Err(
+            format!("--set {DUPLICATES}={allowed} contradicts {DELIVERY}: leave one of them out"),
+        ),
+        (Some(delivery), _) => Ok(delivery),
+        (None, Some(true)) => Ok(Delivery::AtLeastOnce),
+        (None, _) => Ok(Delivery::ExactlyOnce),
+    }
+}
+
+fn judge(options: &Options) -> Result<TotalQueue, String> {
+    let delivery = delivery(options)?;
+    Ok(TotalQueue {
+        duplicates_allowed: delivery == Delivery::AtLeastOnce,
+        losses_allowed: delivery == Delivery::AtMostOnce,
+        ordered: settings::flag(options, ORDERED)?.unwrap_or(false),
+    })
+}
 
 /// Two messages are sent for each that is asked for: then there are many to lose, and few dequeues of
 /// unknown outcome that can have taken what is missing.
@@ -22,7 +66,8 @@ impl Workload for Queue {
 
     fn about(&self) -> &'static str {
         "sends unique messages and takes them, and drains the queue at the end; each acknowledged \
-         message comes out, and once (--set duplicates-allowed=true: at least once)"
+         message comes out, and once (--set delivery=at-least-once or at-most-once: or more often, or \
+         not at all; --set ordered=true: those of one client in the order in which it sent them)"
     }
 
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
@@ -45,12 +90,11 @@ impl Workload for Queue {
     }
 
     fn validate(&self, options: &Options) -> Result<(), String> {
-        settings::flag(options, DUPLICATES).map(|_| ())
+        judge(options).map(|_| ())
     }
 
     fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {
-        let allowed = settings::flag(options, DUPLICATES).ok().flatten().unwrap_or(false);
-        vec![Box::new(perjury_checkers::queue::TotalQueue { duplicates_allowed: allowed })]
+        vec![Box::new(judge(options).unwrap_or_default())]
     }
 }
 

@@ -120,6 +120,6 @@ pub(crate) fn assert_beginnings_valid(workload: &dyn Workload, options: &Options
     let events = whole_run(workload, options, 1000);
     // Nothing has been answered before that, and nothing can be said.
     for cut in (50..events.len()).step_by(events.len() / 40 + 1) {
-        assert_verdict(workload, &events[..cut], perjury_checkers::Verdict::Valid);
+        assert_verdict_with(workload, options, &events[..cut], perjury_checkers::Verdict::Valid);
     }
 }

@@ -6,6 +6,7 @@ mod cycles;
 mod objects;
 mod queues;
 mod service;
+mod sessions;
 mod transactions;
 mod witnesses;
 
@@ -40,6 +41,11 @@ pub(crate) mod source {
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
+    pub(crate) const CORBETT: &str = "Corbett et al., Spanner, 2012, on external consistency";
+    pub(crate) const RAFT: &str =
+        "Ongaro and Ousterhout, In search of an understandable consensus algorithm, 2014";
+    pub(crate) const LIPTON: &str =
+        "Lipton and Sandberg, PRAM: a scalable shared memory, Princeton University, 1988";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -99,6 +105,7 @@ fn tables() -> impl Iterator<Item = &'static Class> {
         .chain(queues::CLASSES)
         .chain(service::CLASSES)
         .chain(witnesses::CLASSES)
+        .chain(sessions::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

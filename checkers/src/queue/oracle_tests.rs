@@ -163,7 +163,7 @@ fn brute_force_counts_the_same_losses() {
         let (copies, takers) = (copies(&operations), takers(&operations));
         let expected = fewest(&copies, &takers, &mut vec![false; takers.len()], 0);
         for duplicates_allowed in [false, true] {
-            let checker = TotalQueue { duplicates_allowed };
+            let checker = TotalQueue { duplicates_allowed, ..TotalQueue::default() };
             let finding = checker.check(&history, &Budget::default());
             assert_eq!(finding.stats["lost"], expected, "{:#?}", history.events());
             let fine = expected == 0 && accounted(&operations, duplicates_allowed);

@@ -117,7 +117,7 @@ fn what_was_never_sent_or_comes_twice() {
     assert_eq!(finding.anomalies[2].operations, [0, 6, 8]);
     let stats = &finding.stats;
     assert_eq!([&stats["recovered"], &stats["duplicated"], &stats["phantom"]], [1, 1, 2]);
-    let least = TotalQueue { duplicates_allowed: true };
+    let least = TotalQueue { duplicates_allowed: true, ..TotalQueue::default() };
     let finding = least.check(&script.history(), &Budget::default());
     assert_eq!(kinds(&finding), ["phantom-message"; 2]);
 }
@@ -223,5 +223,141 @@ proptest! {
         last.value.as_array_mut().expect("a list").push(gone);
         let finding = judge(&events);
         prop_assert_eq!(kinds(&finding), vec!["duplicated-message"]);
+    }
+}
+
+fn ordered(script: &Script, duplicates_allowed: bool) -> Finding {
+    let queue = TotalQueue { duplicates_allowed, losses_allowed: true, ordered: true };
+    queue.check(&script.history(), &Budget::default())
+}
+
+#[test]
+fn a_producers_messages_come_out_in_its_order() {
+    let mut script = Script::default();
+    for (process, message) in [(0, 1), (1, 10), (0, 2), (0, 3)] {
+        script.whole(process, "enqueue", json!(message), json!(message));
+    }
+    // Another producer's, and one that overlaps.
+    script.whole(7, "dequeue", json!(null), json!(10)).call(8, "dequeue", json!(null));
+    script.whole(7, "dequeue", json!(null), json!(2)).ok(8, "dequeue", json!(1));
+    assert_eq!(ordered(&script, false).verdict, Verdict::Valid);
+    let mut wrong = Script::default();
+    for message in 1..=3 {
+        wrong.whole(0, "enqueue", json!(message), json!(message));
+    }
+    wrong.whole(7, "dequeue", json!(null), json!(2)).whole(8, "dequeue", json!(null), json!(1));
+    let finding = ordered(&wrong, false);
+    assert_eq!(kinds(&finding), ["reordered-message"]);
+    assert_eq!(finding.anomalies[0].operations, [0, 2, 6, 8]);
+    assert_eq!(kinds(&check(&wrong)), [""; 0], "not asked for");
+}
+
+#[test]
+fn a_drain_lists_messages_in_order() {
+    let mut script = Script::default();
+    for (process, message) in [(0, 1), (1, 10), (0, 2), (0, 3)] {
+        script.whole(process, "enqueue", json!(message), json!(message));
+    }
+    drain(&mut script, json!([10, 2, 1, 3]));
+    let finding = ordered(&script, false);
+    assert_eq!(finding.anomalies[0].operations, [0, 4, 8]);
+    assert_eq!((finding.anomaly_count, &finding.stats["reordered"]), (1, &json!(1)));
+}
+
+#[test]
+fn what_may_have_come_out_before_is_not_out_of_order() {
+    let mut script = Script::default();
+    for message in 1..=2 {
+        script.whole(0, "enqueue", json!(message), json!(message));
+    }
+    unknown(&mut script, 5, "dequeue", json!(null));
+    script.whole(7, "dequeue", json!(null), json!(2)).whole(7, "dequeue", json!(null), json!(1));
+    // The dequeue that nobody knows of had the first, which came out again.
+    assert_eq!(ordered(&script, true).verdict, Verdict::Valid);
+    assert_eq!(kinds(&ordered(&script, false)), ["reordered-message"]);
+}
+
+#[test]
+fn losses_may_be_allowed() {
+    let mut script = Script::default();
+    send(&mut script, 1);
+    let most = TotalQueue { losses_allowed: true, ..TotalQueue::default() };
+    let judged = |script: &Script| most.check(&script.history(), &Budget::default());
+    assert_eq!(judged(&script).verdict, Verdict::Unknown);
+    drain(&mut script, json!([]));
+    assert_eq!(
+        (judged(&script).verdict, &judged(&script).stats["lost"]),
+        (Verdict::Valid, &json!(1))
+    );
+    drain(&mut script, json!([1, 1]));
+    assert_eq!(kinds(&judged(&script)), ["duplicated-message"]);
+}
+
+/// Messages that came out after one that the same producer sent later, pair by pair.
+fn reordered_by_definition(history: &History) -> u64 {
+    let operations = history.operations();
+    let enqueues: Vec<&Operation> = operations.iter().filter(|o| &*o.f == "enqueue").collect();
+    let takes = |value: &Value| -> Vec<&Operation> {
+        let of = |o: &&Operation| match o.output() {
+            Some(Value::Array(list)) => &*o.f == "drain" && list.contains(value),
+            Some(output) => &*o.f == "dequeue" && output == value,
+            None => false,
+        };
+        operations.iter().filter(of).collect()
+    };
+    let place = |drain: &Operation, value: &Value| {
+        drain.output().and_then(Value::as_array)?.iter().position(|listed| listed == value)
+    };
+    let before = |late: &Operation, early: &Operation| {
+        let early_takes = takes(&early.input);
+        takes(&late.input).iter().any(|first| {
+            !early_takes.is_empty()
+                && early_takes.iter().all(|second| {
+                    first.end() < second.index
+                        || first.index == second.index
+                            && place(first, &late.input) < place(first, &early.input)
+                })
+        })
+    };
+    let inverted = |early: &&&Operation| {
+        let late = enqueues.iter().filter(|late| {
+            late.process == early.process && early.end() < late.index && !late.is_failed()
+        });
+        early.is_ok() && late.into_iter().any(|late| before(late, early))
+    };
+    enqueues.iter().filter(inverted).count() as u64
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn queues_in_order_are_valid_and_others_are_judged_by_the_definition(
+        seed: u64, unknown in 0u64..20, loose in 1u64..5,
+    ) {
+        let (mut queue, mut fresh, mut choice) = (Vec::new(), 0, Random(seed ^ 9));
+        let mut object = |f: &str, input: &Value| match f {
+            "enqueue" => {
+                queue.push(input.clone());
+                Some(input.clone())
+            }
+            "dequeue" if queue.is_empty() => None,
+            "dequeue" => Some(queue.remove(choice.below(loose.min(queue.len() as u64)) as usize)),
+            _ => Some(queue.drain(..).collect()),
+        };
+        let mut asking = |random: &mut Random| match random.below(12) {
+            0..6 => {
+                fresh += 1;
+                ("enqueue", json!(fresh))
+            }
+            6 => ("drain", Value::Null),
+            _ => ("dequeue", Value::Null),
+        };
+        let history = atomic_history(&mut Random(seed), 60, 3, unknown, &mut asking, &mut object);
+        let queue = TotalQueue { losses_allowed: true, ordered: true, ..TotalQueue::default() };
+        let finding = queue.check(&history, &Budget::default());
+        prop_assert_eq!(&finding.stats["reordered"], &json!(reordered_by_definition(&history)));
+        if loose == 1 {
+            prop_assert!(finding.verdict != Verdict::Invalid, "{:?}", finding.anomalies);
+        }
     }
 }

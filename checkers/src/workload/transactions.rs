@@ -35,6 +35,7 @@ pub fn checkers_of_transactions(
             Some(exact) => ("w", Box::new(exact)),
             None => ("w", Box::new(rw_register(options)?)),
         },
+        ("causal", level) => ("w", Box::new(WeakIsolation { level: causal(options, level)? })),
         ("key-value", None) => ("w", Box::new(key_value(options)?)),
         ("set-add", _) => ("add", Box::new(SetAdd { model: level(options)? })),
         ("txn-counter", _) => ("inc", Box::new(TxnCounter { model: level(options)? })),
@@ -49,7 +50,20 @@ pub fn checkers_of_transactions(
 fn weak_level(workload: &str, options: &CheckOptions) -> Option<WeakLevel> {
     let name = options.consistency_model.as_deref()?;
     let level = name.parse::<WeakLevel>().ok()?;
-    (workload == "key-value" || name.parse::<ConsistencyModel>().is_err()).then_some(level)
+    (matches!(workload, "key-value" | "causal") || name.parse::<ConsistencyModel>().is_err())
+        .then_some(level)
+}
+
+/// Causal consistency, unless another weak level is asked for.
+fn causal(options: &CheckOptions, level: Option<WeakLevel>) -> Result<WeakLevel, String> {
+    match (&options.consistency_model, level) {
+        (_, Some(level)) => Ok(level),
+        (None, None) => Ok(WeakLevel::Causal),
+        (Some(name), None) => {
+            let known: Vec<&str> = WeakLevel::ALL.iter().map(|level| level.name()).collect();
+            Err(format!("causal is not judged as {name}; known are {}", known.join(", ")))
+        }
+    }
 }
 
 /// Sessions count in this workload, so they do in every level.

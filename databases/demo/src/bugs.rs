@@ -9,7 +9,9 @@ mod clock_lease;
 mod dirty_reads;
 mod early_ack;
 mod late_lease;
+mod loose_order;
 mod lost_cas;
+mod memory_ids;
 mod no_fsync;
 mod page_cache;
 mod retry_duplicates;
@@ -17,6 +19,7 @@ mod split_brain;
 mod stale_reads;
 mod table;
 mod torn_transactions;
+mod write_skew;
 
 pub use table::TABLE;
 
@@ -42,10 +45,13 @@ pub enum Bug {
     LateLease,
     ClockLease,
     PageCache,
+    MemoryIds,
+    WriteSkew,
+    LooseOrder,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -57,6 +63,9 @@ impl Bug {
         Self::LateLease,
         Self::ClockLease,
         Self::PageCache,
+        Self::MemoryIds,
+        Self::WriteSkew,
+        Self::LooseOrder,
     ];
 
     /// As given to `--bug`.
@@ -73,6 +82,9 @@ impl Bug {
             Self::LateLease => "late-lease",
             Self::ClockLease => "clock-lease",
             Self::PageCache => "page-cache",
+            Self::MemoryIds => "memory-ids",
+            Self::WriteSkew => "write-skew",
+            Self::LooseOrder => "loose-order",
         }
     }
 
@@ -104,6 +116,8 @@ pub(crate) struct Planted {
     fork: split_brain::Fork,
     late_lease: late_lease::Lease,
     clock_lease: clock_lease::Lease,
+    ids: memory_ids::Ids,
+    servers: loose_order::Servers,
 }
 
 impl Planted {
@@ -113,6 +127,8 @@ impl Planted {
             fork: split_brain::Fork::default(),
             late_lease: late_lease::Lease::default(),
             clock_lease: clock_lease::Lease::new(clock),
+            ids: memory_ids::Ids::default(),
+            servers: loose_order::Servers::default(),
         }
     }
 }
@@ -126,6 +142,7 @@ pub(crate) async fn execute(
 ) -> Reply {
     match planted.bug {
         Bug::StaleReads if command.is_read() => Ok(stale_reads::read(node, command)),
+        Bug::MemoryIds if *command == Command::GenerateId => Ok(planted.ids.next(node)),
         Bug::RetryDuplicates => retry_duplicates::execute(node, command, deadline).await,
         _ => node.execute_by(command, deadline).await,
     }
@@ -146,6 +163,12 @@ pub(crate) async fn lead(
         (Bug::DirtyReads, _) => dirty_reads::lead(node, command, deadline).await,
         (Bug::TornTransactions, Command::Transaction { operations }) => {
             torn_transactions::run(node, operations, deadline).await
+        }
+        (Bug::LooseOrder, Command::Dequeue) => {
+            node.lead_correctly(&planted.servers.ask(), deadline).await
+        }
+        (Bug::WriteSkew, Command::Transaction { operations }) => {
+            write_skew::run(node, operations, deadline).await
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await

@@ -3,6 +3,7 @@
 //! `errors.md`, next to this crate's manifest, says what each failure means, and has a test for
 //! each of its rows.
 
+mod sessions;
 mod vocabulary;
 
 pub use vocabulary::Workload;

@@ -15,6 +15,13 @@ const VALUE_LIMIT: usize = 16 << 10;
 #[serde(transparent)]
 pub struct Key(String);
 
+impl Key {
+    /// The value that it is the text of.
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
 impl From<&Value> for Key {
     fn from(value: &Value) -> Self {
         Self(value.to_string())
@@ -56,6 +63,11 @@ pub enum Command {
         key: Key,
         by: i64,
     },
+    /// Makes the counter this, whatever it was.
+    CounterReset {
+        key: Key,
+        value: i64,
+    },
     CounterRead {
         key: Key,
     },
@@ -72,14 +84,22 @@ pub enum Command {
     LockRelease {
         owner: Key,
     },
+    /// The last token that was granted, and who has the lock; null if nobody has.
+    LockRead,
     /// Puts an element at the end of the queue.
     Enqueue {
         element: Value,
     },
     /// Takes the first element of the queue.
     Dequeue,
+    /// Takes one of the first elements of the queue, so far from the first; only a bug does.
+    DequeueFrom {
+        position: usize,
+    },
     /// Takes all elements of the queue, and answers with their list.
     Drain,
+    /// Answers with a number that no other call is answered with, greater than all before it.
+    GenerateId,
 }
 
 /// One step of a transaction.
@@ -108,6 +128,16 @@ pub enum Operation {
         initial: i64,
         least: Option<i64>,
     },
+    /// Nothing of the transaction happens unless the list has so many elements.
+    RequireList {
+        key: Key,
+        length: usize,
+    },
+    /// Nothing of the transaction happens unless the register holds this.
+    RequireRegister {
+        key: Key,
+        value: Value,
+    },
 }
 
 impl Operation {
@@ -115,13 +145,29 @@ impl Operation {
     pub fn is_read(&self) -> bool {
         matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
     }
+
+    /// Whether it can be declined, and all of its transaction with it.
+    pub fn can_be_declined(&self) -> bool {
+        match self {
+            Self::AddToRegister { .. }
+            | Self::RequireList { .. }
+            | Self::RequireRegister { .. } => true,
+            Self::ReadList { .. }
+            | Self::Append { .. }
+            | Self::ReadRegister { .. }
+            | Self::WriteRegister { .. } => false,
+        }
+    }
 }
 
 impl Command {
     /// Whether it changes nothing, so that it needs no place in the log.
     pub fn is_read(&self) -> bool {
         match self {
-            Self::RegisterRead { .. } | Self::SetRead { .. } | Self::CounterRead { .. } => true,
+            Self::RegisterRead { .. }
+            | Self::SetRead { .. }
+            | Self::CounterRead { .. }
+            | Self::LockRead => true,
             Self::Transaction { operations } => operations.iter().all(Operation::is_read),
             _ => false,
         }
@@ -133,10 +179,16 @@ impl Command {
             Self::RegisterRead { key } | Self::SetRead { key } | Self::CounterRead { key } => {
                 check_key(key)
             }
-            Self::SetAdd { key, .. } | Self::CounterAdd { key, .. } => check_key(key),
+            Self::SetAdd { key, .. }
+            | Self::CounterAdd { key, .. }
+            | Self::CounterReset { key, .. } => check_key(key),
             Self::LockAcquire { owner, .. } | Self::LockRelease { owner } => check_key(owner),
             Self::Enqueue { element } => check_value(element),
-            Self::Dequeue | Self::Drain => Ok(()),
+            Self::LockRead
+            | Self::Dequeue
+            | Self::DequeueFrom { .. }
+            | Self::Drain
+            | Self::GenerateId => Ok(()),
             Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
             Self::RegisterCompareAndSet { key, old, new } => {
                 check_key(key)?;
@@ -150,8 +202,10 @@ impl Command {
                 operations.iter().try_for_each(|operation| match operation {
                     Operation::ReadList { key }
                     | Operation::ReadRegister { key }
+                    | Operation::RequireList { key, .. }
                     | Operation::AddToRegister { key, .. } => check_key(key),
                     Operation::Append { key, element: value }
+                    | Operation::RequireRegister { key, value }
                     | Operation::WriteRegister { key, value } => {
                         check_key(key).and_then(|()| check_value(value))
                     }

@@ -42,7 +42,24 @@ impl Database for Demo {
     }
 
     fn workloads(&self) -> &[&'static str] {
-        &["register", "list-append", "rw-register", "set", "bank", "counter", "queue", "lock"]
+        &[
+            "register",
+            "list-append",
+            "rw-register",
+            "set",
+            "bank",
+            "counter",
+            "queue",
+            "lock",
+            "unique-ids",
+            "causal",
+            "causal-reverse",
+            "long-fork",
+            "sequential",
+            "monotonic",
+            "g2",
+            "leader-election",
+        ]
     }
 
     fn options(&self) -> &[(&'static str, &'static str)] {

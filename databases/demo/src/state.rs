@@ -19,6 +19,9 @@ pub struct State {
     counters: BTreeMap<Key, i64>,
     lock: Lock,
     queue: VecDeque<Value>,
+    /// The last identifier that was given out.
+    #[serde(default)]
+    ids: u64,
 }
 
 /// The lock.
@@ -61,20 +64,27 @@ impl State {
                     }
                 }
             }
+            Command::CounterReset { key, value } => {
+                self.counters.insert(key.clone(), *value);
+                Outcome::Done
+            }
             Command::LockAcquire { owner, at } => self.acquire(owner, *at),
             Command::LockRelease { owner } => self.release(owner),
             Command::Enqueue { element } => {
                 self.queue.push_back(element.clone());
                 Outcome::Done
             }
-            Command::Dequeue => match self.queue.pop_front() {
-                Some(element) => Outcome::Value(element),
-                None => Outcome::Declined("the queue is empty".to_owned()),
-            },
+            Command::Dequeue => self.dequeue(0),
+            Command::DequeueFrom { position } => self.dequeue(*position),
             Command::Drain => Outcome::Value(self.queue.drain(..).collect()),
+            Command::GenerateId => {
+                self.ids += 1;
+                Outcome::Value(self.ids.into())
+            }
             Command::RegisterRead { .. }
             | Command::SetRead { .. }
-            | Command::CounterRead { .. } => self.read(command),
+            | Command::CounterRead { .. }
+            | Command::LockRead => self.read(command),
         }
     }
 
@@ -87,6 +97,10 @@ impl State {
             ),
             Command::CounterRead { key } => {
                 Outcome::Value(self.counters.get(key).copied().unwrap_or(0).into())
+            }
+            Command::LockRead => {
+                let holder = self.lock.holder.as_ref().map(|(holder, _)| holder.value());
+                Outcome::Value(serde_json::json!([self.lock.grants, holder]))
             }
             Command::Transaction { operations } if command.is_read() => {
                 Outcome::Transaction(operations.iter().map(|step| self.look(step)).collect())
@@ -102,6 +116,7 @@ impl State {
             Command::RegisterRead { key } => copy_key(&self.registers, &mut part.registers, key),
             Command::SetRead { key } => copy_key(&self.sets, &mut part.sets, key),
             Command::CounterRead { key } => copy_key(&self.counters, &mut part.counters, key),
+            Command::LockRead => part.lock = self.lock.clone(),
             Command::Transaction { operations } => part = self.touched(operations),
             _ => {}
         }
@@ -113,17 +128,43 @@ impl State {
         let mut part = Self::default();
         for operation in operations {
             match operation {
-                Operation::ReadList { key } | Operation::Append { key, .. } => {
+                Operation::ReadList { key }
+                | Operation::Append { key, .. }
+                | Operation::RequireList { key, .. } => {
                     copy_key(&self.lists, &mut part.lists, key);
                 }
                 Operation::ReadRegister { key }
                 | Operation::WriteRegister { key, .. }
+                | Operation::RequireRegister { key, .. }
                 | Operation::AddToRegister { key, .. } => {
                     copy_key(&self.registers, &mut part.registers, key);
                 }
             }
         }
         part
+    }
+
+    fn dequeue(&mut self, position: usize) -> Outcome {
+        match self.queue.remove(position.min(self.queue.len().saturating_sub(1))) {
+            Some(element) => Outcome::Value(element),
+            None => Outcome::Declined("the queue is empty".to_owned()),
+        }
+    }
+
+    /// What has to be as it is now for nobody to have written what `operation` writes: a
+    /// requirement to put into a transaction.
+    pub(crate) fn requirement(&self, operation: &Operation) -> Option<Operation> {
+        match operation {
+            Operation::Append { key, .. } => {
+                let length = self.lists.get(key).map_or(0, Vec::len);
+                Some(Operation::RequireList { key: key.clone(), length })
+            }
+            Operation::WriteRegister { key, .. } | Operation::AddToRegister { key, .. } => {
+                let value = self.register(key);
+                Some(Operation::RequireRegister { key: key.clone(), value })
+            }
+            _ => None,
+        }
     }
 
     fn acquire(&mut self, owner: &Key, at: u64) -> Outcome {
@@ -145,10 +186,9 @@ impl State {
         Outcome::Done
     }
 
-    /// All of it or nothing: additions can be declined, and are tried on a copy first.
+    /// All of it or nothing: what can be declined is tried on a copy first.
     fn transaction(&mut self, operations: &[Operation]) -> Outcome {
-        let adds = |step: &Operation| matches!(step, Operation::AddToRegister { .. });
-        if operations.iter().any(adds) {
+        if operations.iter().any(Operation::can_be_declined) {
             let mut trial = self.touched(operations);
             let mut tried = operations.iter().map(|step| trial.step(step));
             if let Some(why) = tried.find_map(Result::err) {
@@ -184,6 +224,16 @@ impl State {
                 self.registers.insert(key.clone(), sum.into());
                 Ok(Value::Null)
             }
+            Operation::RequireList { key, length } => {
+                match self.lists.get(key).map_or(0, Vec::len) {
+                    found if found == *length => Ok(Value::Null),
+                    found => Err(format!("the list has {found} elements, not {length}")),
+                }
+            }
+            Operation::RequireRegister { key, value } => match self.register(key) {
+                found if found == *value => Ok(Value::Null),
+                found => Err(format!("the register holds {found}, not {value}")),
+            },
             Operation::ReadList { .. } | Operation::ReadRegister { .. } => Ok(self.look(operation)),
         }
     }
@@ -196,6 +246,8 @@ impl State {
             Operation::ReadRegister { key } => self.register(key),
             Operation::Append { .. }
             | Operation::WriteRegister { .. }
+            | Operation::RequireList { .. }
+            | Operation::RequireRegister { .. }
             | Operation::AddToRegister { .. } => Value::Null,
         }
     }

@@ -39,3 +39,23 @@ fn what_is_wrong_at_the_beginning_stays_wrong() {
     let refused = Counter.validate(&with(&[("consistency-model", "sequential")])).unwrap_err();
     assert!(refused.contains("bounds, or as linearizable"), "{refused}");
 }
+
+#[test]
+fn what_only_grows_and_what_is_reset() {
+    let set = with(&[("decrements", "false"), ("resets", "true")]);
+    let asked = operations(&Counter, &set, 7, 3000, |_| 1);
+    let added = asked.iter().filter(|op| &*op.f == "add");
+    assert!(added.map(|op| op.value.as_i64().unwrap()).all(|amount| amount > 0));
+    let resets = asked.iter().filter(|op| &*op.f == "reset").count();
+    assert!((100..200).contains(&resets), "{resets}");
+    let mut events = whole_run(&Counter, &set, 800);
+    assert_verdict_with(&Counter, &set, &events, Verdict::Valid);
+    let read = |event: &&mut perjury_checkers::Event| event.kind == Kind::Ok && &*event.f == "read";
+    let last = events.iter_mut().rev().find(read).unwrap();
+    last.value = json!(last.value.as_i64().unwrap() - 1);
+    assert_verdict_with(&Counter, &set, &events, Verdict::Invalid);
+    assert_beginnings_valid(&Counter, &set);
+    let linearizable = with(&[("resets", "true"), ("consistency-model", "linearizable")]);
+    assert!(Counter.validate(&linearizable).unwrap_err().contains("judged by bounds"));
+    assert!(Counter.validate(&with(&[("resets", "often")])).is_err());
+}

@@ -58,3 +58,24 @@ fn what_is_missing_may_still_come_out_at_the_end() {
     assert!(!Queue.shows_anomalies_early(&options(1, 1)));
     assert!(Queue.validate(&with(&[("duplicates-allowed", "maybe")])).is_err());
 }
+
+#[test]
+fn what_is_promised_can_be_said() {
+    let said = |pairs: &[(&str, &str)]| judge(&with(pairs));
+    let most = said(&[("delivery", "at-most-once"), ("ordered", "true")]).unwrap();
+    assert!(most.losses_allowed && most.ordered && !most.duplicates_allowed);
+    assert!(said(&[("delivery", "at-least-once")]).unwrap().duplicates_allowed);
+    assert!(said(&[("delivery", "twice")]).unwrap_err().contains("exactly-once"));
+    let both = said(&[("delivery", "at-most-once"), ("duplicates-allowed", "true")]).unwrap_err();
+    assert!(both.contains("contradicts"), "{both}");
+    let events = whole_run(&Queue, &options(1, 1), 1500);
+    assert_verdict_with(&Queue, &with(&[("ordered", "true")]), &events, Verdict::Valid);
+    let mut wrong = events;
+    let full = |event: &&mut Event| {
+        event.kind == Kind::Ok && event.value.as_array().is_some_and(|list| list.len() > 20)
+    };
+    let drained = wrong.iter_mut().find(full).unwrap();
+    drained.value.as_array_mut().unwrap().reverse();
+    assert_verdict(&Queue, &wrong, Verdict::Valid);
+    assert_verdict_with(&Queue, &with(&[("ordered", "true")]), &wrong, Verdict::Invalid);
+}

@@ -20,6 +20,8 @@ pub(crate) struct Honest {
     queue: VecDeque<Value>,
     /// Who holds the lock, and how often it was granted.
     lock: (Option<u32>, u64),
+    /// Who leads, and the term.
+    leader: (Option<u64>, u64),
 }
 
 impl Honest {
@@ -36,8 +38,32 @@ impl Honest {
                 self.counter += value.as_i64()?;
                 Some(value.clone())
             }
+            ("counter", "reset") => {
+                self.counter = value.as_i64()?;
+                Some(value.clone())
+            }
             ("counter", "read") => Some(json!(self.counter)),
             ("bank", "read") => Some(self.balances().into()),
+            ("monotonic", _) => {
+                let number = self.registers.entry(value[0].to_string()).or_default();
+                if f == "increment" {
+                    *number = json!(number.as_i64().unwrap_or(0) + 1);
+                }
+                Some(json!([value[0], number]))
+            }
+            ("g2", _) => {
+                let rows = self.lists.entry(value[0].to_string()).or_default();
+                if f == "read" {
+                    return Some(json!([value[0], rows]));
+                }
+                rows.is_empty().then(|| rows.push(value[1].clone()))?;
+                Some(value.clone())
+            }
+            (_, "campaign" | "resign" | "observe") => self.election(f, value),
+            (_, "generate") => {
+                self.counter += 1;
+                Some(json!(self.counter))
+            }
             (_, "transfer") => self.transfer(value),
             (_, "add") => {
                 self.elements.extend(value.as_u64());
@@ -106,9 +132,26 @@ impl Honest {
                 self.registers.insert(key, step[2].clone());
                 step.clone()
             }
-            ("rw-register", Some("r")) => json!(["r", step[1], self.registers.get(&key)]),
-            (_, Some("r")) => json!(["r", step[1], self.lists.entry(key).or_default()]),
+            ("list-append", Some("r")) => {
+                json!(["r", step[1], self.lists.entry(key).or_default()])
+            }
+            (_, Some("r")) => json!(["r", step[1], self.registers.get(&key)]),
             _ => panic!("no workload does {step}"),
+        }
+    }
+
+    fn election(&mut self, f: &str, value: &Value) -> Option<Value> {
+        match (f, self.leader.0) {
+            ("observe", leader) => Some(json!([self.leader.1, leader])),
+            ("campaign", None) => {
+                self.leader = (value.as_u64(), self.leader.1 + 1);
+                Some(json!([self.leader.1, value]))
+            }
+            ("resign", Some(leader)) if Some(leader) == value.as_u64() => {
+                self.leader.0 = None;
+                Some(value.clone())
+            }
+            _ => None,
         }
     }
 

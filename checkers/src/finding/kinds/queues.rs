@@ -72,6 +72,13 @@ pub(super) const CLASSES: &[Class] = &[
         source::JEPSEN,
     ),
     class(
+        "reordered-message",
+        "A producer sent one message and then another, and the second came out of the queue before \
+         the first. Who takes them does things in the wrong order.",
+        "the order of each producer's messages, where a queue promises it",
+        source::HENZINGER,
+    ),
+    class(
         "phantom-pop",
         "A stack gave out a value that nobody had pushed. It was invented or corrupted.",
         "linearizability",

@@ -7,13 +7,24 @@ use super::super::transactions::{Action, Transactions, Writes};
 use super::explain::Teller;
 use super::flaws::Flaws;
 use super::{WeakLevel, WeakVerdict};
-use crate::txn::TransactionChecker;
-use crate::{Anomaly, Budget, Finding};
+use crate::txn::{TransactionChecker, check_events};
+use crate::{Anomaly, Budget, Checker, Finding, History};
 
 /// Judges registers, or lists that are only appended to, whose values are written once each.
 #[derive(Clone, Copy, Debug)]
 pub struct WeakIsolation {
     pub level: WeakLevel,
+}
+
+/// Of registers; lists are judged in compact form only.
+impl Checker for WeakIsolation {
+    fn name(&self) -> &str {
+        self.level.name()
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        check_events(self, "w", history, budget)
+    }
 }
 
 impl TransactionChecker for WeakIsolation {
@@ -25,7 +36,7 @@ impl TransactionChecker for WeakIsolation {
     fn check_transactions(&self, txns: &Transactions, budget: &Budget) -> Finding {
         let writes = match Writes::new(txns) {
             Ok(writes) => writes,
-            Err(duplicate) => return Finding::unknown(self.name(), duplicate.explain(txns)),
+            Err(duplicate) => return Finding::unknown(self.level.name(), duplicate.explain(txns)),
         };
         let lists = txns.all_micros().iter().any(|micro| micro.action == Action::ReadList);
         let kv = if lists {
@@ -67,7 +78,7 @@ impl WeakIsolation {
         anomalies.extend(cycles.iter().map(|cycle| teller.cycle(cycle)));
         anomalies.sort_by_key(|anomaly| std::cmp::Reverse(anomaly.rules_out.len()));
         if !anomalies.is_empty() {
-            let mut finding = Finding::invalid(self.name(), anomalies, stats);
+            let mut finding = Finding::invalid(self.level.name(), anomalies, stats);
             finding.anomaly_count = count;
             return finding;
         }
@@ -78,8 +89,8 @@ impl WeakIsolation {
             "no transaction that succeeded read anything, so nothing can be judged; see in the \
              log why reads got no answer"
         } else {
-            return Finding::valid(self.name(), stats);
+            return Finding::valid(self.level.name(), stats);
         };
-        Finding { stats, ..Finding::unknown(self.name(), reason) }
+        Finding { stats, ..Finding::unknown(self.level.name(), reason) }
     }
 }

@@ -148,4 +148,38 @@ pub const TABLE: &[Bug] = &[
             ("power-survivors", "none"),
         ],
     },
+    Bug {
+        name: "memory-ids",
+        about: "each node counts its identifiers in memory, and begins again when it starts again",
+        imitates: "InnoDB before MySQL 8.0, which kept the next AUTO_INCREMENT in memory, so that \
+                   those of deleted rows came again after a restart (MySQL bug 199), and \
+                   Materialize, whose allocator reused identifiers after a crash (pull request 1928, \
+                   2020)",
+        workload: "unique-ids",
+        nemesis: &["kill"],
+        anomalies: &["duplicate-id"],
+        settings: &[("nemesis-interval", "3s")],
+    },
+    Bug {
+        name: "write-skew",
+        about: "a transaction is refused only if another wrote what it writes, not what it read",
+        imitates: "PostgreSQL before 9.1, whose SERIALIZABLE was snapshot isolation (its \
+                   documentation says so), and PostgreSQL 12.3, whose serializable transactions \
+                   could miss each other's inserts (Jepsen: PostgreSQL 12.3, 2020)",
+        workload: "g2",
+        nemesis: &[],
+        anomalies: &["G2"],
+        settings: &[],
+    },
+    Bug {
+        name: "loose-order",
+        about: "a dequeue takes one of the first messages of the queue, not always the first",
+        imitates: "Amazon SQS's standard queues, which deliver in the order in which messages were sent \
+                   as far as they can and now and then in another one (its documentation says so), \
+                   since a queue lies on several servers and a request asks some of them",
+        workload: "queue",
+        nemesis: &[],
+        anomalies: &["reordered-message"],
+        settings: &[("ordered", "true")],
+    },
 ];

@@ -1,5 +1,6 @@
 //! Vocabulary: the workloads' operations as commands of the database, and its outcomes as theirs.
 
+use super::sessions;
 use crate::command::{Command, Key, Operation, Outcome};
 use perjury_harness::{Failure, Op};
 use perjury_workloads::Opening;
@@ -16,7 +17,7 @@ pub enum Workload {
     RwRegister,
     /// `add v`, `read null`.
     Set,
-    /// `add n`, `read null`.
+    /// `add n`, `reset n`, `read null`.
     Counter,
     /// `acquire owner`, `release owner`; null is the client itself.
     Lock,
@@ -24,6 +25,16 @@ pub enum Workload {
     Bank(Opening),
     /// `enqueue v`, `dequeue null`, `drain null`.
     Queue,
+    /// `generate null`.
+    UniqueIds,
+    /// `txn [["w", k, v]]`, `txn [["r", k, null], ...]`: several workloads.
+    Inserts,
+    /// `increment [k, null]`, `read [k, null]`.
+    Monotonic,
+    /// `insert [k, id]`, `read [k, null]`.
+    OneInsert,
+    /// `campaign candidate`, `resign candidate`, `observe null`.
+    LeaderElection,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -32,7 +43,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -41,6 +52,14 @@ impl Workload {
         ("counter", Self::Counter),
         ("queue", Self::Queue),
         ("lock", Self::Lock),
+        ("unique-ids", Self::UniqueIds),
+        ("causal", Self::Inserts),
+        ("causal-reverse", Self::Inserts),
+        ("long-fork", Self::Inserts),
+        ("sequential", Self::Inserts),
+        ("monotonic", Self::Monotonic),
+        ("g2", Self::OneInsert),
+        ("leader-election", Self::LeaderElection),
     ];
 
     /// The workload called `name`.
@@ -63,11 +82,19 @@ impl Workload {
             },
             Self::Counter => match &*op.f {
                 "add" => op.value.as_i64().map(|by| Command::CounterAdd { key: only_key(), by }),
+                "reset" => {
+                    op.value.as_i64().map(|value| Command::CounterReset { key: only_key(), value })
+                }
                 "read" => Some(Command::CounterRead { key: only_key() }),
                 _ => None,
             },
             Self::Lock => lock(op, client),
             Self::Bank(opening) => bank(op, opening),
+            Self::UniqueIds
+            | Self::Inserts
+            | Self::Monotonic
+            | Self::OneInsert
+            | Self::LeaderElection => sessions::command(self, op),
             Self::Queue => match &*op.f {
                 "enqueue" => Some(Command::Enqueue { element: op.value.clone() }),
                 "dequeue" => Some(Command::Dequeue),
@@ -82,6 +109,15 @@ impl Workload {
     pub(super) fn completed(self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         match (self, &*op.f, outcome) {
             (_, _, Outcome::Declined(why)) => Err(Failure::Definite(why)),
+            (
+                Self::UniqueIds
+                | Self::Inserts
+                | Self::Monotonic
+                | Self::OneInsert
+                | Self::LeaderElection,
+                _,
+                outcome,
+            ) => sessions::completed(self, op, outcome),
             (Self::Register, "read", Outcome::Value(found)) => Ok(json!([op.value[0], found])),
             (Self::ListAppend | Self::RwRegister, "txn", Outcome::Transaction(results)) => {
                 filled(&op.value, results)
@@ -95,6 +131,7 @@ impl Workload {
             (Self::Bank(opening), "read", Outcome::Transaction(found)) => balances(opening, found),
             (Self::Register, "write" | "cas", Outcome::Done)
             | (Self::Set | Self::Counter, "add", Outcome::Done)
+            | (Self::Counter, "reset", Outcome::Done)
             | (Self::Lock, "release", Outcome::Done)
             | (Self::Queue, "enqueue", Outcome::Done) => Ok(op.value.clone()),
             (_, f, outcome) => {
@@ -166,7 +203,7 @@ fn balances(opening: Opening, found: Vec<Value>) -> Result<Value, Failure> {
 
 type ToOperation = fn(f: &str, key: Key, argument: &Value) -> Option<Operation>;
 
-fn transaction(op: &Op, operation: ToOperation) -> Option<Command> {
+pub(super) fn transaction(op: &Op, operation: ToOperation) -> Option<Command> {
     if &*op.f != "txn" {
         return None;
     }
@@ -185,7 +222,7 @@ fn list_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
     }
 }
 
-fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
+pub(super) fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> {
     match f {
         "w" => Some(Operation::WriteRegister { key, value: argument.clone() }),
         "r" => Some(Operation::ReadRegister { key }),
@@ -194,7 +231,7 @@ fn register_operation(f: &str, key: Key, argument: &Value) -> Option<Operation> 
 }
 
 /// The transaction as it was asked, with what it read.
-fn filled(asked: &Value, results: Vec<Value>) -> Result<Value, Failure> {
+pub(super) fn filled(asked: &Value, results: Vec<Value>) -> Result<Value, Failure> {
     let operations = asked.as_array().map_or(&[][..], Vec::as_slice);
     if operations.len() != results.len() {
         let message = format!("{} operations have {} results", operations.len(), results.len());

@@ -175,3 +175,42 @@ fn a_part_answers_the_read_that_it_was_made_for() {
     assert_eq!(part.read(&read), state.read(&read));
     assert_ne!(part, state);
 }
+
+#[test]
+fn identifiers_grow_and_what_is_required_decides_about_the_whole_transaction() {
+    let mut state = State::default();
+    assert_eq!(state.apply(&Command::GenerateId), Outcome::Value(json!(1)));
+    assert_eq!(state.apply(&Command::GenerateId), Outcome::Value(json!(2)));
+    let insert = |element: u64| Command::Transaction {
+        operations: vec![
+            Operation::RequireList { key: key("a"), length: 0 },
+            Operation::RequireRegister { key: key("r"), value: Value::Null },
+            Operation::Append { key: key("a"), element: json!(element) },
+        ],
+    };
+    assert_eq!(state.apply(&insert(1)), Outcome::Transaction(vec![Value::Null; 3]));
+    let before = state.clone();
+    assert!(
+        matches!(state.apply(&insert(2)), Outcome::Declined(why) if why.contains("1 elements"))
+    );
+    assert_eq!(state, before);
+}
+
+#[test]
+fn a_counter_can_be_reset_and_a_queue_be_taken_from_further_on() {
+    let mut state = State::default();
+    let counter = || key("c");
+    state.apply(&Command::CounterAdd { key: counter(), by: 5 });
+    assert_eq!(state.apply(&Command::CounterReset { key: counter(), value: 2 }), Outcome::Done);
+    state.apply(&Command::CounterAdd { key: counter(), by: -3 });
+    let read = Command::CounterRead { key: counter() };
+    assert_eq!(state.read(&read), Outcome::Value(json!(-1)));
+    for element in 1..=3 {
+        state.apply(&Command::Enqueue { element: json!(element) });
+    }
+    for (position, taken) in [(1, 2), (9, 3), (0, 1)] {
+        let dequeue = Command::DequeueFrom { position };
+        assert_eq!(state.apply(&dequeue), Outcome::Value(json!(taken)));
+    }
+    assert!(matches!(state.apply(&Command::DequeueFrom { position: 0 }), Outcome::Declined(_)));
+}

@@ -9,4 +9,5 @@ mod errors;
 mod failover;
 mod links;
 mod restart;
+mod session_bugs;
 mod support;

@@ -27,6 +27,14 @@ fn operations_that_no_workload_has_are_not_commands() {
         (BANK, "transfer", json!({"from": 0, "to": 1})),
         (BANK, "deposit", json!({"from": 0, "to": 1, "amount": 1})),
         (Workload::Queue, "peek", Value::Null),
+        (Workload::UniqueIds, "read", Value::Null),
+        (Workload::Inserts, "txn", json!([["append", 1, 2]])),
+        (Workload::Monotonic, "increment", json!(1)),
+        (Workload::Monotonic, "add", json!([1, null])),
+        (Workload::OneInsert, "insert", json!([1, "id"])),
+        (Workload::OneInsert, "read", json!(1)),
+        (Workload::LeaderElection, "campaign", Value::Null),
+        (Workload::LeaderElection, "vote", json!(1)),
     ] {
         let op = Op::new(f, value);
         assert!(workload.command(&op, "me").is_err(), "{workload:?} {op:?}");
@@ -51,6 +59,9 @@ fn an_outcome_that_does_not_fit_is_unexpected() {
         (Workload::Set, Op::new("read", Value::Null), Outcome::Done),
         (Workload::Queue, Op::new("drain", Value::Null), Outcome::Value(json!(1))),
         (BANK, Op::new("read", Value::Null), Outcome::Transaction(vec![json!(1)])),
+        (Workload::UniqueIds, Op::new("generate", Value::Null), Outcome::Done),
+        (Workload::Monotonic, Op::new("read", json!([1, null])), Outcome::Transaction(vec![])),
+        (Workload::OneInsert, Op::new("read", json!([1, null])), Outcome::Done),
     ] {
         let completed = workload.completed(&op, outcome);
         assert!(matches!(completed, Err(Failure::Unexpected(_))), "{completed:?}");
@@ -62,7 +73,7 @@ fn every_workload_is_found_by_its_name() {
     for (name, workload) in Workload::ALL {
         assert_eq!(Workload::named(name), Some(workload));
     }
-    assert_eq!(Workload::named("long-fork"), None);
+    assert_eq!(Workload::named("spoon"), None);
 }
 
 #[test]

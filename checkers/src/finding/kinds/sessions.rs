@@ -1,0 +1,41 @@
+//! What sessions and real time promise of inserts and of numbers that only grow.
+
+use super::{Class, class, source};
+
+pub(super) const CLASSES: &[Class] = &[
+    class(
+        "causal-reverse",
+        "A read found an insert, and missed one that had been acknowledged before the first one \
+         began. It saw what may be an effect without what may be its cause.",
+        "strict serializability; serializability allows it",
+        source::CORBETT,
+    ),
+    class(
+        "insert-inversion",
+        "A process inserted one key and then another. Somebody found the second, and then not the \
+         first.",
+        "sequential and causal consistency, and what is called PRAM or FIFO consistency",
+        source::LIPTON,
+    ),
+    class(
+        "non-monotonic",
+        "A number that is only ever raised was seen to fall, or to be raised to no more than it \
+         was known to be.",
+        "monotonic reads; of different processes, linearizability",
+        source::TERRY,
+    ),
+    class(
+        "two-leaders",
+        "Two candidates were said to lead in one term. Who obeys the leader of a term obeys two of \
+         them.",
+        "what an election is for, and linearizability",
+        source::RAFT,
+    ),
+    class(
+        "term-regression",
+        "Somebody was told of a term, and later of an earlier one, or was elected in one. An office \
+         that was over has come back.",
+        "monotonic reads; of different processes, linearizability",
+        source::RAFT,
+    ),
+];
