@@ -14,8 +14,9 @@ use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, n
 use crate::long_fork::LongFork;
 use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
-use crate::txn::{PredicateRegister, TransactionChecker, check_events};
+use crate::txn::{PartitionedLog, PredicateRegister, TransactionChecker, check_events};
 use crate::unique_ids::UniqueIds;
+use crate::watch::Watch;
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
 /// A kind of history, by name.
@@ -72,7 +73,13 @@ pub const WORKLOADS: &[Workload] = &[
         "enqueue v, dequeue, drain; each acknowledged message comes out once",
         &["duplicates-allowed"],
     ),
+    of(
+        "partitioned-log",
+        "send, poll and txn of [\"send\", k, v] and [\"poll\"], assign, subscribe; logs by key",
+        LOGS,
+    ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
+    of("watch", "write [[k, v], …] answered with a revision, watch; all see one log", &[]),
     of("unique-ids", "generate; no answer comes twice", &[]),
 ];
 
@@ -80,6 +87,14 @@ const REGISTERS: &[&str] =
     &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known", "exact"];
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
+
+const LOGS: &[&str] = &[
+    "gaps-allowed",
+    "duplicates-allowed",
+    "contiguous",
+    "own-sends-visible",
+    "groups-may-miss",
+];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
@@ -268,7 +283,9 @@ impl Judge<'_> {
                 | "counter"
                 | "bank"
                 | "queue"
+                | "partitioned-log"
                 | "long-fork"
+                | "watch"
                 | "unique-ids"
         );
         match self.workload {
@@ -348,9 +365,25 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
         "queue" => Box::new(TotalQueue {
             duplicates_allowed: options.settings.flag("duplicates-allowed")?,
         }),
+        "partitioned-log" => Box::new(partitioned_log(options)?),
         "long-fork" => Box::new(LongFork),
+        "watch" => Box::new(Watch),
         "unique-ids" => Box::new(UniqueIds),
         _ => Box::new(Set),
+    })
+}
+
+fn partitioned_log(options: &CheckOptions) -> Result<PartitionedLog, String> {
+    let settings = &options.settings;
+    let model = options.consistency_model.as_deref();
+    let usual = PartitionedLog::default();
+    Ok(PartitionedLog {
+        model: model.map_or(Ok(usual.model), str::parse)?,
+        gaps_allowed: settings.flag_if_given("gaps-allowed")?.unwrap_or(usual.gaps_allowed),
+        duplicates_allowed: settings.flag("duplicates-allowed")?,
+        contiguous: settings.flag("contiguous")?,
+        own_sends_visible: settings.flag("own-sends-visible")?,
+        groups_may_miss: settings.flag("groups-may-miss")?,
     })
 }
 

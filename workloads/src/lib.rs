@@ -10,6 +10,7 @@ mod keys;
 mod last;
 mod list_append;
 mod lock;
+mod partitioned_log;
 mod queue;
 mod register;
 mod rw_register;
@@ -23,6 +24,7 @@ pub use bank::{Bank, Opening};
 pub use counter::Counter;
 pub use list_append::ListAppend;
 pub use lock::Lock;
+pub use partitioned_log::PartitionedLog;
 pub use queue::Queue;
 pub use register::Register;
 pub use rw_register::RwRegister;
@@ -38,6 +40,7 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(Counter),
         Arc::new(ListAppend),
         Arc::new(Lock),
+        Arc::new(PartitionedLog),
         Arc::new(Queue),
         Arc::new(Register),
         Arc::new(RwRegister),
@@ -56,8 +59,17 @@ mod tests {
     #[test]
     fn every_workload_of_this_crate_is_registered() {
         let names: Vec<&str> = super::all().iter().map(|workload| workload.name()).collect();
-        let wanted =
-            ["bank", "counter", "list-append", "lock", "queue", "register", "rw-register", "set"];
+        let wanted = [
+            "bank",
+            "counter",
+            "list-append",
+            "lock",
+            "partitioned-log",
+            "queue",
+            "register",
+            "rw-register",
+            "set",
+        ];
         assert_eq!(names, wanted);
     }
 }

@@ -3,10 +3,12 @@
 //! A finding tells what happened in one history; this tells what such a thing means in any.
 
 mod cycles;
+mod logs;
 mod objects;
 mod queues;
 mod service;
 mod transactions;
+mod watches;
 
 use serde::Serialize;
 
@@ -37,6 +39,8 @@ pub(crate) mod source {
         "Henzinger, Sezgin and Vafeiadis, Aspect-oriented linearizability proofs, 2013";
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
+    pub(crate) const ETCD: &str =
+        "etcd's documentation, KV API guarantees, and its robustness tests of watches";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -91,7 +95,9 @@ const ORDERS: [(&str, &str, &str); 2] = [
 
 fn tables() -> impl Iterator<Item = &'static Class> {
     let transactions = cycles::CLASSES.iter().chain(transactions::CLASSES);
-    transactions.chain(objects::CLASSES).chain(queues::CLASSES).chain(service::CLASSES)
+    let objects = objects::CLASSES.iter().chain(queues::CLASSES).chain(logs::CLASSES);
+    let objects = objects.chain(watches::CLASSES);
+    transactions.chain(objects).chain(service::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

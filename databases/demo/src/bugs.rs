@@ -5,6 +5,7 @@
 //! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
 //! counts as durable ([`Bug::durability`]).
 
+mod auto_commit;
 mod clock_lease;
 mod dirty_reads;
 mod early_ack;
@@ -42,10 +43,11 @@ pub enum Bug {
     LateLease,
     ClockLease,
     PageCache,
+    AutoCommit,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -57,6 +59,7 @@ impl Bug {
         Self::LateLease,
         Self::ClockLease,
         Self::PageCache,
+        Self::AutoCommit,
     ];
 
     /// As given to `--bug`.
@@ -73,6 +76,7 @@ impl Bug {
             Self::LateLease => "late-lease",
             Self::ClockLease => "clock-lease",
             Self::PageCache => "page-cache",
+            Self::AutoCommit => "auto-commit",
         }
     }
 
@@ -146,6 +150,9 @@ pub(crate) async fn lead(
         (Bug::DirtyReads, _) => dirty_reads::lead(node, command, deadline).await,
         (Bug::TornTransactions, Command::Transaction { operations }) => {
             torn_transactions::run(node, operations, deadline).await
+        }
+        (Bug::AutoCommit, Command::Transaction { operations }) => {
+            auto_commit::run(node, operations, deadline).await
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await

@@ -3,10 +3,12 @@
 //! `errors.md`, next to this crate's manifest, says what each failure means, and has a test for
 //! each of its rows.
 
+mod consumer;
 mod vocabulary;
 
 pub use vocabulary::Workload;
 
+use self::consumer::Consumer;
 use crate::database::PORT;
 use crate::wire::{Connection, Refusal, Request, Response, Status, WireError};
 use perjury_harness::{Client, Connect, Failure, Node, Op};
@@ -29,6 +31,8 @@ pub struct DemoClient {
     workload: Workload,
     /// As who it takes the lock: nobody has the same name, also not when this one is gone.
     name: String,
+    /// What it polls, in workloads on logs.
+    consumer: Consumer,
     /// A request is under way, or one was and its answer was never read: a later answer could be
     /// its, so the connection is of no use any more.
     dirty: bool,
@@ -43,7 +47,8 @@ impl DemoClient {
             Ok(Ok(connection)) => {
                 let number = MADE.fetch_add(1, Ordering::Relaxed);
                 let name = format!("client {number} of process {}", std::process::id());
-                Ok(Self { connection, workload, name, dirty: false })
+                let consumer = Consumer::default();
+                Ok(Self { connection, workload, name, consumer, dirty: false })
             }
             Ok(Err(error)) => Err(format!("cannot connect to {address}: {error}")),
             Err(_) => Err(format!("cannot connect to {address} within {CONNECT_LIMIT:?}")),
@@ -104,9 +109,18 @@ impl From<Refusal> for Failure {
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.
-        let command = self.workload.command(op, &self.name).map_err(Failure::Definite)?;
+        let command = match self.workload {
+            Workload::PartitionedLog => {
+                self.consumer.command(op).ok_or_else(|| vocabulary::unknown(op))
+            }
+            _ => self.workload.command(op, &self.name),
+        };
+        let command = command.map_err(Failure::Definite)?;
         match self.ask(&Request::Execute(command)).await? {
-            Response::Executed(Ok(outcome)) => self.workload.completed(op, outcome),
+            Response::Executed(Ok(outcome)) => match self.workload {
+                Workload::PartitionedLog => self.consumer.completed(op, outcome),
+                _ => self.workload.completed(op, outcome),
+            },
             Response::Executed(Err(refusal)) => Err(refusal.into()),
             other => Err(Failure::Unexpected(format!("asked to execute, it said {other:?}"))),
         }

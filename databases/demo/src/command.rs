@@ -108,12 +108,52 @@ pub enum Operation {
         initial: i64,
         least: Option<i64>,
     },
+    /// Puts a record at the end of a log, and gives its offset.
+    Send {
+        key: Key,
+        value: Value,
+    },
+    /// Up to `most` records of a log, each with its offset, from an offset on; for a group from where
+    /// it has come to, if that is further. What the same transaction sends is not among them.
+    Poll {
+        key: Key,
+        from: u64,
+        most: u64,
+        group: Option<Key>,
+    },
+    /// How far a group has come in a log; for none, where the log ends.
+    Position {
+        key: Key,
+        group: Option<Key>,
+    },
+    /// A group has come to this offset, if it was not further already.
+    Commit {
+        key: Key,
+        group: Key,
+        position: u64,
+    },
 }
 
 impl Operation {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::ReadList { key } | Self::ReadRegister { key } => check_key(key),
+            Self::AddToRegister { key, .. } => check_key(key),
+            Self::Append { key, element: value }
+            | Self::WriteRegister { key, value }
+            | Self::Send { key, value } => check_key(key).and_then(|()| check_value(value)),
+            Self::Poll { key, group, .. } | Self::Position { key, group } => {
+                check_key(key)?;
+                group.as_ref().map_or(Ok(()), check_key)
+            }
+            Self::Commit { key, group, .. } => check_key(key).and_then(|()| check_key(group)),
+        }
+    }
+
     /// Whether it changes nothing.
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
+        let logs = matches!(self, Self::Poll { .. } | Self::Position { .. });
+        logs || matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
     }
 }
 
@@ -147,15 +187,7 @@ impl Command {
                 Err(format!("a transaction may hold {OPERATIONS_LIMIT} operations at the most"))
             }
             Self::Transaction { operations } => {
-                operations.iter().try_for_each(|operation| match operation {
-                    Operation::ReadList { key }
-                    | Operation::ReadRegister { key }
-                    | Operation::AddToRegister { key, .. } => check_key(key),
-                    Operation::Append { key, element: value }
-                    | Operation::WriteRegister { key, value } => {
-                        check_key(key).and_then(|()| check_value(value))
-                    }
-                })
+                operations.iter().try_for_each(Operation::check)
             }
         }
     }

@@ -42,7 +42,17 @@ impl Database for Demo {
     }
 
     fn workloads(&self) -> &[&'static str] {
-        &["register", "list-append", "rw-register", "set", "bank", "counter", "queue", "lock"]
+        &[
+            "register",
+            "list-append",
+            "rw-register",
+            "set",
+            "bank",
+            "counter",
+            "queue",
+            "lock",
+            "partitioned-log",
+        ]
     }
 
     fn options(&self) -> &[(&'static str, &'static str)] {

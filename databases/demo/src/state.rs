@@ -1,5 +1,8 @@
 //! The state machine's data, and what each command does to it.
 
+mod logs;
+
+use self::logs::Logs;
 use crate::command::{Command, Key, Operation, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +22,8 @@ pub struct State {
     counters: BTreeMap<Key, i64>,
     lock: Lock,
     queue: VecDeque<Value>,
+    /// Logs of records, and how far groups have read them.
+    records: Logs,
 }
 
 /// The lock.
@@ -121,6 +126,10 @@ impl State {
                 | Operation::AddToRegister { key, .. } => {
                     copy_key(&self.registers, &mut part.registers, key);
                 }
+                Operation::Send { key, .. }
+                | Operation::Poll { key, .. }
+                | Operation::Position { key, .. }
+                | Operation::Commit { key, .. } => self.records.copy(key, &mut part.records),
             }
         }
         part
@@ -155,7 +164,13 @@ impl State {
                 return Outcome::Declined(why);
             }
         }
-        match operations.iter().map(|step| self.step(step)).collect() {
+        // Polls see what was committed, and that does not include what is done here.
+        let polled: Vec<Option<Value>> = operations
+            .iter()
+            .map(|step| matches!(step, Operation::Poll { .. }).then(|| self.look(step)))
+            .collect();
+        let steps = operations.iter().zip(polled);
+        match steps.map(|(step, polled)| polled.map_or_else(|| self.step(step), Ok)).collect() {
             Ok(results) => Outcome::Transaction(results),
             Err(why) => Outcome::Declined(why),
         }
@@ -184,7 +199,15 @@ impl State {
                 self.registers.insert(key.clone(), sum.into());
                 Ok(Value::Null)
             }
-            Operation::ReadList { .. } | Operation::ReadRegister { .. } => Ok(self.look(operation)),
+            Operation::Send { key, value } => Ok(self.records.send(key, value).into()),
+            Operation::Commit { key, group, position } => {
+                self.records.commit(key, group, *position);
+                Ok(Value::Null)
+            }
+            Operation::ReadList { .. }
+            | Operation::ReadRegister { .. }
+            | Operation::Poll { .. }
+            | Operation::Position { .. } => Ok(self.look(operation)),
         }
     }
 
@@ -194,9 +217,17 @@ impl State {
                 Value::Array(self.lists.get(key).cloned().unwrap_or_default())
             }
             Operation::ReadRegister { key } => self.register(key),
+            Operation::Poll { key, from, most, group } => {
+                self.records.poll(key, *from, *most, group.as_ref())
+            }
+            Operation::Position { key, group } => {
+                self.records.position(key, group.as_ref()).into()
+            }
             Operation::Append { .. }
             | Operation::WriteRegister { .. }
-            | Operation::AddToRegister { .. } => Value::Null,
+            | Operation::AddToRegister { .. }
+            | Operation::Send { .. }
+            | Operation::Commit { .. } => Value::Null,
         }
     }
 

@@ -1,5 +1,7 @@
 //! A database in memory that tells the truth.
 
+mod logs;
+
 use super::operation_of;
 use crate::bank::Opening;
 use perjury_checkers::Event;
@@ -20,6 +22,7 @@ pub(crate) struct Honest {
     queue: VecDeque<Value>,
     /// Who holds the lock, and how often it was granted.
     lock: (Option<u32>, u64),
+    logs: logs::Logs,
 }
 
 impl Honest {
@@ -32,6 +35,7 @@ impl Honest {
     pub(crate) fn ask(&mut self, event: &Event) -> Option<Value> {
         let (process, f, value) = operation_of(event);
         match (self.workload, f) {
+            ("partitioned-log", _) => Some(self.logs.ask(process, f, value)),
             ("counter", "add") => {
                 self.counter += value.as_i64()?;
                 Some(value.clone())

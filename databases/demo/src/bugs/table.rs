@@ -148,4 +148,15 @@ pub const TABLE: &[Bug] = &[
             ("power-survivors", "none"),
         ],
     },
+    Bug {
+        name: "auto-commit",
+        about: "a group's position moves on as records are handed out, not when they have arrived",
+        imitates: "RabbitMQ's automatic acknowledgements, with which a message counts as delivered as \
+                   soon as it is sent and is lost if the consumer's connection closes first (its \
+                   documentation says so), and Redis streams read with NOACK",
+        workload: "partitioned-log",
+        nemesis: &["pause"],
+        anomalies: &["group-skip"],
+        settings: &[("nemesis-interval", "2s"), ("operation-timeout", "500ms")],
+    },
 ];

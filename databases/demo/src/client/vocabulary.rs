@@ -24,6 +24,9 @@ pub enum Workload {
     Bank(Opening),
     /// `enqueue v`, `dequeue null`, `drain null`.
     Queue,
+    /// `send`, `poll` and `txn` of `["send", k, v]` and `["poll"]`, `assign` and `subscribe`; what
+    /// they mean depends on the client's consumer.
+    PartitionedLog,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -32,7 +35,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -41,6 +44,7 @@ impl Workload {
         ("counter", Self::Counter),
         ("queue", Self::Queue),
         ("lock", Self::Lock),
+        ("partitioned-log", Self::PartitionedLog),
     ];
 
     /// The workload called `name`.
@@ -74,8 +78,9 @@ impl Workload {
                 "drain" => Some(Command::Drain),
                 _ => None,
             },
+            Self::PartitionedLog => None,
         };
-        found.ok_or_else(|| format!("the demo database has no operation {} {}", op.f, op.value))
+        found.ok_or_else(|| unknown(op))
     }
 
     /// The operation's completed value.
@@ -102,6 +107,11 @@ impl Workload {
             }
         }
     }
+}
+
+/// Why there is no command for an operation.
+pub(super) fn unknown(op: &Op) -> String {
+    format!("the demo database has no operation {} {}", op.f, op.value)
 }
 
 fn register(op: &Op) -> Option<Command> {
