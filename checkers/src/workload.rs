@@ -88,13 +88,8 @@ const REGISTERS: &[&str] =
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
-const LOGS: &[&str] = &[
-    "gaps-allowed",
-    "duplicates-allowed",
-    "contiguous",
-    "own-sends-visible",
-    "groups-may-miss",
-];
+const LOGS: &[&str] =
+    &["gaps-allowed", "duplicates-allowed", "contiguous", "own-sends-visible", "groups-may-miss"];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 

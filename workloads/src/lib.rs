@@ -19,6 +19,7 @@ mod settings;
 mod sweep;
 #[cfg(test)]
 mod testing;
+mod watch;
 
 pub use bank::{Bank, Opening};
 pub use counter::Counter;
@@ -29,6 +30,7 @@ pub use queue::Queue;
 pub use register::Register;
 pub use rw_register::RwRegister;
 pub use set::Set;
+pub use watch::Watch;
 
 use perjury_harness::{Registry, Workload};
 use std::sync::Arc;
@@ -45,6 +47,7 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(Register),
         Arc::new(RwRegister),
         Arc::new(Set),
+        Arc::new(Watch),
     ]
 }
 
@@ -69,6 +72,7 @@ mod tests {
             "register",
             "rw-register",
             "set",
+            "watch",
         ];
         assert_eq!(names, wanted);
     }

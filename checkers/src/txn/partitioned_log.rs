@@ -132,12 +132,7 @@ impl PartitionedLog {
     }
 
     /// What is wrong with how consumers went through logs.
-    fn consumers(
-        &self,
-        told: &Told<'_, '_>,
-        walks: &Walks,
-        join: &mut impl FnMut(&str, Tally),
-    ) {
+    fn consumers(&self, told: &Told<'_, '_>, walks: &Walks, join: &mut impl FnMut(&str, Tally)) {
         join("poll-skip", all(&walks.skips, |jump| told.skipped(jump)));
         join("nonmonotonic-poll", all(&walks.backward, |jump| told.backward(jump)));
         if !self.gaps_allowed {

@@ -108,12 +108,9 @@ impl<'h> Journal<'h> {
     /// Revisions have to grow with time.
     fn order_in_time(&mut self, reading: &Reading<'h>) {
         let acknowledged = |number: &u32| reading.writes[*number as usize].revision.is_some();
-        let mut by_end: Vec<u32> =
-            (0..reading.writes.len() as u32).filter(acknowledged).collect();
+        let mut by_end: Vec<u32> = (0..reading.writes.len() as u32).filter(acknowledged).collect();
         let by_begin = by_end.clone();
-        let ends = |write: u32| {
-            reading.operation(reading.writes[write as usize].operation).end()
-        };
+        let ends = |write: u32| reading.operation(reading.writes[write as usize].operation).end();
         by_end.sort_by_key(|write| ends(*write));
         let revision = |write: u32| reading.writes[write as usize].revision.unwrap_or(0);
         let (mut over, mut greatest): (usize, Option<u32>) = (0, None);

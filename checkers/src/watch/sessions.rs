@@ -14,8 +14,6 @@ pub(super) struct Lost {
     pub(super) operation: u32,
     pub(super) from: u64,
     pub(super) to: u64,
-    /// A change of the same revision that the answer has: the revision is torn.
-    pub(super) half: bool,
 }
 
 /// A watcher that had to be up to date was told that a revision is the last, and a greater one had been
@@ -77,8 +75,7 @@ impl Sessions {
             let process = reading.operation(watch.operation).process;
             let before = positions.get(&process).copied();
             // Who asks for what it has seen already begins again.
-            let goes_on =
-                before.filter(|before| watch.from.is_none_or(|from| from >= before.next));
+            let goes_on = before.filter(|before| watch.from.is_none_or(|from| from >= before.next));
             let mut position = goes_on.unwrap_or_else(|| {
                 next += 1;
                 Position { session: next - 1, next: 0, operation: NOBODY }
@@ -148,14 +145,14 @@ impl Sessions {
         there.dedup();
         if there.len() < end.saturating_sub(first) {
             let place = |at: usize| (journal.changes[at].revision, journal.changes[at].key);
-            let missing = (first..end).zip(0..).find(|(at, number)| {
-                there.get(*number).copied() != Some(place(*at))
-            });
+            let missing = (first..end)
+                .zip(0..)
+                .find(|(at, number)| there.get(*number).copied() != Some(place(*at)));
             if let Some((at, _)) = missing {
                 let revision = journal.changes[at].revision;
                 let half = events.iter().any(|event| event.revision == revision);
                 let (change, operation) = (at as u32, watch.operation);
-                let lost = Lost { change, operation, from, to: watch.to, half };
+                let lost = Lost { change, operation, from, to: watch.to };
                 if half { self.torn.push(lost) } else { self.lost.push(lost) }
             }
         }
@@ -166,8 +163,7 @@ impl Sessions {
     fn up_to_date(&mut self, reading: &Reading<'_>) {
         let acknowledged = |number: &u32| reading.writes[*number as usize].revision.is_some();
         let mut writes: Vec<u32> = (0..reading.writes.len() as u32).filter(acknowledged).collect();
-        let ends =
-            |write: u32| reading.operation(reading.writes[write as usize].operation).end();
+        let ends = |write: u32| reading.operation(reading.writes[write as usize].operation).end();
         let revision = |write: u32| reading.writes[write as usize].revision.unwrap_or(0);
         writes.sort_by_key(|write| ends(*write));
         let (mut over, mut greatest): (usize, Option<u32>) = (0, None);
@@ -179,7 +175,9 @@ impl Sessions {
                 }
                 over += 1;
             }
-            let Some(write) = greatest.filter(|write| revision(*write) > watch.to) else { continue };
+            let Some(write) = greatest.filter(|write| revision(*write) > watch.to) else {
+                continue;
+            };
             self.most_behind = self.most_behind.max(revision(write) - watch.to);
             if watch.latest {
                 let (operation, to) = (watch.operation, watch.to);
@@ -217,7 +215,8 @@ fn order(
     let mut fresh = false;
     for (number, event) in (watch.first..).zip(reading.events_of(watch)) {
         if event.revision >= position.next {
-            (position.next, position.operation) = (event.revision.saturating_add(1), watch.operation);
+            (position.next, position.operation) =
+                (event.revision.saturating_add(1), watch.operation);
             keys.clear();
             fresh = true;
         }

@@ -205,8 +205,7 @@ fn right(random: &mut Random, calls: usize, unknown: u64) -> History {
     let mut answer = move |f: &str, input: &Value| {
         if f == "write" {
             let pairs = input.as_array().unwrap().iter();
-            let change =
-                |pair: &Value| (pair[0].as_u64().unwrap(), pair[1].as_u64().unwrap());
+            let change = |pair: &Value| (pair[0].as_u64().unwrap(), pair[1].as_u64().unwrap());
             log.push(pairs.map(change).collect());
             return Some(json!([log.len(), input]));
         }
@@ -217,7 +216,8 @@ fn right(random: &mut Random, calls: usize, unknown: u64) -> History {
         let known = if latest { log.len() } else { behind.below(log.len() as u64 + 1) as usize };
         // As `atomic_history` does not say who asks, each watch begins somewhere.
         let from = behind.below(known as u64 + 1) as usize;
-        let to = if latest { known } else { from + behind.below((known - from) as u64 + 1) as usize };
+        let to =
+            if latest { known } else { from + behind.below((known - from) as u64 + 1) as usize };
         let events: Vec<Value> = (from..to)
             .flat_map(|at| log[at].iter().map(move |(key, value)| json!([at + 1, key, value])))
             .collect();

@@ -14,6 +14,7 @@ mod lost_cas;
 mod no_fsync;
 mod page_cache;
 mod retry_duplicates;
+mod skipping_watch;
 mod split_brain;
 mod stale_reads;
 mod table;
@@ -44,10 +45,11 @@ pub enum Bug {
     ClockLease,
     PageCache,
     AutoCommit,
+    SkippingWatch,
 }
 
 impl Bug {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -60,6 +62,7 @@ impl Bug {
         Self::ClockLease,
         Self::PageCache,
         Self::AutoCommit,
+        Self::SkippingWatch,
     ];
 
     /// As given to `--bug`.
@@ -77,6 +80,7 @@ impl Bug {
             Self::ClockLease => "clock-lease",
             Self::PageCache => "page-cache",
             Self::AutoCommit => "auto-commit",
+            Self::SkippingWatch => "skipping-watch",
         }
     }
 
@@ -130,6 +134,10 @@ pub(crate) async fn execute(
 ) -> Reply {
     match planted.bug {
         Bug::StaleReads if command.is_read() => Ok(stale_reads::read(node, command)),
+        Bug::SkippingWatch => {
+            let command = skipping_watch::moved(node, command);
+            node.execute_by(&command, deadline).await
+        }
         Bug::RetryDuplicates => retry_duplicates::execute(node, command, deadline).await,
         _ => node.execute_by(command, deadline).await,
     }

@@ -80,6 +80,17 @@ pub enum Command {
     Dequeue,
     /// Takes all elements of the queue, and answers with their list.
     Drain,
+    /// Changes keys of the watched map, all at once. Answered with the revision that has the change.
+    Change {
+        changes: Vec<(Value, Value)>,
+    },
+    /// All changes of the watched map from a revision on, of `most` revisions at the most. Any node
+    /// answers it from what it has, unless `latest` is asked for.
+    Changes {
+        from: u64,
+        most: u64,
+        latest: bool,
+    },
 }
 
 /// One step of a transaction.
@@ -162,9 +173,15 @@ impl Command {
     pub fn is_read(&self) -> bool {
         match self {
             Self::RegisterRead { .. } | Self::SetRead { .. } | Self::CounterRead { .. } => true,
+            Self::Changes { .. } => true,
             Self::Transaction { operations } => operations.iter().all(Operation::is_read),
             _ => false,
         }
+    }
+
+    /// Whether any node may answer it from its own state, however old that is.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Changes { latest: false, .. })
     }
 
     /// Whether it is within the database's limits; the error says which one it is not.
@@ -176,7 +193,13 @@ impl Command {
             Self::SetAdd { key, .. } | Self::CounterAdd { key, .. } => check_key(key),
             Self::LockAcquire { owner, .. } | Self::LockRelease { owner } => check_key(owner),
             Self::Enqueue { element } => check_value(element),
-            Self::Dequeue | Self::Drain => Ok(()),
+            Self::Dequeue | Self::Drain | Self::Changes { .. } => Ok(()),
+            Self::Change { changes } if changes.len() > OPERATIONS_LIMIT => {
+                Err(format!("{OPERATIONS_LIMIT} keys may be changed at once at the most"))
+            }
+            Self::Change { changes } => changes
+                .iter()
+                .try_for_each(|(key, value)| check_key(&Key::from(key)).and(check_value(value))),
             Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
             Self::RegisterCompareAndSet { key, old, new } => {
                 check_key(key)?;
@@ -186,9 +209,7 @@ impl Command {
             Self::Transaction { operations } if operations.len() > OPERATIONS_LIMIT => {
                 Err(format!("a transaction may hold {OPERATIONS_LIMIT} operations at the most"))
             }
-            Self::Transaction { operations } => {
-                operations.iter().try_for_each(Operation::check)
-            }
+            Self::Transaction { operations } => operations.iter().try_for_each(Operation::check),
         }
     }
 }

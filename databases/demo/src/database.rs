@@ -52,6 +52,7 @@ impl Database for Demo {
             "queue",
             "lock",
             "partitioned-log",
+            "watch",
         ]
     }
 

@@ -1,7 +1,9 @@
 //! The state machine's data, and what each command does to it.
 
+mod changes;
 mod logs;
 
+use self::changes::Journal;
 use self::logs::Logs;
 use crate::command::{Command, Key, Operation, Outcome};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub struct State {
     queue: VecDeque<Value>,
     /// Logs of records, and how far groups have read them.
     records: Logs,
+    /// Changes of the watched map.
+    journal: Journal,
 }
 
 /// The lock.
@@ -77,9 +81,11 @@ impl State {
                 None => Outcome::Declined("the queue is empty".to_owned()),
             },
             Command::Drain => Outcome::Value(self.queue.drain(..).collect()),
+            Command::Change { changes } => Outcome::Value(self.journal.change(changes).into()),
             Command::RegisterRead { .. }
             | Command::SetRead { .. }
-            | Command::CounterRead { .. } => self.read(command),
+            | Command::CounterRead { .. }
+            | Command::Changes { .. } => self.read(command),
         }
     }
 
@@ -96,8 +102,14 @@ impl State {
             Command::Transaction { operations } if command.is_read() => {
                 Outcome::Transaction(operations.iter().map(|step| self.look(step)).collect())
             }
+            Command::Changes { from, most, .. } => self.journal.since(*from, *most),
             _ => Outcome::Declined("this is not a read".to_owned()),
         }
+    }
+
+    /// The last revision of the watched map.
+    pub(crate) fn revision(&self) -> u64 {
+        self.journal.revision()
     }
 
     /// A copy of the part that `command` reads.
@@ -108,6 +120,7 @@ impl State {
             Command::SetRead { key } => copy_key(&self.sets, &mut part.sets, key),
             Command::CounterRead { key } => copy_key(&self.counters, &mut part.counters, key),
             Command::Transaction { operations } => part = self.touched(operations),
+            Command::Changes { .. } => part.journal = self.journal.clone(),
             _ => {}
         }
         part
@@ -220,9 +233,7 @@ impl State {
             Operation::Poll { key, from, most, group } => {
                 self.records.poll(key, *from, *most, group.as_ref())
             }
-            Operation::Position { key, group } => {
-                self.records.position(key, group.as_ref()).into()
-            }
+            Operation::Position { key, group } => self.records.position(key, group.as_ref()).into(),
             Operation::Append { .. }
             | Operation::WriteRegister { .. }
             | Operation::AddToRegister { .. }

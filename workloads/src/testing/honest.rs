@@ -1,5 +1,6 @@
 //! A database in memory that tells the truth.
 
+mod changes;
 mod logs;
 
 use super::operation_of;
@@ -23,6 +24,7 @@ pub(crate) struct Honest {
     /// Who holds the lock, and how often it was granted.
     lock: (Option<u32>, u64),
     logs: logs::Logs,
+    changes: changes::Changes,
 }
 
 impl Honest {
@@ -36,6 +38,7 @@ impl Honest {
         let (process, f, value) = operation_of(event);
         match (self.workload, f) {
             ("partitioned-log", _) => Some(self.logs.ask(process, f, value)),
+            ("watch", _) => Some(self.changes.ask(process, f, value)),
             ("counter", "add") => {
                 self.counter += value.as_i64()?;
                 Some(value.clone())

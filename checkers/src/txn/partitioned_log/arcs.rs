@@ -105,13 +105,7 @@ impl Web<'_, '_> {
 }
 
 /// Why a dependency holds.
-pub(super) fn why(
-    logs: &Logs<'_>,
-    entries: &Entries,
-    link: &Link,
-    from: &str,
-    to: &str,
-) -> String {
+pub(super) fn why(logs: &Logs<'_>, entries: &Entries, link: &Link, from: &str, to: &str) -> String {
     let name = &logs.keys[link.key as usize];
     let of_key = entries.of_key(link.key);
     let value = |record: u32| shortened(logs.records[record as usize].value);

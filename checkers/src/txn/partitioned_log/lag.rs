@@ -11,7 +11,8 @@ const MOMENTS: u64 = 20;
 /// Milliseconds from the acknowledgement of a record to the first poll that was answered with it,
 /// and the number of records that wait for that over time, as `[second, number]`.
 pub(super) fn measure(logs: &Logs<'_>, entries: &Entries) -> Value {
-    let returned = |operation: u32| logs.operations[operation as usize].returned.unwrap_or(u64::MAX);
+    let returned =
+        |operation: u32| logs.operations[operation as usize].returned.unwrap_or(u64::MAX);
     let mut polled = vec![u64::MAX; logs.records.len()];
     for entry in entries.all.iter().filter(|entry| entry.polled != NOBODY) {
         let first = &mut polled[entry.record as usize];

@@ -92,17 +92,17 @@ impl Told<'_, '_> {
         let name = self.key(key);
         let place = match loss.offset {
             Some(offset) => format!("before offset {offset}"),
-            None => "and had been given everything from the beginning".to_owned(),
+            None => "after everything that it was given, from the beginning on".to_owned(),
         };
         let explanation = format!(
             "{value} was known to be in the log of key {name}. A consumer that began to poll later \
-             read to the end of the log, which was {place}, and nobody polled {value} after that."
+             was told that the log ends {place}, and nobody polled {value} after that."
         );
         let steps = vec![
             self.knew(loss.known, loss.record, loss.offset),
             step(
                 self.operation(loss.operation),
-                &format!("was told that the log of key {name} ended {place}"),
+                &format!("was told that the log of key {name} ends {place},"),
             ),
         ];
         let title = format!("Record {value} of key {name} is not seen any more");

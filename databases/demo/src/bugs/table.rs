@@ -159,4 +159,14 @@ pub const TABLE: &[Bug] = &[
         anomalies: &["group-skip"],
         settings: &[("nemesis-interval", "2s"), ("operation-timeout", "500ms")],
     },
+    Bug {
+        name: "skipping-watch",
+        about: "a watcher that has fallen behind goes on with newer changes, and is not told",
+        imitates: "etcd 3.4 and 3.5, which moved a slow watcher past events that had been compacted \
+                   meanwhile instead of cancelling it (etcd issue 17529, 2024)",
+        workload: "watch",
+        nemesis: &["pause"],
+        anomalies: &["lost-event"],
+        settings: &[("nemesis-interval", "3s"), ("rate", "200")],
+    },
 ];

@@ -27,6 +27,9 @@ pub enum Workload {
     /// `send`, `poll` and `txn` of `["send", k, v]` and `["poll"]`, `assign` and `subscribe`; what
     /// they mean depends on the client's consumer.
     PartitionedLog,
+    /// `write [[k, v], …]`, `watch null`, `watch "latest"`; where a watch begins depends on the
+    /// client's watcher.
+    Watch,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -35,7 +38,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -45,6 +48,7 @@ impl Workload {
         ("queue", Self::Queue),
         ("lock", Self::Lock),
         ("partitioned-log", Self::PartitionedLog),
+        ("watch", Self::Watch),
     ];
 
     /// The workload called `name`.
@@ -78,7 +82,7 @@ impl Workload {
                 "drain" => Some(Command::Drain),
                 _ => None,
             },
-            Self::PartitionedLog => None,
+            Self::PartitionedLog | Self::Watch => None,
         };
         found.ok_or_else(|| unknown(op))
     }

@@ -182,12 +182,11 @@ fn logs_are_read_from_an_offset_and_not_what_the_same_transaction_sends() {
     let send = |value: i64| Operation::Send { key: key(), value: json!(value) };
     let poll = |from| Operation::Poll { key: key(), from, most: 2, group: None };
     let mut state = State::default();
-    let mut run = |operations: Vec<Operation>| match state
-        .apply(&Command::Transaction { operations })
-    {
-        Outcome::Transaction(results) => json!(results),
-        other => panic!("{other:?}"),
-    };
+    let mut run =
+        |operations: Vec<Operation>| match state.apply(&Command::Transaction { operations }) {
+            Outcome::Transaction(results) => json!(results),
+            other => panic!("{other:?}"),
+        };
     assert_eq!(run(vec![send(5), poll(0), send(6), send(7)]), json!([0, [], 1, 2]));
     assert_eq!(run(vec![poll(0), poll(2)]), json!([[[0, 5], [1, 6]], [[2, 7]]]));
     let group = || Some(Key::from(&json!("group")));

@@ -49,7 +49,8 @@ impl Store {
         // Polls come before sends, as far as the logs are concerned.
         let seen = self.logs.clone();
         // A member commits what it has got before, not what it may never get.
-        for (group, got) in self.group.iter_mut().zip(self.members.get(&process).into_iter().flatten())
+        for (group, got) in
+            self.group.iter_mut().zip(self.members.get(&process).into_iter().flatten())
         {
             *group = (*group).max(*got);
         }
@@ -164,7 +165,8 @@ fn run(random: &mut Random, calls: usize, closed: bool) -> Script {
             let list = log.iter().enumerate().map(|(at, value)| json!([at, value])).collect();
             (key.to_string(), list)
         };
-        let answer: serde_json::Map<String, Value> = store.logs.iter().enumerate().map(all).collect();
+        let answer: serde_json::Map<String, Value> =
+            store.logs.iter().enumerate().map(all).collect();
         poll(&mut script, fresh, Value::Object(answer));
         poll(&mut script, fresh, json!({"0": [], "1": [], "2": []}));
     }

@@ -53,7 +53,8 @@ fn answers_have_offsets_and_move_the_consumer() {
 fn a_member_of_the_group_commits_what_it_has_got_when_it_polls_again() {
     let mut member = consumer("subscribe", json!([1, 2]));
     let asked = || json!([["poll"]]);
-    let commit = |position| Operation::Commit { key: Key::from(&json!(1)), group: group(), position };
+    let commit =
+        |position| Operation::Commit { key: Key::from(&json!(1)), group: group(), position };
     let first = operations(&member, "poll", asked());
     assert_eq!(first, [poll(1, 5, Some(group())), poll(2, 0, Some(group())), commit(5)]);
     let answer = done(json!([[[5, "x"]], [], null]));
@@ -68,9 +69,12 @@ fn a_member_of_the_group_commits_what_it_has_got_when_it_polls_again() {
 #[test]
 fn other_operations_are_no_commands() {
     let consumer = Consumer::default();
-    for (f, value) in
-        [("read", json!(null)), ("txn", json!([["r", 1]])), ("send", json!(1)), ("assign", json!(1))]
-    {
+    for (f, value) in [
+        ("read", json!(null)),
+        ("txn", json!([["r", 1]])),
+        ("send", json!(1)),
+        ("assign", json!(1)),
+    ] {
         assert!(consumer.command(&Op::new(f, value)).is_none(), "{f}");
     }
 }
