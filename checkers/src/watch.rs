@@ -95,4 +95,6 @@ fn doubt(reading: &Reading<'_>, sessions: &Sessions) -> Option<String> {
 }
 
 #[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
 mod tests;

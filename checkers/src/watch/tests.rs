@@ -188,7 +188,7 @@ fn what_cannot_be_read_is_told() {
 
 /// A map that really has one log; each watcher goes on where it was, and is told of a few revisions
 /// at a time, from a copy that is somewhat behind.
-fn right(random: &mut Random, calls: usize, unknown: u64) -> History {
+pub(super) fn right(random: &mut Random, calls: usize, unknown: u64) -> History {
     let mut log: Vec<Vec<(u64, u64)>> = Vec::new();
     let mut value = 0;
     let mut asking = |random: &mut Random| {

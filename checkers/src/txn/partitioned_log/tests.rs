@@ -7,6 +7,7 @@ use crate::testing::{Random, Script};
 use crate::{Anomaly, Kind, Verdict};
 
 mod generated;
+mod oracle;
 
 fn check_with(script: &Script, checker: PartitionedLog) -> Finding {
     checker.check(&script.history(), &Budget::default())

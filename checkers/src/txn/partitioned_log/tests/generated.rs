@@ -109,7 +109,7 @@ impl Store {
 
 /// A run of a right store, with unknown outcomes and failures, and a reader of everything at the
 /// end if `closed`.
-fn run(random: &mut Random, calls: usize, closed: bool) -> Script {
+pub(super) fn run(random: &mut Random, calls: usize, closed: bool) -> Script {
     enum State {
         Idle,
         Asked(&'static str, Value),
