@@ -128,6 +128,11 @@ impl<'h> Journal<'h> {
         }
     }
 
+    pub(super) fn has(&self, revision: u64, key: u32) -> bool {
+        let place = |change: &Change<'_>| (change.revision, change.key);
+        self.changes.binary_search_by_key(&(revision, key), place).is_ok()
+    }
+
     /// How many changes come before a revision.
     pub(super) fn before(&self, revision: u64) -> usize {
         self.changes.partition_point(|change| change.revision < revision)

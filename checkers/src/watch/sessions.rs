@@ -137,7 +137,10 @@ impl Sessions {
         let (first, end) = (journal.before(from), journal.before(watch.to.saturating_add(1)));
         let mut there: Vec<(u64, u32)> = (watch.first..)
             .zip(events)
-            .filter(|(number, _)| journal.explained[*number as usize])
+            .filter(|(number, event)| {
+                // What nobody can have written is told so, and may be in nobody's journal.
+                journal.explained[*number as usize] || journal.has(event.revision, event.key)
+            })
             .map(|(_, event)| (event.revision, event.key))
             .filter(|(revision, _)| (from..=watch.to).contains(revision))
             .collect();

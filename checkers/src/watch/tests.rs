@@ -108,7 +108,7 @@ fn half_a_revision_is_torn() {
     let half = json!([[1, "x", 1], [2, "x", 2]]);
     watch(&mut script, 1, 1, half, 2);
     watch(&mut script, 2, 1, all(), 3);
-    assert_eq!(only(&script, "torn-event").operations, [2, 6]);
+    assert_eq!(only(&script, "torn-event").operations, [6, 8]);
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn nothing_is_found_in_what_can_be_explained() {
             missed += 1;
         }
     }
-    // What is missed: orders that only sends of unknown outcome or unseen offsets would show.
+    // What is missed: offsets that nobody else speaks of, and orders that only these would show.
     assert!(explained > 5_000 && found > 1_000, "{explained} {found} {missed}");
-    assert!(found > 3 * missed, "{explained} {found} {missed}");
+    assert!(found > 2 * missed, "{explained} {found} {missed}");
 }
