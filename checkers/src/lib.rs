@@ -24,6 +24,7 @@ mod tally;
 mod testing;
 pub mod txn;
 pub mod unique_ids;
+pub mod watch;
 mod words;
 pub mod workload;
 

@@ -12,6 +12,7 @@ pub mod key_value;
 pub mod list_append;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod oracle;
+pub mod partitioned_log;
 pub mod predicate;
 mod ranks;
 pub mod read;
@@ -28,6 +29,7 @@ mod windows;
 
 pub use isolation::{ConsistencyModel, weakest};
 pub use list_append::ListAppend;
+pub use partitioned_log::PartitionedLog;
 pub use predicate::PredicateRegister;
 pub use rw_register::RwRegister;
 pub use set_add::SetAdd;

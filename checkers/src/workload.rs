@@ -18,8 +18,9 @@ use crate::monotonic::Monotonic;
 use crate::one_insert::OneInsert;
 use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
-use crate::txn::{PredicateRegister, TransactionChecker, check_events};
+use crate::txn::{PartitionedLog, PredicateRegister, TransactionChecker, check_events};
 use crate::unique_ids::{Order, UniqueIds};
+use crate::watch::Watch;
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
 /// A kind of history, by name.
@@ -76,7 +77,13 @@ pub const WORKLOADS: &[Workload] = &[
         "enqueue v, dequeue, drain; each acknowledged message comes out once",
         &["duplicates-allowed", "losses-allowed", "ordered"],
     ),
+    of(
+        "partitioned-log",
+        "send, poll and txn of [\"send\", k, v] and [\"poll\"], assign, subscribe; logs by key",
+        LOGS,
+    ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
+    of("watch", "write [[k, v], …] answered with a revision, watch; all see one log", &[]),
     of("unique-ids", "generate; no answer comes twice, and by setting they grow", IDS),
     of("causal", "txn of [\"w\", k, v] and [\"r\", k, v], with sessions; causal consistency", &[]),
     of("causal-reverse", "[\"w\", k, v] once per key, reads of several; real time counts", &[]),
@@ -96,6 +103,8 @@ const REGISTERS: &[&str] =
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
 const IDS: &[&str] = &["monotonic", "inversions-allowed", "milliseconds-allowed"];
+const LOGS: &[&str] =
+    &["gaps-allowed", "duplicates-allowed", "contiguous", "own-sends-visible", "groups-may-miss"];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
@@ -284,7 +293,9 @@ impl Judge<'_> {
                 | "counter"
                 | "bank"
                 | "queue"
+                | "partitioned-log"
                 | "long-fork"
+                | "watch"
                 | "unique-ids"
                 | "causal"
                 | "causal-reverse"
@@ -372,7 +383,9 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
             losses_allowed: options.settings.flag("losses-allowed")?,
             ordered: options.settings.flag("ordered")?,
         }),
+        "partitioned-log" => Box::new(partitioned_log(options)?),
         "long-fork" => Box::new(LongFork),
+        "watch" => Box::new(Watch),
         "unique-ids" => Box::new(UniqueIds { order: order_of_ids(options)? }),
         "causal-reverse" => Box::new(CausalReverse),
         "sequential" => Box::new(Sequential),
@@ -393,6 +406,20 @@ fn order_of_ids(options: &CheckOptions) -> Result<Option<Order>, String> {
     let given = settings.flag("monotonic")? || inversions.is_some() || milliseconds.is_some();
     let (inversions, milliseconds) = (inversions.unwrap_or(0), milliseconds.unwrap_or(0));
     Ok(given.then_some(Order { inversions, milliseconds }))
+}
+
+fn partitioned_log(options: &CheckOptions) -> Result<PartitionedLog, String> {
+    let settings = &options.settings;
+    let model = options.consistency_model.as_deref();
+    let usual = PartitionedLog::default();
+    Ok(PartitionedLog {
+        model: model.map_or(Ok(usual.model), str::parse)?,
+        gaps_allowed: settings.flag_if_given("gaps-allowed")?.unwrap_or(usual.gaps_allowed),
+        duplicates_allowed: settings.flag("duplicates-allowed")?,
+        contiguous: settings.flag("contiguous")?,
+        own_sends_visible: settings.flag("own-sends-visible")?,
+        groups_may_miss: settings.flag("groups-may-miss")?,
+    })
 }
 
 fn only(workload: &str, options: &CheckOptions, models: &[&str]) -> Result<(), String> {

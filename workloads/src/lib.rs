@@ -17,6 +17,7 @@ mod list_append;
 mod lock;
 mod long_fork;
 mod monotonic;
+mod partitioned_log;
 mod queue;
 mod register;
 mod rw_register;
@@ -27,6 +28,7 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 mod unique_ids;
+mod watch;
 
 pub use bank::{Bank, Opening};
 pub use causal::Causal;
@@ -38,12 +40,14 @@ pub use list_append::ListAppend;
 pub use lock::Lock;
 pub use long_fork::LongFork;
 pub use monotonic::Monotonic;
+pub use partitioned_log::PartitionedLog;
 pub use queue::Queue;
 pub use register::Register;
 pub use rw_register::RwRegister;
 pub use sequential::Sequential;
 pub use set::Set;
 pub use unique_ids::UniqueIds;
+pub use watch::Watch;
 
 use perjury_harness::{Registry, Workload};
 use std::sync::Arc;
@@ -61,12 +65,14 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(Lock),
         Arc::new(LongFork),
         Arc::new(Monotonic),
+        Arc::new(PartitionedLog),
         Arc::new(Queue),
         Arc::new(Register),
         Arc::new(RwRegister),
         Arc::new(Sequential),
         Arc::new(Set),
         Arc::new(UniqueIds),
+        Arc::new(Watch),
     ]
 }
 
@@ -92,12 +98,14 @@ mod tests {
             "lock",
             "long-fork",
             "monotonic",
+            "partitioned-log",
             "queue",
             "register",
             "rw-register",
             "sequential",
             "set",
             "unique-ids",
+            "watch",
         ];
         assert_eq!(names, wanted);
     }

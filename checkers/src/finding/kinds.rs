@@ -3,11 +3,13 @@
 //! A finding tells what happened in one history; this tells what such a thing means in any.
 
 mod cycles;
+mod logs;
 mod objects;
 mod queues;
 mod service;
 mod sessions;
 mod transactions;
+mod watches;
 mod witnesses;
 
 use serde::Serialize;
@@ -46,6 +48,8 @@ pub(crate) mod source {
         "Ongaro and Ousterhout, In search of an understandable consensus algorithm, 2014";
     pub(crate) const LIPTON: &str =
         "Lipton and Sandberg, PRAM: a scalable shared memory, Princeton University, 1988";
+    pub(crate) const ETCD: &str =
+        "etcd's documentation, KV API guarantees, and its robustness tests of watches";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -103,6 +107,8 @@ fn tables() -> impl Iterator<Item = &'static Class> {
     transactions
         .chain(objects::CLASSES)
         .chain(queues::CLASSES)
+        .chain(logs::CLASSES)
+        .chain(watches::CLASSES)
         .chain(service::CLASSES)
         .chain(witnesses::CLASSES)
         .chain(sessions::CLASSES)

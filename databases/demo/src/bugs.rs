@@ -5,6 +5,7 @@
 //! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
 //! counts as durable ([`Bug::durability`]).
 
+mod auto_commit;
 mod clock_lease;
 mod dirty_reads;
 mod early_ack;
@@ -15,6 +16,7 @@ mod memory_ids;
 mod no_fsync;
 mod page_cache;
 mod retry_duplicates;
+mod skipping_watch;
 mod split_brain;
 mod stale_reads;
 mod table;
@@ -48,10 +50,12 @@ pub enum Bug {
     MemoryIds,
     WriteSkew,
     LooseOrder,
+    AutoCommit,
+    SkippingWatch,
 }
 
 impl Bug {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -66,6 +70,8 @@ impl Bug {
         Self::MemoryIds,
         Self::WriteSkew,
         Self::LooseOrder,
+        Self::AutoCommit,
+        Self::SkippingWatch,
     ];
 
     /// As given to `--bug`.
@@ -85,6 +91,8 @@ impl Bug {
             Self::MemoryIds => "memory-ids",
             Self::WriteSkew => "write-skew",
             Self::LooseOrder => "loose-order",
+            Self::AutoCommit => "auto-commit",
+            Self::SkippingWatch => "skipping-watch",
         }
     }
 
@@ -143,6 +151,10 @@ pub(crate) async fn execute(
     match planted.bug {
         Bug::StaleReads if command.is_read() => Ok(stale_reads::read(node, command)),
         Bug::MemoryIds if *command == Command::GenerateId => Ok(planted.ids.next(node)),
+        Bug::SkippingWatch => {
+            let command = skipping_watch::moved(node, command);
+            node.execute_by(&command, deadline).await
+        }
         Bug::RetryDuplicates => retry_duplicates::execute(node, command, deadline).await,
         _ => node.execute_by(command, deadline).await,
     }
@@ -169,6 +181,9 @@ pub(crate) async fn lead(
         }
         (Bug::WriteSkew, Command::Transaction { operations }) => {
             write_skew::run(node, operations, deadline).await
+        }
+        (Bug::AutoCommit, Command::Transaction { operations }) => {
+            auto_commit::run(node, operations, deadline).await
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await

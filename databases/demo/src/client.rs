@@ -3,11 +3,16 @@
 //! `errors.md`, next to this crate's manifest, says what each failure means, and has a test for
 //! each of its rows.
 
+mod consumer;
 mod sessions;
 mod vocabulary;
+mod watcher;
 
 pub use vocabulary::Workload;
 
+use self::consumer::Consumer;
+use self::watcher::Watcher;
+use crate::command::{Command, Outcome};
 use crate::database::PORT;
 use crate::wire::{Connection, Refusal, Request, Response, Status, WireError};
 use perjury_harness::{Client, Connect, Failure, Node, Op};
@@ -26,10 +31,15 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 /// A client of one node.
 #[derive(Debug)]
 pub struct DemoClient {
+    address: SocketAddr,
     connection: Connection,
     workload: Workload,
     /// As who it takes the lock: nobody has the same name, also not when this one is gone.
     name: String,
+    /// What it polls, in workloads on logs.
+    consumer: Consumer,
+    /// Where it is, in workloads on watches.
+    watcher: Watcher,
     /// A request is under way, or one was and its answer was never read: a later answer could be
     /// its, so the connection is of no use any more.
     dirty: bool,
@@ -38,17 +48,17 @@ pub struct DemoClient {
 impl DemoClient {
     /// Connects to the server at `address`.
     pub async fn connect(address: SocketAddr, workload: Workload) -> Result<Self, String> {
-        let target = address.to_string();
-        let connected = Connection::connect(&target);
-        match tokio::time::timeout(CONNECT_LIMIT, connected).await {
-            Ok(Ok(connection)) => {
-                let number = MADE.fetch_add(1, Ordering::Relaxed);
-                let name = format!("client {number} of process {}", std::process::id());
-                Ok(Self { connection, workload, name, dirty: false })
-            }
-            Ok(Err(error)) => Err(format!("cannot connect to {address}: {error}")),
-            Err(_) => Err(format!("cannot connect to {address} within {CONNECT_LIMIT:?}")),
-        }
+        let connection = open(address).await?;
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        Ok(Self {
+            address,
+            connection,
+            workload,
+            name: format!("client {number} of process {}", std::process::id()),
+            consumer: Consumer::default(),
+            watcher: Watcher::default(),
+            dirty: false,
+        })
     }
 
     /// How the node sees itself and the cluster.
@@ -69,6 +79,41 @@ impl DemoClient {
         }
     }
 
+    fn command(&self, op: &Op) -> Result<Command, String> {
+        let found = match self.workload {
+            Workload::PartitionedLog => self.consumer.command(op),
+            Workload::Watch => self.watcher.command(op),
+            _ => return self.workload.command(op, &self.name),
+        };
+        found.ok_or_else(|| vocabulary::unknown(op))
+    }
+
+    fn completed(&mut self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
+        match self.workload {
+            Workload::PartitionedLog => self.consumer.completed(op, outcome),
+            Workload::Watch => self.watcher.completed(op, outcome),
+            _ => self.workload.completed(op, outcome),
+        }
+    }
+
+    /// Asks as a watcher does: one that loses its connection makes a new one and goes on, since
+    /// nothing has happened by a watch without an answer.
+    async fn ask_again(&mut self, op: &Op, request: &Request) -> Result<Response, Failure> {
+        if self.dirty {
+            self.connection = open(self.address).await.map_err(Failure::Definite)?;
+            self.dirty = false;
+        }
+        if &*op.f != "watch" {
+            return self.ask(request).await;
+        }
+        match tokio::time::timeout(watcher::PATIENCE, self.ask(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(Failure::Indefinite(why))) => Err(Failure::Definite(why)),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::Definite("no answer in time".to_owned())),
+        }
+    }
+
     async fn ask(&mut self, request: &Request) -> Result<Response, Failure> {
         if self.dirty {
             let message = "not sent: the connection is unusable after an earlier failure";
@@ -82,6 +127,16 @@ impl DemoClient {
         };
         self.dirty = false;
         Ok(response)
+    }
+}
+
+/// Connects, in limited time.
+async fn open(address: SocketAddr) -> Result<Connection, String> {
+    let target = address.to_string();
+    match tokio::time::timeout(CONNECT_LIMIT, Connection::connect(&target)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(format!("cannot connect to {address}: {error}")),
+        Err(_) => Err(format!("cannot connect to {address} within {CONNECT_LIMIT:?}")),
     }
 }
 
@@ -105,9 +160,14 @@ impl From<Refusal> for Failure {
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.
-        let command = self.workload.command(op, &self.name).map_err(Failure::Definite)?;
-        match self.ask(&Request::Execute(command)).await? {
-            Response::Executed(Ok(outcome)) => self.workload.completed(op, outcome),
+        let command = self.command(op).map_err(Failure::Definite)?;
+        let response = if self.workload == Workload::Watch {
+            self.ask_again(op, &Request::Execute(command)).await?
+        } else {
+            self.ask(&Request::Execute(command)).await?
+        };
+        match response {
+            Response::Executed(Ok(outcome)) => self.completed(op, outcome),
             Response::Executed(Err(refusal)) => Err(refusal.into()),
             other => Err(Failure::Unexpected(format!("asked to execute, it said {other:?}"))),
         }

@@ -100,6 +100,17 @@ pub enum Command {
     Drain,
     /// Answers with a number that no other call is answered with, greater than all before it.
     GenerateId,
+    /// Changes keys of the watched map, all at once. Answered with the revision that has the change.
+    Change {
+        changes: Vec<(Value, Value)>,
+    },
+    /// All changes of the watched map from a revision on, of `most` revisions at the most. Any node
+    /// answers it from what it has, unless `latest` is asked for.
+    Changes {
+        from: u64,
+        most: u64,
+        latest: bool,
+    },
 }
 
 /// One step of a transaction.
@@ -138,12 +149,55 @@ pub enum Operation {
         key: Key,
         value: Value,
     },
+    /// Puts a record at the end of a log, and gives its offset.
+    Send {
+        key: Key,
+        value: Value,
+    },
+    /// Up to `most` records of a log, each with its offset, from an offset on; for a group from where
+    /// it has come to, if that is further. What the same transaction sends is not among them.
+    Poll {
+        key: Key,
+        from: u64,
+        most: u64,
+        group: Option<Key>,
+    },
+    /// How far a group has come in a log; for none, where the log ends.
+    Position {
+        key: Key,
+        group: Option<Key>,
+    },
+    /// A group has come to this offset, if it was not further already.
+    Commit {
+        key: Key,
+        group: Key,
+        position: u64,
+    },
 }
 
 impl Operation {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::ReadList { key }
+            | Self::ReadRegister { key }
+            | Self::RequireList { key, .. }
+            | Self::AddToRegister { key, .. } => check_key(key),
+            Self::Append { key, element: value }
+            | Self::WriteRegister { key, value }
+            | Self::RequireRegister { key, value }
+            | Self::Send { key, value } => check_key(key).and_then(|()| check_value(value)),
+            Self::Poll { key, group, .. } | Self::Position { key, group } => {
+                check_key(key)?;
+                group.as_ref().map_or(Ok(()), check_key)
+            }
+            Self::Commit { key, group, .. } => check_key(key).and_then(|()| check_key(group)),
+        }
+    }
+
     /// Whether it changes nothing.
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
+        let logs = matches!(self, Self::Poll { .. } | Self::Position { .. });
+        logs || matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
     }
 
     /// Whether it can be declined, and all of its transaction with it.
@@ -155,6 +209,10 @@ impl Operation {
             Self::ReadList { .. }
             | Self::Append { .. }
             | Self::ReadRegister { .. }
+            | Self::Send { .. }
+            | Self::Poll { .. }
+            | Self::Position { .. }
+            | Self::Commit { .. }
             | Self::WriteRegister { .. } => false,
         }
     }
@@ -167,10 +225,16 @@ impl Command {
             Self::RegisterRead { .. }
             | Self::SetRead { .. }
             | Self::CounterRead { .. }
-            | Self::LockRead => true,
+            | Self::LockRead
+            | Self::Changes { .. } => true,
             Self::Transaction { operations } => operations.iter().all(Operation::is_read),
             _ => false,
         }
+    }
+
+    /// Whether any node may answer it from its own state, however old that is.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Changes { latest: false, .. })
     }
 
     /// Whether it is within the database's limits; the error says which one it is not.
@@ -188,7 +252,14 @@ impl Command {
             | Self::Dequeue
             | Self::DequeueFrom { .. }
             | Self::Drain
+            | Self::Changes { .. }
             | Self::GenerateId => Ok(()),
+            Self::Change { changes } if changes.len() > OPERATIONS_LIMIT => {
+                Err(format!("{OPERATIONS_LIMIT} keys may be changed at once at the most"))
+            }
+            Self::Change { changes } => changes
+                .iter()
+                .try_for_each(|(key, value)| check_key(&Key::from(key)).and(check_value(value))),
             Self::RegisterWrite { key, value } => check_key(key).and_then(|()| check_value(value)),
             Self::RegisterCompareAndSet { key, old, new } => {
                 check_key(key)?;
@@ -198,19 +269,7 @@ impl Command {
             Self::Transaction { operations } if operations.len() > OPERATIONS_LIMIT => {
                 Err(format!("a transaction may hold {OPERATIONS_LIMIT} operations at the most"))
             }
-            Self::Transaction { operations } => {
-                operations.iter().try_for_each(|operation| match operation {
-                    Operation::ReadList { key }
-                    | Operation::ReadRegister { key }
-                    | Operation::RequireList { key, .. }
-                    | Operation::AddToRegister { key, .. } => check_key(key),
-                    Operation::Append { key, element: value }
-                    | Operation::RequireRegister { key, value }
-                    | Operation::WriteRegister { key, value } => {
-                        check_key(key).and_then(|()| check_value(value))
-                    }
-                })
-            }
+            Self::Transaction { operations } => operations.iter().try_for_each(Operation::check),
         }
     }
 }

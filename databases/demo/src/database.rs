@@ -59,6 +59,8 @@ impl Database for Demo {
             "monotonic",
             "g2",
             "leader-election",
+            "partitioned-log",
+            "watch",
         ]
     }
 

@@ -66,6 +66,9 @@ impl Node {
     }
 
     pub(crate) async fn execute_by(&self, command: &Command, deadline: Instant) -> Reply {
+        if command.is_local() {
+            return Ok(self.machine.read(command));
+        }
         loop {
             let reply = self.attempt(command, deadline).await;
             match reply {

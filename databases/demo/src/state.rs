@@ -1,5 +1,10 @@
 //! The state machine's data, and what each command does to it.
 
+mod changes;
+mod logs;
+
+use self::changes::Journal;
+use self::logs::Logs;
 use crate::command::{Command, Key, Operation, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +27,10 @@ pub struct State {
     /// The last identifier that was given out.
     #[serde(default)]
     ids: u64,
+    /// Logs of records, and how far groups have read them.
+    records: Logs,
+    /// Changes of the watched map.
+    journal: Journal,
 }
 
 /// The lock.
@@ -81,10 +90,12 @@ impl State {
                 self.ids += 1;
                 Outcome::Value(self.ids.into())
             }
+            Command::Change { changes } => Outcome::Value(self.journal.change(changes).into()),
             Command::RegisterRead { .. }
             | Command::SetRead { .. }
             | Command::CounterRead { .. }
-            | Command::LockRead => self.read(command),
+            | Command::LockRead
+            | Command::Changes { .. } => self.read(command),
         }
     }
 
@@ -105,8 +116,14 @@ impl State {
             Command::Transaction { operations } if command.is_read() => {
                 Outcome::Transaction(operations.iter().map(|step| self.look(step)).collect())
             }
+            Command::Changes { from, most, .. } => self.journal.since(*from, *most),
             _ => Outcome::Declined("this is not a read".to_owned()),
         }
+    }
+
+    /// The last revision of the watched map.
+    pub(crate) fn revision(&self) -> u64 {
+        self.journal.revision()
     }
 
     /// A copy of the part that `command` reads.
@@ -118,6 +135,7 @@ impl State {
             Command::CounterRead { key } => copy_key(&self.counters, &mut part.counters, key),
             Command::LockRead => part.lock = self.lock.clone(),
             Command::Transaction { operations } => part = self.touched(operations),
+            Command::Changes { .. } => part.journal = self.journal.clone(),
             _ => {}
         }
         part
@@ -139,6 +157,10 @@ impl State {
                 | Operation::AddToRegister { key, .. } => {
                     copy_key(&self.registers, &mut part.registers, key);
                 }
+                Operation::Send { key, .. }
+                | Operation::Poll { key, .. }
+                | Operation::Position { key, .. }
+                | Operation::Commit { key, .. } => self.records.copy(key, &mut part.records),
             }
         }
         part
@@ -195,7 +217,13 @@ impl State {
                 return Outcome::Declined(why);
             }
         }
-        match operations.iter().map(|step| self.step(step)).collect() {
+        // Polls see what was committed, and that does not include what is done here.
+        let polled: Vec<Option<Value>> = operations
+            .iter()
+            .map(|step| matches!(step, Operation::Poll { .. }).then(|| self.look(step)))
+            .collect();
+        let steps = operations.iter().zip(polled);
+        match steps.map(|(step, polled)| polled.map_or_else(|| self.step(step), Ok)).collect() {
             Ok(results) => Outcome::Transaction(results),
             Err(why) => Outcome::Declined(why),
         }
@@ -234,7 +262,15 @@ impl State {
                 found if found == *value => Ok(Value::Null),
                 found => Err(format!("the register holds {found}, not {value}")),
             },
-            Operation::ReadList { .. } | Operation::ReadRegister { .. } => Ok(self.look(operation)),
+            Operation::Send { key, value } => Ok(self.records.send(key, value).into()),
+            Operation::Commit { key, group, position } => {
+                self.records.commit(key, group, *position);
+                Ok(Value::Null)
+            }
+            Operation::ReadList { .. }
+            | Operation::ReadRegister { .. }
+            | Operation::Poll { .. }
+            | Operation::Position { .. } => Ok(self.look(operation)),
         }
     }
 
@@ -244,11 +280,17 @@ impl State {
                 Value::Array(self.lists.get(key).cloned().unwrap_or_default())
             }
             Operation::ReadRegister { key } => self.register(key),
+            Operation::Poll { key, from, most, group } => {
+                self.records.poll(key, *from, *most, group.as_ref())
+            }
+            Operation::Position { key, group } => self.records.position(key, group.as_ref()).into(),
             Operation::Append { .. }
             | Operation::WriteRegister { .. }
             | Operation::RequireList { .. }
             | Operation::RequireRegister { .. }
-            | Operation::AddToRegister { .. } => Value::Null,
+            | Operation::AddToRegister { .. }
+            | Operation::Send { .. }
+            | Operation::Commit { .. } => Value::Null,
         }
     }
 

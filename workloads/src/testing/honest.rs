@@ -1,5 +1,8 @@
 //! A database in memory that tells the truth.
 
+mod changes;
+mod logs;
+
 use super::operation_of;
 use crate::bank::Opening;
 use perjury_checkers::Event;
@@ -22,6 +25,8 @@ pub(crate) struct Honest {
     lock: (Option<u32>, u64),
     /// Who leads, and the term.
     leader: (Option<u64>, u64),
+    logs: logs::Logs,
+    changes: changes::Changes,
 }
 
 impl Honest {
@@ -34,6 +39,8 @@ impl Honest {
     pub(crate) fn ask(&mut self, event: &Event) -> Option<Value> {
         let (process, f, value) = operation_of(event);
         match (self.workload, f) {
+            ("partitioned-log", _) => Some(self.logs.ask(process, f, value)),
+            ("watch", _) => Some(self.changes.ask(process, f, value)),
             ("counter", "add") => {
                 self.counter += value.as_i64()?;
                 Some(value.clone())

@@ -73,7 +73,7 @@ impl Builder {
     }
 
     /// The number of a key.
-    fn key(&mut self, key: Atom) -> u32 {
+    pub(in crate::txn) fn key(&mut self, key: Atom) -> u32 {
         let next = self.done.keys.len() as u32;
         let number = match key.as_small().filter(|small| *small < DIRECT) {
             Some(small) => {

@@ -182,4 +182,25 @@ pub const TABLE: &[Bug] = &[
         anomalies: &["reordered-message"],
         settings: &[("ordered", "true")],
     },
+    Bug {
+        name: "auto-commit",
+        about: "a group's position moves on as records are handed out, not when they have arrived",
+        imitates: "RabbitMQ's automatic acknowledgements, with which a message counts as delivered as \
+                   soon as it is sent and is lost if the consumer's connection closes first (its \
+                   documentation says so), and Redis streams read with NOACK",
+        workload: "partitioned-log",
+        nemesis: &["pause"],
+        anomalies: &["group-skip"],
+        settings: &[("nemesis-interval", "2s"), ("operation-timeout", "500ms")],
+    },
+    Bug {
+        name: "skipping-watch",
+        about: "a watcher that has fallen behind goes on with newer changes, and is not told",
+        imitates: "etcd 3.4 and 3.5, which moved a slow watcher past events that had been compacted \
+                   meanwhile instead of cancelling it (etcd issue 17529, 2024)",
+        workload: "watch",
+        nemesis: &["pause"],
+        anomalies: &["lost-event"],
+        settings: &[("nemesis-interval", "3s"), ("rate", "200")],
+    },
 ];

@@ -35,6 +35,12 @@ pub enum Workload {
     OneInsert,
     /// `campaign candidate`, `resign candidate`, `observe null`.
     LeaderElection,
+    /// `send`, `poll` and `txn` of `["send", k, v]` and `["poll"]`, `assign` and `subscribe`; what
+    /// they mean depends on the client's consumer.
+    PartitionedLog,
+    /// `write [[k, v], …]`, `watch null`, `watch "latest"`; where a watch begins depends on the
+    /// client's watcher.
+    Watch,
 }
 
 /// The one set, and the one counter, of their workloads.
@@ -43,7 +49,7 @@ fn only_key() -> Key {
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 18] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -60,6 +66,8 @@ impl Workload {
         ("monotonic", Self::Monotonic),
         ("g2", Self::OneInsert),
         ("leader-election", Self::LeaderElection),
+        ("partitioned-log", Self::PartitionedLog),
+        ("watch", Self::Watch),
     ];
 
     /// The workload called `name`.
@@ -101,8 +109,9 @@ impl Workload {
                 "drain" => Some(Command::Drain),
                 _ => None,
             },
+            Self::PartitionedLog | Self::Watch => None,
         };
-        found.ok_or_else(|| format!("the demo database has no operation {} {}", op.f, op.value))
+        found.ok_or_else(|| unknown(op))
     }
 
     /// The operation's completed value.
@@ -139,6 +148,11 @@ impl Workload {
             }
         }
     }
+}
+
+/// Why there is no command for an operation.
+pub(super) fn unknown(op: &Op) -> String {
+    format!("the demo database has no operation {} {}", op.f, op.value)
 }
 
 fn register(op: &Op) -> Option<Command> {

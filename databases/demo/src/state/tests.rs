@@ -214,3 +214,25 @@ fn a_counter_can_be_reset_and_a_queue_be_taken_from_further_on() {
     }
     assert!(matches!(state.apply(&Command::DequeueFrom { position: 0 }), Outcome::Declined(_)));
 }
+
+#[test]
+fn logs_are_read_from_an_offset_and_not_what_the_same_transaction_sends() {
+    let key = || Key::from(&json!("log"));
+    let send = |value: i64| Operation::Send { key: key(), value: json!(value) };
+    let poll = |from| Operation::Poll { key: key(), from, most: 2, group: None };
+    let mut state = State::default();
+    let mut run =
+        |operations: Vec<Operation>| match state.apply(&Command::Transaction { operations }) {
+            Outcome::Transaction(results) => json!(results),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(run(vec![send(5), poll(0), send(6), send(7)]), json!([0, [], 1, 2]));
+    assert_eq!(run(vec![poll(0), poll(2)]), json!([[[0, 5], [1, 6]], [[2, 7]]]));
+    let group = || Some(Key::from(&json!("group")));
+    let commit = |position| Operation::Commit { key: key(), group: group().unwrap(), position };
+    run(vec![commit(2), commit(1)]);
+    let position = |group| Operation::Position { key: key(), group };
+    assert_eq!(run(vec![position(group()), position(None)]), json!([2, 3]));
+    let shared = Operation::Poll { key: key(), from: 0, most: 9, group: group() };
+    assert_eq!(run(vec![shared]), json!([[[2, 7]]]));
+}

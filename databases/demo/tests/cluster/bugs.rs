@@ -245,3 +245,59 @@ async fn late_lease() {
     assert!(leads_too_long(Some(Bug::LateLease)).await);
     assert!(!leads_too_long(None).await);
 }
+
+/// Whether the group goes on after what one of its members was given and did not commit.
+async fn commits_for_members(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    cluster.must(0, Workload::PartitionedLog, "send", json!([["send", 0, 7]])).await;
+    let mut seen = Vec::new();
+    for node in [1, 2] {
+        let mut member = cluster.client(node, Workload::PartitionedLog).await;
+        member.invoke(&Op::new("subscribe", json!([0]))).await.unwrap();
+        seen.push(member.invoke(&Op::new("poll", json!([["poll"]]))).await.unwrap());
+    }
+    assert_eq!(seen[0], json!([["poll", {"0": [[0, 7]]}]]));
+    seen[1] == json!([["poll", {"0": []}]])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn auto_commit() {
+    assert!(commits_for_members(Some(Bug::AutoCommit)).await);
+    assert!(!commits_for_members(None).await);
+}
+
+/// Whether a transaction on logs polls what it has sent itself.
+async fn polls_its_own(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let mut client = cluster.client(0, Workload::PartitionedLog).await;
+    let all = json!({"keys": [0], "from": "beginning"});
+    client.invoke(&Op::new("assign", all)).await.unwrap();
+    let both = json!([["send", 0, 7], ["poll"]]);
+    let done = client.invoke(&Op::new("txn", both)).await.unwrap();
+    assert_eq!(done[0], json!(["send", 0, [0, 7]]));
+    done[1] == json!(["poll", {"0": [[0, 7]]}])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torn_transactions_on_logs() {
+    assert!(polls_its_own(Some(Bug::TornTransactions)).await);
+    assert!(!polls_its_own(None).await);
+}
+
+/// Whether a watcher that is far behind is told of newer changes only.
+async fn skips_changes(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let mut writer = cluster.client(0, Workload::Watch).await;
+    for value in 0..120 {
+        writer.invoke(&Op::new("write", json!([["x", value]]))).await.unwrap();
+    }
+    let told = cluster.must(1, Workload::Watch, "watch", json!("latest")).await;
+    assert_eq!((&told["from"], &told["revision"]), (&json!(1), &json!(120)));
+    told["events"].as_array().unwrap().len() < 120
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skipping_watch() {
+    assert!(skips_changes(Some(Bug::SkippingWatch)).await);
+    assert!(!skips_changes(None).await);
+}

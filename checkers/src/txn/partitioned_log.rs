@@ -1,0 +1,239 @@
+//! Logs in the style of Kafka: sends to keys, polls by consumers, and transactions of both.
+
+mod arcs;
+mod consumers;
+mod entries;
+mod flaws;
+mod lag;
+mod losses;
+mod read;
+mod tell;
+
+use serde_json::{Map, Value, json};
+
+use self::consumers::Walks;
+use self::entries::Entries;
+use self::losses::Losses;
+use self::read::{Logs, Mode};
+use self::tell::Told;
+use super::cycles;
+use super::explain;
+use super::isolation::ConsistencyModel;
+use crate::tally::Tally;
+use crate::{Budget, Checker, Finding, History};
+
+const NAME: &str = "partitioned-log";
+
+/// Judges logs, one per key, after Jepsen's `kafka`: `send`, `poll` and `txn` are lists of
+/// `["send", key, value]`, answered with `["send", key, [offset, value]]` (or as they were, if
+/// nobody knows the offset), and `["poll"]`, answered with
+/// `["poll", {key: [[offset, value], …], …}]`. `assign [key, …]` and `subscribe [key, …]` say
+/// what a process polls from then on; `assign {"keys": …, "from": "beginning"}` also from where.
+/// Values are sent once per key.
+///
+/// An empty list for a key says that its log ended at the consumer's position at some moment of
+/// the poll; a key that is missing says nothing. A consumer that was assigned keys is the only one
+/// that moves its position, so it skips nothing and is given nothing again; one that subscribed
+/// shares the position of its group, which has to have been given everything.
+///
+/// Costs a sort of all that was polled, and what cycles cost.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionedLog {
+    /// What transactions promise. Read committed here as Kafka means it: nobody depends on what
+    /// depends on himself, but sends of several transactions may be in any order (no `ww`).
+    pub model: ConsistencyModel,
+    /// Whether offsets may be left out, as Kafka does for the ends of transactions.
+    pub gaps_allowed: bool,
+    /// Whether a value may be in the log several times, as producers do that retry.
+    pub duplicates_allowed: bool,
+    /// Whether the sends of one transaction to one key have to be next to each other.
+    pub contiguous: bool,
+    /// Whether a transaction may poll what it has sent itself.
+    pub own_sends_visible: bool,
+    /// Whether a group may miss records, as groups do that deliver at most once.
+    pub groups_may_miss: bool,
+}
+
+impl Default for PartitionedLog {
+    fn default() -> Self {
+        Self {
+            model: ConsistencyModel::ReadCommitted,
+            gaps_allowed: true,
+            duplicates_allowed: false,
+            contiguous: false,
+            own_sends_visible: false,
+            groups_may_miss: false,
+        }
+    }
+}
+
+impl Checker for PartitionedLog {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        let operations = history.operations();
+        let logs = match Logs::new(&operations) {
+            Ok(logs) => logs,
+            Err(why) => return Finding::unknown(NAME, why),
+        };
+        let entries = Entries::new(&logs);
+        let walks = Walks::new(&logs, &entries);
+        let losses = Losses::new(&logs, &entries, &walks);
+        let told = Told { logs: &logs, entries: &entries };
+        let mut counts: Map<String, Value> = Map::new();
+        let mut tally = Tally::default();
+        let mut join = |kind: &str, more: Tally| {
+            if more.count() > 0 {
+                counts.insert(kind.to_owned(), more.count().into());
+            }
+            tally = std::mem::take(&mut tally).and(more);
+        };
+        join("lost-record", all(&losses.lost, |loss| told.lost(loss)));
+        join("unseen-record", all(&losses.unseen, |loss| told.unseen(loss)));
+        self.records(&told, &mut join);
+        self.consumers(&told, &walks, &mut join);
+        let (cyclic, cancelled) = self.cycles(&told, &walks, budget);
+        for (kind, found) in cyclic {
+            join(kind, found);
+        }
+        let stats = stats(&logs, &entries, &losses, counts);
+        let doubt = doubt(&logs, &losses, cancelled);
+        tally.conclude(NAME, doubt, stats)
+    }
+}
+
+impl PartitionedLog {
+    /// What is wrong with single records.
+    fn records(&self, told: &Told<'_, '_>, join: &mut impl FnMut(&str, Tally)) {
+        let (logs, entries) = (told.logs, told.entries);
+        join("inconsistent-offset", all(&flaws::disputed(entries), |pair| told.disputed(*pair)));
+        if !self.duplicates_allowed {
+            let copies = flaws::copies(logs, entries);
+            join("duplicate-record", all(&copies, |pair| told.copied(*pair)));
+        }
+        for (entry, origin) in flaws::origins(logs, entries) {
+            let anomaly = told.origin(entry, origin);
+            let kind = anomaly.kind.clone();
+            let mut tally = Tally::default();
+            tally.add(|| anomaly);
+            join(&kind, tally);
+        }
+        if !self.own_sends_visible {
+            let own = flaws::own(logs, entries);
+            join("precommitted-read", all(&own, |(entry, by)| told.own(*entry, *by)));
+        }
+        join("nonmonotonic-send", all(&flaws::reversed(logs), |pair| told.reversed(pair)));
+        if self.contiguous {
+            let torn = flaws::interleaved(logs, entries);
+            join("send-skip", all(&torn, |pair| told.interleaved(pair)));
+        }
+    }
+
+    /// What is wrong with how consumers went through logs.
+    fn consumers(&self, told: &Told<'_, '_>, walks: &Walks, join: &mut impl FnMut(&str, Tally)) {
+        join("poll-skip", all(&walks.skips, |jump| told.skipped(jump)));
+        join("nonmonotonic-poll", all(&walks.backward, |jump| told.backward(jump)));
+        if !self.gaps_allowed {
+            join("offset-gap", all(&walks.gaps, |jump| told.gap(jump)));
+        }
+        if !self.groups_may_miss {
+            join("group-skip", all(&walks.missed, |missed| told.missed(missed)));
+        }
+    }
+
+    /// Circles of dependencies that the level forbids, by kind; whether time was up.
+    fn cycles(
+        &self,
+        told: &Told<'_, '_>,
+        walks: &Walks,
+        budget: &Budget,
+    ) -> (Vec<(&'static str, Tally)>, bool) {
+        let (logs, entries) = (told.logs, told.entries);
+        let mut txns = arcs::transactions(logs);
+        let order = self.model.forbids("G1c") && self.model != ConsistencyModel::ReadCommitted;
+        let known = arcs::dependencies(logs, entries, walks, order);
+        let cycles = cycles::of(&txns, known, budget).only(|kind| self.model.forbids(kind));
+        let mut found = Vec::new();
+        for (kind, count) in &cycles.counts {
+            let base = kind.trim_end_matches("-process").trim_end_matches("-realtime");
+            if base != *kind && cycles.counts.contains_key(base) {
+                continue;
+            }
+            let Some(example) = cycles.examples.get(kind).and_then(|examples| examples.first())
+            else {
+                continue;
+            };
+            for link in &example.links {
+                let operation = &logs.operations[link.from as usize];
+                let text = operation.output().unwrap_or(&operation.input);
+                txns.set_text(link.from, text.clone());
+            }
+            let why = |link: &cycles::Link, from: &str, to: &str| {
+                arcs::why(logs, entries, link, from, to)
+            };
+            let mut tally = Tally::default();
+            tally.add_many(*count, || explain::cycle(&txns, "send", example, why));
+            found.push((*kind, tally));
+        }
+        (found, cycles.cancelled)
+    }
+}
+
+/// A tally of all of them.
+fn all<T>(found: &[T], tell: impl Fn(&T) -> crate::Anomaly) -> Tally {
+    let mut tally = Tally::default();
+    for one in found {
+        tally.add(|| tell(one));
+    }
+    tally
+}
+
+fn stats(
+    logs: &Logs<'_>,
+    entries: &Entries,
+    losses: &Losses,
+    anomalies: Map<String, Value>,
+) -> Value {
+    let polled = logs.sightings.iter().filter(|sighting| sighting.polled).count();
+    let distinct = entries.all.iter().filter(|entry| entry.polled != read::NOBODY).count();
+    let assigned = |mode: &&Mode| matches!(mode, Mode::Assigned { .. });
+    let subscribed = |mode: &&Mode| matches!(mode, Mode::Subscribed { .. });
+    json!({
+        "keys": logs.keys.len(),
+        "attempted": logs.attempts,
+        "acknowledged": logs.sent.len(),
+        "polls": logs.polls,
+        "polled": polled,
+        "records_polled": distinct,
+        "assigned": logs.consumers.iter().filter(assigned).count(),
+        "subscribed": logs.consumers.iter().filter(subscribed).count(),
+        "unchecked": losses.unchecked,
+        "anomalies": anomalies,
+        "lag": lag::measure(logs, entries),
+    })
+}
+
+/// Why a history without anomalies is not valid for all that.
+fn doubt(logs: &Logs<'_>, losses: &Losses, cancelled: bool) -> Option<String> {
+    if logs.sightings.iter().all(|sighting| !sighting.polled) {
+        let why = "nothing was polled, so nothing can be judged; final polls after healing are part \
+                   of this workload";
+        return Some(why.to_owned());
+    }
+    if losses.unchecked > 0 {
+        return Some(format!(
+            "{} records were acknowledged and never polled, but no consumer read past them or to \
+             the end of their logs after that; let one poll from the beginning when all is sent",
+            losses.unchecked
+        ));
+    }
+    cancelled.then(|| {
+        "time or memory was up before all cycles were searched; give the analysis more of both"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests;

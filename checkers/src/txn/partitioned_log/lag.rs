@@ -1,0 +1,59 @@
+//! Lag: how long what was acknowledged stayed unseen, and how much of it at a time.
+
+use serde_json::{Value, json};
+
+use super::entries::Entries;
+use super::read::{Logs, NOBODY};
+
+/// How many moments are told of the whole time.
+const MOMENTS: u64 = 20;
+
+/// Milliseconds from the acknowledgement of a record to the first poll that was answered with it,
+/// and the number of records that wait for that over time, as `[second, number]`.
+pub(super) fn measure(logs: &Logs<'_>, entries: &Entries) -> Value {
+    let returned =
+        |operation: u32| logs.operations[operation as usize].returned.unwrap_or(u64::MAX);
+    let mut polled = vec![u64::MAX; logs.records.len()];
+    for entry in entries.all.iter().filter(|entry| entry.polled != NOBODY) {
+        let first = &mut polled[entry.record as usize];
+        *first = (*first).min(returned(entry.polled));
+    }
+    let mut lags: Vec<u64> = Vec::new();
+    let (mut begins, mut ends): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+    for sent in &logs.sent {
+        let (acknowledged, seen) = (returned(sent.operation), polled[sent.record as usize]);
+        if seen > acknowledged {
+            begins.push(acknowledged);
+            ends.push(seen);
+        }
+        if seen != u64::MAX {
+            lags.push(seen.saturating_sub(acknowledged));
+        }
+    }
+    begins.sort_unstable();
+    ends.sort_unstable();
+    lags.sort_unstable();
+    let quantile = |part: usize| {
+        let at = lags.len().saturating_sub(1) * part / 100;
+        lags.get(at).map_or(Value::Null, |lag| json!(lag / 1_000_000))
+    };
+    let unseen_at = |moment: u64| {
+        let before = |times: &[u64]| times.partition_point(|time| *time <= moment);
+        before(&begins) - before(&ends)
+    };
+    let worst = begins.iter().map(|begin| (unseen_at(*begin), *begin));
+    let worst = worst.max_by_key(|(count, begin)| (*count, std::cmp::Reverse(*begin)));
+    let last = logs.operations.iter().filter_map(|operation| operation.returned).max().unwrap_or(0);
+    let over_time: Vec<Value> = (1..=MOMENTS)
+        .map(|moment| last / MOMENTS * moment)
+        .map(|moment| json!([moment as f64 / 1e9, unseen_at(moment)]))
+        .collect();
+    json!({
+        "median_ms": quantile(50),
+        "p99_ms": quantile(99),
+        "worst_ms": quantile(100),
+        "most_unseen": worst.map_or(0, |(count, _)| count),
+        "most_unseen_at_seconds": worst.map(|(_, at)| at as f64 / 1e9),
+        "unseen_over_time": over_time,
+    })
+}
