@@ -7,6 +7,7 @@
 pub mod bank;
 pub mod budget;
 pub mod counter;
+pub mod eventual;
 pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;

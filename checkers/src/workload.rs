@@ -1,5 +1,6 @@
 //! Workloads by name: which checkers judge a history that somebody brings.
 
+mod eventual;
 mod settings;
 mod transactions;
 
@@ -74,12 +75,21 @@ pub const WORKLOADS: &[Workload] = &[
     ),
     of("long-fork", "[\"w\", k, v] once per key and reads of groups; one order of writes", &[]),
     of("unique-ids", "generate; no answer comes twice", &[]),
+    of("eventual", "write [k, v], read [k, null], digest; replicas come together", EVENTUAL),
+    of("lww-register", "the same; and the last write wins, for each session at once", EVENTUAL),
+    of("crdt-counter", "add [k, n], read [k, null]; replicas merge their sums", REPLICAS),
+    of("or-set", "add [k, e], remove [k, e], read [k, null]; adds win over removes", REPLICAS),
+    of("mv-register", "write [k, v], read [k, null] of all that nothing replaced", REPLICAS),
 ];
 
 const REGISTERS: &[&str] =
     &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known", "exact"];
 
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
+
+const REPLICAS: &[&str] = &["converge-within", "sessions"];
+
+const EVENTUAL: &[&str] = &["converge-within", "sessions", "order"];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
@@ -270,6 +280,11 @@ impl Judge<'_> {
                 | "queue"
                 | "long-fork"
                 | "unique-ids"
+                | "eventual"
+                | "lww-register"
+                | "crdt-counter"
+                | "or-set"
+                | "mv-register"
         );
         match self.workload {
             "cas-register" | "register" => only(self.workload, self.options, OF_REGISTERS),
@@ -338,6 +353,9 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
             Box::new(SetFull { linearizable })
+        }
+        "eventual" | "lww-register" | "crdt-counter" | "or-set" | "mv-register" => {
+            return eventual::checker(workload, &options.settings);
         }
         "counter" => Box::new(Counter),
         "bank" => Box::new(Bank {

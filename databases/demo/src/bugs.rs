@@ -1,17 +1,22 @@
 //! The planted bugs: mistakes that real systems made, one file each, none of them active unless
 //! asked for.
 //!
-//! The correct server consults this module at three points only: where a client's command arrives
-//! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
-//! counts as durable ([`Bug::durability`]).
+//! The correct server consults this module at four points only: where a client's command arrives
+//! ([`execute`]), where the leader carries it out ([`lead`]), where the log decides what
+//! counts as durable ([`Bug::durability`]), and where nodes pass on what they answer alone
+//! ([`Bug::rules`]).
 
 mod clock_lease;
 mod dirty_reads;
+mod double_count;
 mod early_ack;
+mod last_write_wins;
 mod late_lease;
 mod lost_cas;
 mod no_fsync;
+mod no_repair;
 mod page_cache;
+mod resurrection;
 mod retry_duplicates;
 mod split_brain;
 mod stale_reads;
@@ -21,6 +26,7 @@ mod torn_transactions;
 pub use table::TABLE;
 
 use crate::command::Command;
+use crate::gossip::Rules;
 use crate::log::Durability;
 use crate::node::{Node, Reply};
 use perjury_clock::Clock;
@@ -42,10 +48,14 @@ pub enum Bug {
     LateLease,
     ClockLease,
     PageCache,
+    NoRepair,
+    Resurrection,
+    DoubleCount,
+    LastWriteWins,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -57,6 +67,10 @@ impl Bug {
         Self::LateLease,
         Self::ClockLease,
         Self::PageCache,
+        Self::NoRepair,
+        Self::Resurrection,
+        Self::DoubleCount,
+        Self::LastWriteWins,
     ];
 
     /// As given to `--bug`.
@@ -73,6 +87,21 @@ impl Bug {
             Self::LateLease => "late-lease",
             Self::ClockLease => "clock-lease",
             Self::PageCache => "page-cache",
+            Self::NoRepair => "no-repair",
+            Self::Resurrection => "resurrection",
+            Self::DoubleCount => "double-count",
+            Self::LastWriteWins => "last-write-wins",
+        }
+    }
+
+    /// How nodes gossip.
+    pub(crate) fn rules(self) -> Rules {
+        match self {
+            Self::NoRepair => no_repair::RULES,
+            Self::Resurrection => resurrection::RULES,
+            Self::DoubleCount => double_count::RULES,
+            Self::LastWriteWins => last_write_wins::RULES,
+            _ => Rules::CORRECT,
         }
     }
 

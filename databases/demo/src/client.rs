@@ -3,8 +3,10 @@
 //! `errors.md`, next to this crate's manifest, says what each failure means, and has a test for
 //! each of its rows.
 
+mod local;
 mod vocabulary;
 
+pub use local::LocalWorkload;
 pub use vocabulary::Workload;
 
 use crate::database::PORT;
@@ -104,6 +106,14 @@ impl From<Refusal> for Failure {
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.
+        if let Workload::Local(workload) = self.workload {
+            let command = workload.command(op).map_err(Failure::Definite)?;
+            return match self.ask(&Request::Local(command)).await? {
+                Response::Local(Ok(answer)) => workload.completed(op, answer),
+                Response::Local(Err(refusal)) => Err(refusal.into()),
+                other => Err(Failure::Unexpected(format!("asked to answer, it said {other:?}"))),
+            };
+        }
         let command = self.workload.command(op, &self.name).map_err(Failure::Definite)?;
         match self.ask(&Request::Execute(command)).await? {
             Response::Executed(Ok(outcome)) => self.workload.completed(op, outcome),

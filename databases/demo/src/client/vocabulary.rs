@@ -1,5 +1,6 @@
 //! Vocabulary: the workloads' operations as commands of the database, and its outcomes as theirs.
 
+use super::local::LocalWorkload;
 use crate::command::{Command, Key, Operation, Outcome};
 use perjury_harness::{Failure, Op};
 use perjury_workloads::Opening;
@@ -24,15 +25,17 @@ pub enum Workload {
     Bank(Opening),
     /// `enqueue v`, `dequeue null`, `drain null`.
     Queue,
+    /// What each node answers alone.
+    Local(LocalWorkload),
 }
 
 /// The one set, and the one counter, of their workloads.
-fn only_key() -> Key {
+pub(super) fn only_key() -> Key {
     Key::from(&Value::from("perjury"))
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -41,6 +44,11 @@ impl Workload {
         ("counter", Self::Counter),
         ("queue", Self::Queue),
         ("lock", Self::Lock),
+        ("eventual", Self::Local(LocalWorkload::Registers)),
+        ("lww-register", Self::Local(LocalWorkload::Registers)),
+        ("crdt-counter", Self::Local(LocalWorkload::Counter)),
+        ("or-set", Self::Local(LocalWorkload::OrSet)),
+        ("mv-register", Self::Local(LocalWorkload::Siblings)),
     ];
 
     /// The workload called `name`.
@@ -67,6 +75,8 @@ impl Workload {
                 _ => None,
             },
             Self::Lock => lock(op, client),
+            // These are no commands for all nodes.
+            Self::Local(_) => None,
             Self::Bank(opening) => bank(op, opening),
             Self::Queue => match &*op.f {
                 "enqueue" => Some(Command::Enqueue { element: op.value.clone() }),
