@@ -231,7 +231,8 @@ fn resurrected(
         None => "a read that began later shows it, and none at that time or later is without it",
     };
     let explanation = format!(
-        "All adds of {value} were over when it was removed, and the removal was acknowledged; {how}.          What was deleted is back."
+        "All adds of {value} were over when it was removed, and the removal was \
+         acknowledged; {how}. What was deleted is back."
     );
     let title = format!("Element {value} is back after its removal");
     anomaly("resurrected-element", title, explanation, steps, RULED_OUT)
@@ -252,10 +253,7 @@ fn still_there(ledger: &Ledger<'_>, number: u32, removed: &Operation, seen: u64)
 }
 
 /// Elements that reads show but should not; `shown` is the read that shows one.
-fn never_added<'h>(
-    ledger: &Ledger<'h>,
-    shown: impl Fn(u32) -> Option<&'h Operation>,
-) -> Tally {
+fn never_added<'h>(ledger: &Ledger<'h>, shown: impl Fn(u32) -> Option<&'h Operation>) -> Tally {
     let mut tally = Tally::default();
     for (number, element) in (0u32..).zip(&ledger.elements) {
         let Some(read) = shown(number) else { continue };

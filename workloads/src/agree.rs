@@ -198,7 +198,8 @@ impl Generator for Agree {
         }
         let (worker, asking) = (context.worker(event.process), self.asking);
         let mut nodes = self.nodes.iter_mut().flatten();
-        let Some(node) = nodes.find(|node| node.open && Worker::Client(node.worker) == worker) else {
+        let Some(node) = nodes.find(|node| node.open && Worker::Client(node.worker) == worker)
+        else {
             self.disturbed = true;
             return;
         };

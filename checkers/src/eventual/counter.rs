@@ -260,7 +260,8 @@ impl<'a, 'h> Judge<'a, 'h> {
             return Some(Flaw::Phantom);
         }
         let limit = self.promise.converge_within;
-        if let Some(due) = call.operation.called.checked_sub(limit).filter(|due| *due >= self.healed)
+        if let Some(due) =
+            call.operation.called.checked_sub(limit).filter(|due| *due >= self.healed)
             && !within(0, counter.by(due), all)
         {
             return Some(Flaw::Lost);

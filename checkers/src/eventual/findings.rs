@@ -65,7 +65,8 @@ fn same(one: &Value, other: &Value) -> bool {
 pub(super) fn merges(ledger: &Ledger<'_>) -> Tally {
     let mut tally = Tally::default();
     let mut states: FxHashMap<(Option<u32>, &Value), &Call<'_>> = FxHashMap::default();
-    let reads = ledger.calls.iter().filter(|call| call.is_read()).map(|call| (Some(call.key), call));
+    let reads =
+        ledger.calls.iter().filter(|call| call.is_read()).map(|call| (Some(call.key), call));
     let digests = ledger.digests.iter().map(|call| (None, call));
     for (key, call) in reads.chain(digests) {
         let (Some(answer), Some(seen)) = (call.answer, call.seen()) else { continue };

@@ -112,7 +112,10 @@ impl<'h> Ledger<'h> {
 
     /// Answered reads, by begin.
     pub(super) fn reads(&self) -> impl Iterator<Item = (&Call<'h>, &'h Value)> {
-        self.calls.iter().filter(|call| call.is_read()).filter_map(|call| Some((call, call.answer?)))
+        self.calls
+            .iter()
+            .filter(|call| call.is_read())
+            .filter_map(|call| Some((call, call.answer?)))
     }
 
     /// The name of a key, for people.

@@ -288,17 +288,20 @@ impl<'h> Judge<'_, 'h> {
     fn shown(&mut self, call: &Call<'h>, content: &[u32]) {
         for number in content {
             let write = self.siblings.writes.get(*number as usize);
-            let Some(write) = write.filter(|w| w.call.operation.index < call.operation.end()) else {
+            let Some(write) = write.filter(|w| w.call.operation.index < call.operation.end())
+            else {
                 let list = call.answer.and_then(Value::as_array);
-                let failed = list.into_iter().flatten().find_map(|value| {
-                    self.siblings.failed.get(&(call.key, value))
-                });
+                let failed = list
+                    .into_iter()
+                    .flatten()
+                    .find_map(|value| self.siblings.failed.get(&(call.key, value)));
                 self.wrong.add(|| never_written(self.ledger, call, failed));
                 continue;
             };
             let old = write.replaces.iter().find(|old| content.binary_search(old).is_ok());
             if let Some(old) = old.filter(|old| self.reported.insert((**old, "beside"))) {
-                self.wrong.add(|| superseded(self.ledger, self.siblings, call, *old, *number, None));
+                self.wrong
+                    .add(|| superseded(self.ledger, self.siblings, call, *old, *number, None));
             }
         }
     }
@@ -321,9 +324,8 @@ impl<'h> Judge<'_, 'h> {
                 && known(&self.siblings.writes[by as usize])
                 && self.reported.insert((*number, "beside"))
             {
-                self.wrong.add(|| {
-                    superseded(self.ledger, self.siblings, call, *number, by, Some(limit))
-                });
+                self.wrong
+                    .add(|| superseded(self.ledger, self.siblings, call, *number, by, Some(limit)));
             }
         }
     }
@@ -358,7 +360,10 @@ fn superseded(
     let when = match limit {
         None => "a read shows both".to_owned(),
         Some(limit) => {
-            format!("more than {} after that and after the last fault a read shows it", seconds(limit))
+            format!(
+                "more than {} after that and after the last fault a read shows it",
+                seconds(limit)
+            )
         }
     };
     let explanation = format!(

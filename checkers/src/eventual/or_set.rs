@@ -75,7 +75,8 @@ impl Checker for OrSet {
             tally = tally.and(sessions);
         }
         let late = "time was up before all reads were judged; give the analysis more".to_owned();
-        let doubt = if finished { outcomes.doubt(self.promise.converge_within) } else { Some(late) };
+        let doubt =
+            if finished { outcomes.doubt(self.promise.converge_within) } else { Some(late) };
         tally.conclude(self.name(), doubt, stats)
     }
 }
@@ -290,7 +291,11 @@ fn lost(
          that and after the last fault a read does not have it.",
         seconds(limit)
     );
-    keyed(ledger, call, anomaly("lost-element", format!("Lost element {value}"), text, steps, RULED_OUT))
+    keyed(
+        ledger,
+        call,
+        anomaly("lost-element", format!("Lost element {value}"), text, steps, RULED_OUT),
+    )
 }
 
 fn back(

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use self::staleness::Staleness;
 use self::values::{Reading, Values};
+use super::findings::{convergence, differ, merges, read_step, update_step};
 use super::ledger::{Call, Ledger, changes, healed};
 use super::poll::{Agreement, Outcomes, Poll};
 use super::{OF_SESSIONS, Promise, RULED_OUT};
-use super::findings::{convergence, differ, merges, read_step, update_step};
 use crate::tally::{Tally, anomaly};
 use crate::words::{seconds, shortened};
 use crate::{Anomaly, Budget, Checker, Finding, History};
@@ -99,7 +99,12 @@ impl Checker for EventualRegister {
 
 impl EventualRegister {
     /// What the last answers about each key, and the last digests, come to.
-    fn ends(&self, ledger: &Ledger<'_>, values: &Values<'_>, healed: u64) -> (Tally, Tally, Outcomes) {
+    fn ends(
+        &self,
+        ledger: &Ledger<'_>,
+        values: &Values<'_>,
+        healed: u64,
+    ) -> (Tally, Tally, Outcomes) {
         let limit = self.promise.converge_within;
         let (mut apart, mut lost) = (Tally::default(), Tally::default());
         let mut outcomes = Outcomes::default();
@@ -153,7 +158,8 @@ impl EventualRegister {
             (Reading::Value(write), _) => values.overwriter(write),
         }?;
         let known = values.writes[write as usize].known.max(healed);
-        (call.operation.called >= known.saturating_add(self.promise.converge_within)).then_some(write)
+        (call.operation.called >= known.saturating_add(self.promise.converge_within))
+            .then_some(write)
     }
 
     /// Processes that miss what they wrote or saw, and how many reads did.
@@ -239,7 +245,13 @@ pub(super) fn never_written(
                  happen, but a read shows {value}."
             );
             let steps = vec![update_step(ledger, failed, "tried to write"), read];
-            anomaly("dirty-read", format!("Failed write to {key} read"), explanation, steps, RULED_OUT)
+            anomaly(
+                "dirty-read",
+                format!("Failed write to {key} read"),
+                explanation,
+                steps,
+                RULED_OUT,
+            )
         }
         None => {
             let explanation = format!(
@@ -269,9 +281,10 @@ fn lost_write(
     if let Reading::Value(old) = values.reading(call) {
         let old = &values.writes[old as usize];
         steps.push(update_step(ledger, &old.call, "wrote"));
-        let seen = old.seen.iter().find(|(node, at)| {
-            *node == write.call.node && *at < write.call.operation.index
-        });
+        let seen = old
+            .seen
+            .iter()
+            .find(|(node, at)| *node == write.call.node && *at < write.call.operation.index);
         let shown = seen.and_then(|(_, at)| values.shown_at(ledger, call.key, *at));
         steps.extend(shown.filter(|shown| shown.is_read()).map(|shown| read_step(ledger, shown)));
     }

@@ -39,8 +39,7 @@ pub(crate) mod source {
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
     pub(crate) const VOGELS: &str = "Vogels, Eventually consistent, 2009";
-    pub(crate) const SHAPIRO: &str =
-        "Shapiro et al., Conflict-free replicated data types, 2011";
+    pub(crate) const SHAPIRO: &str = "Shapiro et al., Conflict-free replicated data types, 2011";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -95,7 +94,11 @@ const ORDERS: [(&str, &str, &str); 2] = [
 
 fn tables() -> impl Iterator<Item = &'static Class> {
     let transactions = cycles::CLASSES.iter().chain(transactions::CLASSES);
-    transactions.chain(objects::CLASSES).chain(queues::CLASSES).chain(replicas::CLASSES).chain(service::CLASSES)
+    transactions
+        .chain(objects::CLASSES)
+        .chain(queues::CLASSES)
+        .chain(replicas::CLASSES)
+        .chain(service::CLASSES)
 }
 
 /// All kinds that any checker of this crate can give, those of transactions first.

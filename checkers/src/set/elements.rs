@@ -120,9 +120,10 @@ impl<'h> Ledger<'h> {
 
     /// Whether the last read has an element.
     pub(super) fn is_in_last(&self, element: u32) -> bool {
-        self.reads.len().checked_sub(1).is_some_and(|last| {
-            self.elements[element as usize].is_in(last as u32)
-        })
+        self.reads
+            .len()
+            .checked_sub(1)
+            .is_some_and(|last| self.elements[element as usize].is_in(last as u32))
     }
 
     /// How many elements were acknowledged after position `index`.

@@ -226,9 +226,15 @@ fn latencies_are_told() {
     let finding = eventual().check(&script.history(), &Budget::default());
     // Element 1 is there at once, 2 is known at 3 ms and missing in a read from 6 ms, 3 is lost.
     let stats = &finding.stats;
-    assert_eq!(stats["stable_latency_ms"], json!({"0": 0.0, "0.5": 3.0, "0.95": 3.0, "0.99": 3.0, "1": 3.0}));
+    assert_eq!(
+        stats["stable_latency_ms"],
+        json!({"0": 0.0, "0.5": 3.0, "0.95": 3.0, "0.99": 3.0, "1": 3.0})
+    );
     assert_eq!(stats["lost_latency_ms"]["1"], 0.0);
-    assert_eq!((&stats["stale"], &stats["lost"], &stats["stable"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&stats["stale"], &stats["lost"], &stats["stable"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
 }
 
 /// What each element came to by the definition: every read is looked at for every element.
@@ -364,7 +370,12 @@ fn atomic(seed: u64, calls: usize, unknown: u64, removes: bool) -> History {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn atomic_histories_are_never_invalid(seed: u64, calls in 1usize..300, unknown in 0u64..20, removes: bool) {
+    fn atomic_histories_are_never_invalid(
+        seed: u64,
+        calls in 1usize..300,
+        unknown in 0u64..20,
+        removes: bool,
+    ) {
         let history = atomic(seed, calls, unknown, removes);
         for checker in [&Set as &dyn Checker, &full()] {
             let finding = checker.check(&history, &Budget::default());

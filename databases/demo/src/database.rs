@@ -42,8 +42,21 @@ impl Database for Demo {
     }
 
     fn workloads(&self) -> &[&'static str] {
-        &["register", "list-append", "rw-register", "set", "bank", "counter", "queue", "lock",
-          "eventual", "lww-register", "crdt-counter", "or-set", "mv-register"]
+        &[
+            "register",
+            "list-append",
+            "rw-register",
+            "set",
+            "bank",
+            "counter",
+            "queue",
+            "lock",
+            "eventual",
+            "lww-register",
+            "crdt-counter",
+            "or-set",
+            "mv-register",
+        ]
     }
 
     fn options(&self) -> &[(&'static str, &'static str)] {

@@ -36,7 +36,12 @@ pub(crate) struct Gossip {
 
 impl Gossip {
     /// Opens the file at `path`, or begins one.
-    pub(crate) fn open(path: &Path, id: u64, durability: Durability, rules: Rules) -> io::Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        id: u64,
+        durability: Durability,
+        rules: Rules,
+    ) -> io::Result<Self> {
         let bytes = match std::fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,

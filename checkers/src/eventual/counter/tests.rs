@@ -64,7 +64,11 @@ fn what_was_acknowledged_long_before_is_in_every_read() {
     add(&mut script, 0, 3);
     read(&mut script, 1, 0);
     assert_eq!(kinds(&script), [""; 0]);
-    script.events.iter_mut().filter(|event| event.index > 1).for_each(|event| event.time += 2 * LIMIT);
+    script
+        .events
+        .iter_mut()
+        .filter(|event| event.index > 1)
+        .for_each(|event| event.time += 2 * LIMIT);
     assert_eq!(kinds(&script), ["lost-update"]);
 }
 
@@ -79,10 +83,12 @@ fn explainable(operations: &[Operation]) -> bool {
             let Some(output) = read.output() else { continue };
             let (mut must, mut may) = (0u32, 0u32);
             for (at, add) in adds.iter().enumerate() {
-                must |= u32::from(add.process == process && add.is_ok() && add.end() < read.index) << at;
+                must |= u32::from(add.process == process && add.is_ok() && add.end() < read.index)
+                    << at;
                 may |= u32::from(add.index < read.end()) << at;
             }
-            let sum = |set: u32| (0..adds.len()).filter(|at| set >> at & 1 == 1).map(amount).sum::<i64>();
+            let sum =
+                |set: u32| (0..adds.len()).filter(|at| set >> at & 1 == 1).map(amount).sum::<i64>();
             let sets = (0..1u32 << adds.len()).filter(|set| {
                 set & must == must
                     && set & !may == 0

@@ -52,8 +52,10 @@ impl Staleness {
     pub(super) fn measure(ledger: &Ledger<'_>, values: &Values<'_>, changes: &[Change]) -> Self {
         let acknowledged = acknowledged(ledger, values);
         let length = ledger.calls.last().map_or(0, |call| call.operation.called) + 1;
-        let of_node = OfNode { reads: 0, stale: Vec::new(), versions: 0, parts: vec![0; PARTS as usize] };
-        let after = |change: &Change| After { change: change.clone(), lasted: 0, stale: 0, reads: 0 };
+        let of_node =
+            OfNode { reads: 0, stale: Vec::new(), versions: 0, parts: vec![0; PARTS as usize] };
+        let after =
+            |change: &Change| After { change: change.clone(), lasted: 0, stale: 0, reads: 0 };
         let mut measured = Self {
             nodes: vec![of_node; ledger.nodes.len()],
             keys: vec![(0, 0); ledger.keys.len()],
@@ -87,7 +89,8 @@ impl Staleness {
         let behind = called.saturating_sub(since);
         node.stale.push(behind);
         node.versions = node.versions.max(versions);
-        let part = &mut node.parts[(called.saturating_mul(PARTS) / self.length).min(PARTS - 1) as usize];
+        let part =
+            &mut node.parts[(called.saturating_mul(PARTS) / self.length).min(PARTS - 1) as usize];
         *part = behind.max(*part);
         let key = &mut self.keys[key as usize];
         *key = (key.0.max(behind), key.1.max(versions));
@@ -113,7 +116,8 @@ impl Staleness {
             });
             (name.clone(), told)
         });
-        let mut keys: Vec<usize> = (0..self.keys.len()).filter(|key| self.keys[*key].0 > 0).collect();
+        let mut keys: Vec<usize> =
+            (0..self.keys.len()).filter(|key| self.keys[*key].0 > 0).collect();
         keys.sort_unstable_by_key(|key| std::cmp::Reverse(self.keys[*key]));
         let worst = keys.iter().take(TOLD).map(|key| {
             let (behind, versions) = self.keys[*key];

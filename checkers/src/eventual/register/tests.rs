@@ -140,12 +140,13 @@ fn phantoms_failures_and_what_goes_back() {
     let mut hand = Hand::default();
     hand.write(0, 0, 7).read(5, 1, json!(7)).read(6, 1, json!(null));
     assert_eq!(hand.kinds(&causal()), ["non-monotonic-reads"]);
-    let lenient = EventualRegister {
-        promise: Promise { sessions: false, ..causal().promise },
-        ..causal()
-    };
+    let lenient =
+        EventualRegister { promise: Promise { sessions: false, ..causal().promise }, ..causal() };
     let finding = hand.finding(&lenient);
-    assert_eq!((finding.verdict, &finding.stats["sessions_going_back"]), (Verdict::Unknown, &json!(1)));
+    assert_eq!(
+        (finding.verdict, &finding.stats["sessions_going_back"]),
+        (Verdict::Unknown, &json!(1))
+    );
 }
 
 #[test]
@@ -158,7 +159,10 @@ fn staleness_is_measured_by_node_key_and_after_faults() {
     hand.read(400, 1, json!(7)).read(500, 1, json!(9));
     let stats = &hand.finding(&causal()).stats["staleness"];
     let node = &stats["by_node"]["n1"];
-    assert_eq!((&node["reads"], &node["stale"], &node["versions"]), (&json!(2), &json!(1), &json!(2)));
+    assert_eq!(
+        (&node["reads"], &node["stale"], &node["versions"]),
+        (&json!(2), &json!(1), &json!(2))
+    );
     assert_eq!(node["ms"]["1"], 300.0);
     assert_eq!(stats["worst_keys"][0], json!({"key": 1, "ms": 300.0, "versions": 2}));
     assert_eq!(stats["after_faults"][0]["converged_ms"], 150.0);

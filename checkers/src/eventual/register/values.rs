@@ -182,9 +182,10 @@ impl<'h> Values<'h> {
     pub(super) fn reading(&self, call: &Call<'h>) -> Reading {
         match call.answer {
             Some(Value::Null) | None => Reading::Nothing,
-            Some(value) => {
-                self.numbers.get(&(call.key, value)).map_or(Reading::Phantom, |w| Reading::Value(*w))
-            }
+            Some(value) => self
+                .numbers
+                .get(&(call.key, value))
+                .map_or(Reading::Phantom, |w| Reading::Value(*w)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a node has seen, and what it makes of it.
 
-use crate::command::Key;
 use super::data::{Answer, Change, Dot, Local, Seen, State, Update};
 use super::rules::Rules;
+use crate::command::Key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,8 +59,7 @@ impl Core {
     /// Makes an update of this node, which still has to be written and applied.
     pub(super) fn draft(&mut self, command: &Local) -> Result<(Update, Answer), Refused> {
         let (key, change) = self.state.change(command).map_err(Refused)?;
-        let replaced =
-            matches!(change, Change::Put { .. }).then(|| self.state.values(&key));
+        let replaced = matches!(change, Change::Put { .. }).then(|| self.state.values(&key));
         self.made += 1;
         self.clock += 1;
         let dot = Dot { origin: self.origin.clone(), number: self.made };

@@ -16,18 +16,41 @@ pub type Seen = BTreeMap<String, u64>;
 #[serde(rename_all = "snake_case")]
 pub enum Local {
     /// Writes a register of which the last write wins.
-    Write { key: Key, value: Value },
-    Read { key: Key },
+    Write {
+        key: Key,
+        value: Value,
+    },
+    Read {
+        key: Key,
+    },
     /// Writes a register that keeps all values of which none had seen another.
-    Put { key: Key, value: Value },
-    Values { key: Key },
+    Put {
+        key: Key,
+        value: Value,
+    },
+    Values {
+        key: Key,
+    },
     /// Adds to a counter; less than nothing, too.
-    Add { key: Key, by: i64 },
-    Total { key: Key },
-    Insert { key: Key, element: i64 },
+    Add {
+        key: Key,
+        by: i64,
+    },
+    Total {
+        key: Key,
+    },
+    Insert {
+        key: Key,
+        element: i64,
+    },
     /// Removes what this node has of an element; declined if it has nothing.
-    Remove { key: Key, element: i64 },
-    Elements { key: Key },
+    Remove {
+        key: Key,
+        element: i64,
+    },
+    Elements {
+        key: Key,
+    },
     /// A checksum of all that this node has.
     Digest,
 }
@@ -122,7 +145,8 @@ impl State {
                 replaces.iter().for_each(|old| drop(values.remove(old)));
                 values.insert(dot.clone(), (*clock, value.clone()));
                 if keeps_one {
-                    let last = values.iter().max_by_key(|(dot, (clock, _))| (*clock, (*dot).clone()));
+                    let last =
+                        values.iter().max_by_key(|(dot, (clock, _))| (*clock, (*dot).clone()));
                     let last = last.map(|(dot, _)| dot.clone());
                     values.retain(|dot, _| Some(dot) == last.as_ref());
                 }

@@ -276,7 +276,8 @@ async fn shows_what_was_removed(bug: Option<Bug>) -> bool {
     let workload = Workload::Local(LocalWorkload::OrSet);
     let cluster = Cluster::start(3, bug).await;
     cluster.must(0, workload, "add", json!([1, 7])).await;
-    until(async || cluster.must(2, workload, "read", json!([1, null])).await[1] == json!([7])).await;
+    until(async || cluster.must(2, workload, "read", json!([1, null])).await[1] == json!([7]))
+        .await;
     cluster.isolate(&[2]);
     cluster.must(0, workload, "remove", json!([1, 7])).await;
     tokio::time::sleep(Duration::from_millis(1800)).await;
@@ -323,7 +324,8 @@ async fn kept(bug: Option<Bug>) -> usize {
     cluster.must(2, workload, "write", json!([1, 8])).await;
     cluster.must(0, workload, "write", json!([2, 9])).await;
     cluster.mend();
-    until(async || cluster.must(2, workload, "read", json!([2, null])).await[1] == json!([9])).await;
+    until(async || cluster.must(2, workload, "read", json!([2, null])).await[1] == json!([9]))
+        .await;
     cluster.must(2, workload, "read", json!([1, null])).await[1].as_array().unwrap().len()
 }
 
@@ -349,7 +351,9 @@ async fn what_nodes_answer_alone_is_durable() {
     }
     for node in cluster.nodes() {
         let all = json!((0..20).collect::<Vec<_>>());
-        until(async || cluster.eventually(node, workload, "read", json!([1, null])).await[1] == all)
-            .await;
+        until(async || {
+            cluster.eventually(node, workload, "read", json!([1, null])).await[1] == all
+        })
+        .await;
     }
 }
