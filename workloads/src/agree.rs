@@ -1,7 +1,8 @@
 //! The last questions to replicas: all keys on every node, round after round, until all agree.
 //!
-//! One worker of each node asks, as the answers of a node are what counts. A limit ends it: what still
-//! differs then is what the checkers want to see.
+//! One worker of each node asks, as the answers of a node are what counts. The last round begins when
+//! replicas may no longer differ, also if they agree before: what is missing everywhere, too, is gone
+//! only then. A limit ends it; what still differs is what the checkers want to see.
 
 use perjury_checkers::{Event, Kind, Process};
 use perjury_harness::generator::{Context, Generator, Next, Worker, on_clients};
@@ -30,7 +31,7 @@ pub(crate) struct Asking {
     pub(crate) converge_within: u64,
 }
 
-/// Asks until all nodes answer the same, or for half as long again as they may differ.
+/// Asks until all nodes answer the same after they have to, or for half as long again.
 pub(crate) fn agree(asking: Asking) -> BoxGenerator {
     let longest = asking.converge_within.saturating_mul(3) / 2 + 2_000_000_000;
     on_clients(Box::new(Agree {
@@ -38,6 +39,7 @@ pub(crate) fn agree(asking: Asking) -> BoxGenerator {
         longest: longest.min(LONGEST),
         nodes: Vec::new(),
         began: None,
+        round_from: 0,
         disturbed: false,
         over: false,
     }))
@@ -66,6 +68,8 @@ struct Agree {
     /// By position of the node.
     nodes: Vec<Option<OfNode>>,
     began: Option<u64>,
+    /// When this round could begin.
+    round_from: u64,
     /// A call from before has ended in this round, which may have changed what others answered.
     disturbed: bool,
     over: bool,
@@ -154,10 +158,13 @@ impl Agree {
         let alive = self.nodes().all(|node| node.failures < MAX_FAILURES);
         let agreed = alive && !self.disturbed && self.nodes().next().is_none_or(same);
         let late = context.time.saturating_sub(self.began.unwrap_or(0)) > self.longest;
-        self.over = agreed || late || !alive;
+        let due = self.began.unwrap_or(0).saturating_add(self.asking.converge_within);
+        self.over = (agreed && self.round_from > due) || late || !alive;
         self.disturbed = false;
+        let wait = if agreed { due.max(context.time) } else { context.time };
+        self.round_from = wait + PAUSE;
         for node in self.nodes.iter_mut().flatten() {
-            *node = OfNode { not_before: context.time + PAUSE, ..OfNode::new(node.worker) };
+            *node = OfNode { not_before: self.round_from, ..OfNode::new(node.worker) };
         }
     }
 }
@@ -247,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_all_nodes_agree() {
+    fn it_ends_when_all_nodes_agree_once_they_have_to() {
         let asked = played(true, |node, key, times| match (node, key) {
             // Node 2 catches up at last.
             (2, 1) if times < 3 => Some(json!(null)),
@@ -255,8 +262,9 @@ mod tests {
             _ => Some(json!(null)),
         });
         for node in 0..3 {
-            assert_eq!(times(&asked, node, 1), 3, "{asked:?}");
-            assert_eq!(asked[&(node, "digest None".to_owned())], 3);
+            // Twice they did not, once they did, and once more at the end.
+            assert_eq!(times(&asked, node, 1), 4, "{asked:?}");
+            assert_eq!(asked[&(node, "digest None".to_owned())], 4);
         }
     }
 
