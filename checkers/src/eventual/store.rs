@@ -217,7 +217,8 @@ impl Run {
             let at = random.below(6) as usize;
             let node = at % NODES;
             let process = Process::Client(clients[at].0);
-            let given_up = random.chance(2);
+            // What has no answer excuses much; a mistake is to be seen.
+            let given_up = self.store.mistake == Mistake::None && random.chance(2);
             let state = std::mem::replace(&mut clients[at].1, State::Idle);
             clients[at].1 = match state {
                 State::Idle if begun < calls => {

@@ -127,7 +127,7 @@ fn any(seed: u64, ones: bool) -> History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn what_some_updates_explain_is_never_refuted(seed: u64, ones: bool) {
         let history = any(seed, ones);
@@ -140,7 +140,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn correct_stores_are_never_invalid(seed: u64, calls in 1usize..150) {
         let history = history(Data::Counter, Mistake::None, seed, calls);

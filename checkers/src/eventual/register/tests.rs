@@ -86,7 +86,7 @@ fn a_write_that_a_replica_knew_of_may_not_win_over_the_one_that_came_after() {
     let finding = hand.finding(&causal());
     let kinds: Vec<&str> = finding.anomalies.iter().map(|anomaly| &*anomaly.kind).collect();
     assert_eq!(kinds, ["lost-write", "missing-your-writes"]);
-    assert_eq!(finding.anomalies[0].operations, [0, 2, 4, 8]);
+    assert_eq!(finding.anomalies[0].operations, [0, 2, 4, 10]);
     // Clocks may have decided otherwise.
     let clocks = EventualRegister { order: Order::None, promise: causal().promise };
     assert_eq!(hand.kinds(&clocks), [""; 0]);
@@ -117,7 +117,7 @@ fn who_has_seen_the_same_answers_the_same() {
     for process in 0..3 {
         hand.read(2000, process, json!(7));
         let digest = json!({"digest": if process == 2 { "b" } else { "a" }, "seen": process});
-        hand.call(2001, process, "digest", json!(null), digest);
+        hand.call(2000, process, "digest", json!(null), digest);
     }
     assert_eq!(hand.finding(&causal()).verdict, Verdict::Unknown);
     for process in 0..3 {
@@ -177,7 +177,7 @@ fn values_have_to_be_unique() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn correct_stores_are_never_invalid(seed: u64, calls in 1usize..150) {
         let history = history(Data::Register, Mistake::None, seed, calls);
