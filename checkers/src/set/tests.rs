@@ -266,7 +266,7 @@ fn literally(history: &History) -> (u64, u64, u64, u64) {
                 late < removing && read.index > known
             })
             .collect();
-        let missing = later.iter().filter(|read| !shows(read, &add.input)).last();
+        let missing = later.iter().rfind(|read| !shows(read, &add.input));
         match missing {
             _ if later.is_empty() => never += 1,
             None => stable += 1,

@@ -114,7 +114,7 @@ impl Gossip {
         let (core, grown) = (Arc::clone(&self.core), self.grown.clone());
         self.writer.append(
             bytes,
-            Box::new(move |result| {
+            Box::new(move |result: io::Result<()>| {
                 if result.is_ok() {
                     let mut core = core.lock().unwrap_or_else(PoisonError::into_inner);
                     updates.into_iter().for_each(|update| core.apply(update));
