@@ -8,6 +8,7 @@ pub mod bank;
 pub mod budget;
 pub mod counter;
 pub mod election;
+pub mod eventual;
 pub mod finding;
 #[doc(hidden)]
 pub mod fuzzing;

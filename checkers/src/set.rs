@@ -1,19 +1,25 @@
-//! Sets: whether what was added is there, from `add v` and `read` of the whole set.
+//! Sets: whether what was added is there, from `add v`, `remove v` and `read` of the whole set.
+//!
+//! A read is answered by the list of all elements, or by `{"added": […], "removed": […]}`, which is
+//! what changed since the last answered read of the same process.
 
+mod bits;
 mod elements;
+mod lifetimes;
 
 use serde_json::json;
 
-use self::elements::{Fate, Ledger};
+use self::elements::{Afterlife, Ledger};
+use self::lifetimes::Lifetimes;
 use crate::tally::{Tally, anomaly, step};
 use crate::words::{seconds, shortened};
-use crate::{Anomaly, Budget, Checker, Finding, History, Step};
+use crate::{Anomaly, Budget, Checker, Finding, History, Operation, Step};
 
 /// What a system that forgets, or invents, elements cannot be.
 const RULED_OUT: &[&str] = &["linearizable", "sequential", "eventual"];
 
 /// Judges the last read alone: every element whose add was acknowledged before it began must
-/// be there, and nothing that was never added. Linear.
+/// be there, unless it was removed, and nothing that was never added. Linear.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Set;
 
@@ -28,31 +34,40 @@ impl Checker for Set {
             Ok(ledger) => ledger,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let last = ledger.reads.iter().max_by_key(|read| read.operation.index);
-        let Some(last) = last else { return no_read(self.name(), &ledger) };
-        let mut tally = Tally::default();
+        let Some(last) = ledger.reads.last() else { return no_read(self.name(), &ledger) };
+        let (mut tally, mut back) = (Tally::default(), Tally::default());
         for (number, element) in (0u32..).zip(&ledger.elements) {
-            let there = last.shows(number);
-            let acknowledged = element.acknowledged().is_some_and(|end| end < last.operation.index);
-            if acknowledged && !there {
-                tally.add(|| lost(&ledger, number, last.operation.index));
+            let there = ledger.is_in_last(number);
+            let acknowledged = element.acknowledged().is_some_and(|end| end < last.index);
+            if acknowledged && !there && element.removing > last.end() {
+                tally.add(|| lost(&ledger, number, last.index));
+            }
+            if let Some(removed) = element.removed.filter(|r| there && r.end() < last.index) {
+                back.add(|| resurrected(&ledger, number, removed, None, last.index));
             }
         }
-        let tally = tally.and(never_added(&ledger, |read| read == last.operation.index));
-        let unchecked = ledger.acknowledged_after(last.operation.index);
+        let wrong = never_added(&ledger, |number| {
+            ledger.wrongly_shown(number).filter(|_| ledger.wrong_in(number, last)).map(|_| *last)
+        });
+        let twice = duplicates(&ledger, |read| read.index == last.index);
+        let tally = tally.and(back).and(wrong).and(twice);
+        let unchecked = ledger.acknowledged_after(last.index);
         let stats = json!({
             "added": ledger.elements.iter().filter(|e| e.acknowledged().is_some()).count(),
             "attempted": ledger.elements.iter().filter(|e| e.add.is_some()).count(),
-            "read": last.elements.len(),
+            "read": ledger.last_size,
         });
         tally.conclude(self.name(), no_final_read(unchecked), stats)
     }
 }
 
-/// Judges every element by every read (Jepsen's `set-full`): an element that was known to be
-/// there, because its add was acknowledged or a read had shown it, must be in all later reads.
+/// Judges every element by every read (after Jepsen's `set-full`): an element that was known to
+/// be there, because its add was acknowledged or a read had shown it, must be in all later reads.
 /// One that is missing and never seen again is lost; one that comes back made the reads
-/// without it stale. Linear in the total length of reads, times a logarithm.
+/// without it stale. One that was removed must be in no later read: if it is, and stays, or comes
+/// back after reads without it, it is resurrected.
+///
+/// Costs one step for each element in an answer, and for each read one for 64 elements.
 #[derive(Clone, Copy, Debug)]
 pub struct SetFull {
     /// Whether stale reads are wrong, too. Eventually consistent sets may have them.
@@ -76,39 +91,34 @@ impl Checker for SetFull {
             Ok(ledger) => ledger,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let Some(last) = ledger.reads.iter().map(|read| read.operation.index).max() else {
+        let Some(last) = ledger.reads.last().map(|read| read.index) else {
             return no_read(self.name(), &ledger);
         };
-        let (mut losses, mut stale) = (Tally::default(), Tally::default());
-        let (mut stable, mut never_read, mut cancelled) = (0u64, 0u64, false);
-        let mut worst_lag = 0u64;
+        let mut lives = Lifetimes::default();
+        let (mut losses, mut stale, mut back) = <(Tally, Tally, Tally)>::default();
+        let mut cancelled = false;
         for number in 0..ledger.elements.len() as u32 {
-            if budget.is_cancelled() {
+            if number % 1024 == 0 && budget.is_cancelled() {
                 cancelled = true;
                 break;
             }
-            match ledger.fate(number) {
-                Fate::Stable => stable += 1,
-                Fate::NeverRead => never_read += 1,
-                Fate::Lost { missing } => losses.add(|| lost(&ledger, number, missing)),
-                Fate::Stale { missing, seen, lag } => {
-                    worst_lag = worst_lag.max(lag);
+            let fate = ledger.fate(number);
+            lives.count(&ledger, number, &fate);
+            match fate {
+                elements::Fate::Stable | elements::Fate::NeverRead => {}
+                elements::Fate::Lost { missing, .. } => {
+                    losses.add(|| lost(&ledger, number, missing));
+                }
+                elements::Fate::Stale { missing, seen, .. } => {
                     stale.add(|| stale_read(&ledger, number, missing, seen));
                 }
             }
+            self.afterlife(&ledger, number, &mut stale, &mut back);
         }
-        let wrong = never_added(&ledger, |_| true);
-        let stats = json!({
-            "added": ledger.elements.iter().filter(|e| e.acknowledged().is_some()).count(),
-            "attempted": ledger.elements.iter().filter(|e| e.add.is_some()).count(),
-            "reads": ledger.reads.len(),
-            "stable": stable,
-            "lost": losses.count(),
-            "stale": stale.count(),
-            "never_read": never_read,
-            "worst_stale_seconds": worst_lag as f64 / 1e9,
-        });
-        let mut tally = losses.and(wrong);
+        let wrong = never_added(&ledger, |number| ledger.wrongly_shown(number));
+        let twice = duplicates(&ledger, |_| true);
+        let stats = lives.stats(&ledger, &back, twice.count());
+        let mut tally = losses.and(back).and(wrong).and(twice);
         if self.linearizable {
             tally = tally.and(stale);
         }
@@ -118,6 +128,25 @@ impl Checker for SetFull {
             no_final_read(ledger.acknowledged_after(last))
         };
         tally.conclude(self.name(), reason, stats)
+    }
+}
+
+impl SetFull {
+    /// A removed element that reads still show. That a replica lags behind is no resurrection.
+    fn afterlife(&self, ledger: &Ledger<'_>, number: u32, stale: &mut Tally, back: &mut Tally) {
+        let Some(removed) = ledger.elements[number as usize].removed else { return };
+        match ledger.afterlife(number) {
+            Afterlife::None => {}
+            Afterlife::Back { seen } => {
+                back.add(|| resurrected(ledger, number, removed, None, seen));
+            }
+            Afterlife::Again { without, seen } if self.linearizable => {
+                back.add(|| resurrected(ledger, number, removed, Some(without), seen));
+            }
+            Afterlife::Again { seen, .. } | Afterlife::Late { seen } => {
+                stale.add(|| still_there(ledger, number, removed, seen));
+            }
+        }
     }
 }
 
@@ -177,51 +206,98 @@ fn stale_read(ledger: &Ledger<'_>, number: u32, missing: u64, seen: u64) -> Anom
     )
 }
 
-/// Elements that reads show but should not, or show twice; `judged` picks reads by index.
-fn never_added(ledger: &Ledger<'_>, judged: impl Fn(u64) -> bool) -> Tally {
+/// "P added 3" and, if it is known, "P removed 3".
+fn life(element: &elements::Element<'_>, removed: Option<&Operation>) -> Vec<Step> {
+    let value = shortened(element.value);
+    let added = element.add.map(|add| step(add, &format!("added {value}")));
+    added.into_iter().chain(removed.map(|r| step(r, &format!("removed {value}")))).collect()
+}
+
+fn resurrected(
+    ledger: &Ledger<'_>,
+    number: u32,
+    removed: &Operation,
+    without: Option<u64>,
+    seen: u64,
+) -> Anomaly {
+    let element = &ledger.elements[number as usize];
+    let value = shortened(element.value);
+    let mut steps = life(element, Some(removed));
+    let without = without.map(|without| ledger.read(without));
+    steps.extend(without.map(|read| step(read, &format!("read the set without {value}"))));
+    steps.push(step(ledger.read(seen), &format!("read the set with {value} in it")));
+    let how = match without {
+        Some(_) => "a read no longer had it, and a later one has it again",
+        None => "a read that began later shows it, and none at that time or later is without it",
+    };
+    let explanation = format!(
+        "All adds of {value} were over when it was removed, and the removal was \
+         acknowledged; {how}. What was deleted is back."
+    );
+    let title = format!("Element {value} is back after its removal");
+    anomaly("resurrected-element", title, explanation, steps, RULED_OUT)
+}
+
+fn still_there(ledger: &Ledger<'_>, number: u32, removed: &Operation, seen: u64) -> Anomaly {
+    let element = &ledger.elements[number as usize];
+    let value = shortened(element.value);
+    let mut steps = life(element, Some(removed));
+    steps.push(step(ledger.read(seen), &format!("read the set with {value} in it")));
+    let explanation = format!(
+        "The removal of {value} was acknowledged before {}, but a read that began then still has \
+         it. That read was answered from an old state.",
+        seconds(ledger.read(seen).called)
+    );
+    let title = format!("Stale read with {value}");
+    anomaly("stale-read", title, explanation, steps, &["linearizable"])
+}
+
+/// Elements that reads show but should not; `shown` is the read that shows one.
+fn never_added<'h>(ledger: &Ledger<'h>, shown: impl Fn(u32) -> Option<&'h Operation>) -> Tally {
     let mut tally = Tally::default();
-    let mut reported = vec![false; ledger.elements.len()];
-    for read in ledger.reads.iter().filter(|read| judged(read.operation.index)) {
-        for number in &read.elements {
-            let element = &ledger.elements[*number as usize];
-            if reported[*number as usize] || element.may_be_in(read.operation) {
-                continue;
-            }
-            reported[*number as usize] = true;
+    for (number, element) in (0u32..).zip(&ledger.elements) {
+        let Some(read) = shown(number) else { continue };
+        tally.add(|| {
             let value = shortened(element.value);
-            let shows = step(read.operation, &format!("read the set with {value} in it"));
-            match element.add {
-                Some(add) if add.is_failed() => tally.add(|| {
-                    let tried = step(add, &format!("tried to add {value}, which failed,"));
-                    let explanation = format!(
-                        "The add of {value} was reported as failed, which means that it certainly \
-                         did not happen, but a read shows the element."
-                    );
-                    let title = format!("Failed add of {value} came true");
-                    anomaly("dirty-read", title, explanation, vec![tried, shows], RULED_OUT)
-                }),
-                _ => tally.add(|| {
-                    let explanation = format!(
-                        "A read shows {value}, which nobody had tried to add by the time that \
-                         read ended."
-                    );
-                    let title = format!("Phantom element {value}");
-                    anomaly("phantom-element", title, explanation, vec![shows], RULED_OUT)
-                }),
-            }
-        }
-        for number in &read.duplicates {
-            let value = shortened(ledger.elements[*number as usize].value);
-            tally.add(|| {
-                let shows = step(read.operation, &format!("read the set with {value} in it twice"));
+            let shows = step(read, &format!("read the set with {value} in it"));
+            let Some(add) = element.add.filter(|add| add.is_failed()) else {
                 let explanation = format!(
-                    "A read shows {value} more than once. A set holds an element once; an add \
-                     was applied again, as by a retry."
+                    "A read shows {value}, which nobody had tried to add by the time that read \
+                     ended."
                 );
-                let title = format!("Duplicate element {value}");
-                anomaly("duplicate-element", title, explanation, vec![shows], RULED_OUT)
-            });
+                let title = format!("Phantom element {value}");
+                return anomaly("phantom-element", title, explanation, vec![shows], RULED_OUT);
+            };
+            let tried = step(add, &format!("tried to add {value}, which failed,"));
+            let explanation = format!(
+                "The add of {value} was reported as failed, which means that it certainly did not \
+                 happen, but a read shows the element."
+            );
+            let title = format!("Failed add of {value} came true");
+            anomaly("dirty-read", title, explanation, vec![tried, shows], RULED_OUT)
+        });
+    }
+    tally
+}
+
+/// Elements that one read shows twice; `judged` picks reads.
+fn duplicates(ledger: &Ledger<'_>, judged: impl Fn(&Operation) -> bool) -> Tally {
+    let mut tally = Tally::default();
+    for (read, number) in &ledger.duplicates {
+        let read = ledger.reads[*read as usize];
+        if !judged(read) {
+            continue;
         }
+        tally.add(|| {
+            let value = shortened(ledger.elements[*number as usize].value);
+            let shows = step(read, &format!("read the set with {value} in it twice"));
+            let explanation = format!(
+                "A read shows {value} more than once. A set holds an element once; an add was \
+                 applied again, as by a retry."
+            );
+            let title = format!("Duplicate element {value}");
+            anomaly("duplicate-element", title, explanation, vec![shows], RULED_OUT)
+        });
     }
     tally
 }

@@ -92,3 +92,17 @@ pub(crate) fn step(operation: &Operation, did: &str) -> Step {
     };
     Step { text, operations: vec![operation.index] }
 }
+
+/// The least, the middle, the 95th and the 99th of a hundred, and the greatest of some times in
+/// nanoseconds, as milliseconds; null if there are none.
+pub(crate) fn quantiles(mut nanoseconds: Vec<u64>) -> Value {
+    if nanoseconds.is_empty() {
+        return Value::Null;
+    }
+    nanoseconds.sort_unstable();
+    let last = nanoseconds.len() - 1;
+    let at = |share: f64| nanoseconds[(share * last as f64).round() as usize] as f64 / 1e6;
+    serde_json::json!({
+        "0": at(0.0), "0.5": at(0.5), "0.95": at(0.95), "0.99": at(0.99), "1": at(1.0),
+    })
+}

@@ -1,5 +1,6 @@
 //! Workloads by name: which checkers judge a history that somebody brings.
 
+mod eventual;
 mod settings;
 mod transactions;
 
@@ -95,6 +96,11 @@ pub const WORKLOADS: &[Workload] = &[
         &["globally"],
     ),
     of("g2", "insert [k, id] if there is no row of k; one of them succeeds", &[]),
+    of("eventual", "write [k, v], read [k, null], digest; replicas come together", EVENTUAL),
+    of("lww-register", "the same; and the last write wins, for each session at once", EVENTUAL),
+    of("crdt-counter", "add [k, n], read [k, null]; replicas merge their sums", REPLICAS),
+    of("or-set", "add [k, e], remove [k, e], read [k, null]; adds win over removes", REPLICAS),
+    of("mv-register", "write [k, v], read [k, null] of all that nothing replaced", REPLICAS),
 ];
 
 const REGISTERS: &[&str] =
@@ -105,6 +111,9 @@ const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", 
 const IDS: &[&str] = &["monotonic", "inversions-allowed", "milliseconds-allowed"];
 const LOGS: &[&str] =
     &["gaps-allowed", "duplicates-allowed", "contiguous", "own-sends-visible", "groups-may-miss"];
+const REPLICAS: &[&str] = &["converge-within", "sessions"];
+
+const EVENTUAL: &[&str] = &["converge-within", "sessions", "order"];
 
 const BANK: &[&str] = &["total", "accounts", "negative-balances-allowed"];
 
@@ -303,6 +312,11 @@ impl Judge<'_> {
                 | "monotonic"
                 | "g2"
                 | "leader-election"
+                | "eventual"
+                | "lww-register"
+                | "crdt-counter"
+                | "or-set"
+                | "mv-register"
         );
         match self.workload {
             "cas-register" | "register" => only(self.workload, self.options, OF_REGISTERS),
@@ -371,6 +385,9 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
             only(workload, options, &["linearizable", "eventual"])?;
             let linearizable = options.consistency_model.as_deref() != Some("eventual");
             Box::new(SetFull { linearizable })
+        }
+        "eventual" | "lww-register" | "crdt-counter" | "or-set" | "mv-register" => {
+            return eventual::checker(workload, &options.settings);
         }
         "counter" => Box::new(Counter),
         "bank" => Box::new(Bank {

@@ -4,10 +4,13 @@
 //! Every sequence of operations is a function of the seed alone; see [`Keys`](keys::Keys) for how
 //! histories are kept short enough, key by key, to be checked completely.
 
+mod agree;
 mod bank;
 mod causal;
 mod causal_reverse;
 mod counter;
+mod crdt_counter;
+mod eventual;
 mod g2;
 mod inserts;
 mod keys;
@@ -17,9 +20,12 @@ mod list_append;
 mod lock;
 mod long_fork;
 mod monotonic;
+mod mv_register;
+mod or_set;
 mod partitioned_log;
 mod queue;
 mod register;
+mod replicas;
 mod rw_register;
 mod sequential;
 mod set;
@@ -34,12 +40,16 @@ pub use bank::{Bank, Opening};
 pub use causal::Causal;
 pub use causal_reverse::CausalReverse;
 pub use counter::Counter;
+pub use crdt_counter::CrdtCounter;
+pub use eventual::Eventual;
 pub use g2::G2;
 pub use leader_election::LeaderElection;
 pub use list_append::ListAppend;
 pub use lock::Lock;
 pub use long_fork::LongFork;
 pub use monotonic::Monotonic;
+pub use mv_register::MvRegister;
+pub use or_set::OrSet;
 pub use partitioned_log::PartitionedLog;
 pub use queue::Queue;
 pub use register::Register;
@@ -59,12 +69,17 @@ pub fn all() -> Vec<Arc<dyn Workload>> {
         Arc::new(Causal),
         Arc::new(CausalReverse),
         Arc::new(Counter),
+        Arc::new(CrdtCounter),
+        Arc::new(Eventual::PLAIN),
         Arc::new(G2),
         Arc::new(LeaderElection),
         Arc::new(ListAppend),
         Arc::new(Lock),
         Arc::new(LongFork),
+        Arc::new(Eventual::LAST_WRITE_WINS),
         Arc::new(Monotonic),
+        Arc::new(MvRegister),
+        Arc::new(OrSet),
         Arc::new(PartitionedLog),
         Arc::new(Queue),
         Arc::new(Register),
@@ -92,12 +107,17 @@ mod tests {
             "causal",
             "causal-reverse",
             "counter",
+            "crdt-counter",
+            "eventual",
             "g2",
             "leader-election",
             "list-append",
             "lock",
             "long-fork",
+            "lww-register",
             "monotonic",
+            "mv-register",
+            "or-set",
             "partitioned-log",
             "queue",
             "register",

@@ -1,6 +1,7 @@
 //! Sets: unique elements added, the whole set read now and then; nothing added may be missing.
 
 use crate::last;
+use crate::replicas::{last_reads, promise};
 use perjury_checkers::Checker;
 use perjury_harness::generator::{chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
@@ -16,7 +17,8 @@ impl Workload for Set {
     }
 
     fn about(&self) -> &'static str {
-        "adds unique elements and reads them all; what was added stays, and is there at once"
+        "adds unique elements and reads them all; what was added stays, and is there at once, or after \
+         healing on all nodes with --consistency-model eventual (and --set converge-within=10)"
     }
 
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
@@ -28,13 +30,33 @@ impl Workload for Set {
         from_fn(seed.derive("set"), move |rng| load.next(rng))
     }
 
-    /// Every worker reads until it has an answer.
-    fn final_generator(&self, _: &Options, _: Seed) -> Option<BoxGenerator> {
-        Some(last::until_ok(read()))
+    /// Every worker reads until it has an answer, or all nodes are asked until they agree.
+    fn final_generator(&self, options: &Options, _: Seed) -> Option<BoxGenerator> {
+        Some(match is_linearizable(options) {
+            Ok(false) => last_reads(options, false, false),
+            _ => last::until_ok(read()),
+        })
     }
 
-    fn checkers(&self, _: &Options) -> Vec<Box<dyn Checker>> {
-        vec![Box::new(perjury_checkers::set::SetFull::default())]
+    fn validate(&self, options: &Options) -> Result<(), String> {
+        promise(options, true)?;
+        is_linearizable(options).map(|_| ())
+    }
+
+    fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {
+        let linearizable = is_linearizable(options).unwrap_or(true);
+        vec![Box::new(perjury_checkers::set::SetFull { linearizable })]
+    }
+}
+
+/// Whether stale reads are wrong; the error says what a set can be.
+fn is_linearizable(options: &Options) -> Result<bool, String> {
+    match options.get("consistency-model") {
+        None | Some("linearizable") => Ok(true),
+        Some("eventual") => Ok(false),
+        Some(other) => {
+            Err(format!("--consistency-model {other}: a set is linearizable or eventual"))
+        }
     }
 }
 

@@ -70,14 +70,20 @@ fn operation_of(event: &Event) -> (u32, &str, &Value) {
 /// Plays `generator` against an honest database, with other latencies for each call.
 pub(crate) fn play(generator: BoxGenerator, database: &mut Honest, count: usize) -> Vec<Event> {
     let simulation = Simulation { max_operations: count, ..Simulation::new(6, 3) };
-    simulate(generator, &simulation, |event| {
+    let mut events = simulate(generator, &simulation, |event| {
         let answer = database.ask(event);
         Completion {
             latency: 1_000 + event.index.wrapping_mul(7919) % 90_001,
             kind: if answer.is_some() { Kind::Ok } else { Kind::Fail },
             value: answer,
         }
-    })
+    });
+    // As in a run, where three nodes have two workers each.
+    for event in &mut events {
+        let node = event.process.client().map(|process| format!("n{}", 1 + process % 3));
+        event.node = node.map(|node| node.as_str().into());
+    }
+    events
 }
 
 /// The main load and then the final reads.

@@ -6,6 +6,7 @@ mod cycles;
 mod logs;
 mod objects;
 mod queues;
+mod replicas;
 mod service;
 mod sessions;
 mod transactions;
@@ -50,6 +51,8 @@ pub(crate) mod source {
         "Lipton and Sandberg, PRAM: a scalable shared memory, Princeton University, 1988";
     pub(crate) const ETCD: &str =
         "etcd's documentation, KV API guarantees, and its robustness tests of watches";
+    pub(crate) const VOGELS: &str = "Vogels, Eventually consistent, 2009";
+    pub(crate) const SHAPIRO: &str = "Shapiro et al., Conflict-free replicated data types, 2011";
     pub(crate) const KAFKA: &str =
         "Kreps et al., Kafka: a distributed messaging system for log processing, 2011";
 }
@@ -109,6 +112,7 @@ fn tables() -> impl Iterator<Item = &'static Class> {
         .chain(queues::CLASSES)
         .chain(logs::CLASSES)
         .chain(watches::CLASSES)
+        .chain(replicas::CLASSES)
         .chain(service::CLASSES)
         .chain(witnesses::CLASSES)
         .chain(sessions::CLASSES)

@@ -30,6 +30,11 @@ impl Settings {
         Err(format!("workload {workload} has no setting `{other}`; {have}"))
     }
 
+    /// A word; `None` if it is not set.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// A number; `None` if it is not set.
     pub(super) fn number<T>(&self, name: &str) -> Result<Option<T>, String>
     where

@@ -1,20 +1,25 @@
 //! The planted bugs: mistakes that real systems made, one file each, none of them active unless
 //! asked for.
 //!
-//! The correct server consults this module at three points only: where a client's command arrives
-//! ([`execute`]), where the leader carries it out ([`lead`]), and where the log decides what
-//! counts as durable ([`Bug::durability`]).
+//! The correct server consults this module at four points only: where a client's command arrives
+//! ([`execute`]), where the leader carries it out ([`lead`]), where the log decides what
+//! counts as durable ([`Bug::durability`]), and where nodes pass on what they answer alone
+//! ([`Bug::rules`]).
 
 mod auto_commit;
 mod clock_lease;
 mod dirty_reads;
+mod double_count;
 mod early_ack;
+mod last_write_wins;
 mod late_lease;
 mod loose_order;
 mod lost_cas;
 mod memory_ids;
 mod no_fsync;
+mod no_repair;
 mod page_cache;
+mod resurrection;
 mod retry_duplicates;
 mod skipping_watch;
 mod split_brain;
@@ -26,6 +31,7 @@ mod write_skew;
 pub use table::TABLE;
 
 use crate::command::Command;
+use crate::gossip::Rules;
 use crate::log::Durability;
 use crate::node::{Node, Reply};
 use perjury_clock::Clock;
@@ -52,10 +58,14 @@ pub enum Bug {
     LooseOrder,
     AutoCommit,
     SkippingWatch,
+    NoRepair,
+    Resurrection,
+    DoubleCount,
+    LastWriteWins,
 }
 
 impl Bug {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -72,6 +82,10 @@ impl Bug {
         Self::LooseOrder,
         Self::AutoCommit,
         Self::SkippingWatch,
+        Self::NoRepair,
+        Self::Resurrection,
+        Self::DoubleCount,
+        Self::LastWriteWins,
     ];
 
     /// As given to `--bug`.
@@ -93,6 +107,21 @@ impl Bug {
             Self::LooseOrder => "loose-order",
             Self::AutoCommit => "auto-commit",
             Self::SkippingWatch => "skipping-watch",
+            Self::NoRepair => "no-repair",
+            Self::Resurrection => "resurrection",
+            Self::DoubleCount => "double-count",
+            Self::LastWriteWins => "last-write-wins",
+        }
+    }
+
+    /// How nodes gossip.
+    pub(crate) fn rules(self) -> Rules {
+        match self {
+            Self::NoRepair => no_repair::RULES,
+            Self::Resurrection => resurrection::RULES,
+            Self::DoubleCount => double_count::RULES,
+            Self::LastWriteWins => last_write_wins::RULES,
+            _ => Rules::CORRECT,
         }
     }
 

@@ -4,10 +4,12 @@
 //! each of its rows.
 
 mod consumer;
+mod local;
 mod sessions;
 mod vocabulary;
 mod watcher;
 
+pub use local::LocalWorkload;
 pub use vocabulary::Workload;
 
 use self::consumer::Consumer;
@@ -160,6 +162,14 @@ impl From<Refusal> for Failure {
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.
+        if let Workload::Local(workload) = self.workload {
+            let command = workload.command(op).map_err(Failure::Definite)?;
+            return match self.ask(&Request::Local(command)).await? {
+                Response::Local(Ok(answer)) => workload.completed(op, answer),
+                Response::Local(Err(refusal)) => Err(refusal.into()),
+                other => Err(Failure::Unexpected(format!("asked to answer, it said {other:?}"))),
+            };
+        }
         let command = self.command(op).map_err(Failure::Definite)?;
         let response = if self.workload == Workload::Watch {
             self.ask_again(op, &Request::Execute(command)).await?

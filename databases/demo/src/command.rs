@@ -274,14 +274,14 @@ impl Command {
     }
 }
 
-fn check_key(key: &Key) -> Result<(), String> {
+pub(crate) fn check_key(key: &Key) -> Result<(), String> {
     if key.0.len() > KEY_LIMIT {
         return Err(format!("a key may have {KEY_LIMIT} bytes at the most"));
     }
     Ok(())
 }
 
-fn check_value(value: &Value) -> Result<(), String> {
+pub(crate) fn check_value(value: &Value) -> Result<(), String> {
     // Numbers and short texts, which nearly all values are, need not be written out to be counted.
     let short = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,

@@ -1,7 +1,7 @@
 //! The database as the harness sees it: definition, workloads, bugs, clients, who leads.
 
 use crate::bugs;
-use crate::client::{DemoClient, DemoConnect, Workload};
+use crate::client::{DemoClient, DemoConnect, LocalWorkload, Workload};
 use crate::wire::Status;
 use futures::future::join_all;
 use perjury_harness::client::SharedConnect;
@@ -61,6 +61,11 @@ impl Database for Demo {
             "leader-election",
             "partitioned-log",
             "watch",
+            "eventual",
+            "lww-register",
+            "crdt-counter",
+            "or-set",
+            "mv-register",
         ]
     }
 
@@ -83,6 +88,10 @@ impl Database for Demo {
             Some(Workload::Bank(_)) => {
                 let workload = Workload::Bank(Opening::of(options)?);
                 Ok(Arc::new(DemoConnect { workload }))
+            }
+            // What promises less is asked of the part that does.
+            Some(Workload::Set) if options.get("consistency-model") == Some("eventual") => {
+                Ok(Arc::new(DemoConnect { workload: Workload::Local(LocalWorkload::Set) }))
             }
             Some(workload) => Ok(Arc::new(DemoConnect { workload })),
             None => Err(format!("the demo database has no workload `{workload}`")),

@@ -9,6 +9,7 @@ pub mod client;
 mod clock;
 pub mod command;
 mod database;
+pub mod gossip;
 mod log;
 mod machine;
 mod node;

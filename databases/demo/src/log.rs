@@ -4,6 +4,6 @@ mod record;
 mod store;
 mod writer;
 
+pub(crate) use record::{frame, unframe};
 pub(crate) use store::LogStore;
-pub(crate) use writer::Durability;
-pub(crate) use writer::write_whole;
+pub(crate) use writer::{Durability, Writer, write_whole};

@@ -2,6 +2,7 @@
 
 use crate::bugs::{self, Planted};
 use crate::command::{Command, Outcome};
+use crate::gossip::Gossip;
 use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::peers::{CallError, Peers};
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) machine: Machine,
     pub(crate) reads: Reads,
     pub(crate) peers: Peers,
+    /// What this node answers alone.
+    pub(crate) gossip: Gossip,
     pub(crate) metrics: watch::Receiver<RaftMetrics<u64, EmptyNode>>,
     /// Only with `--bug`.
     pub(crate) planted: Option<Planted>,
@@ -227,6 +230,10 @@ impl Node {
                 Ok(request) => Response::Received(self.raft.install_snapshot(request).await),
                 Err(error) => Response::Malformed(format!("not a piece of a snapshot: {error}")),
             },
+            Request::Local(command) => Response::Local(self.gossip.execute(&command).await),
+            Request::Exchange(exchange) => {
+                Response::Exchanged(self.gossip.exchanged(exchange).await)
+            }
         }
     }
 }

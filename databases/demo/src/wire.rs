@@ -3,6 +3,7 @@
 //! Clients and peers speak the same protocol to the same port.
 
 use crate::command::{Command, Outcome};
+use crate::gossip::{Answer, Exchange, Exchanged, Local};
 use crate::raft::{SnapshotMeta, Types, Vote};
 use base64::Engine;
 use openraft::error::{InstallSnapshotError, RaftError};
@@ -33,6 +34,10 @@ pub enum Request {
     Append(AppendEntriesRequest<Types>),
     Vote(VoteRequest<u64>),
     Snapshot(Chunk),
+    /// From a client: answer this from what this node has.
+    Local(Local),
+    /// From a peer: what it has, or asks for.
+    Exchange(Exchange),
 }
 
 /// What is answered, in the order of [`Request`].
@@ -45,6 +50,8 @@ pub enum Response {
     Appended(Result<AppendEntriesResponse<u64>, RaftError<u64>>),
     Voted(Result<VoteResponse<u64>, RaftError<u64>>),
     Received(Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>),
+    Local(Result<Answer, Refusal>),
+    Exchanged(Exchanged),
     /// The request could not be understood, and nothing was done.
     Malformed(String),
 }

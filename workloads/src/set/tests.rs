@@ -1,7 +1,8 @@
 //! Tests of the set workload: what it asks, and that its checkers accept the truth.
 
 use super::*;
-use crate::testing::{Honest, assert_seeded, assert_verdict, operations, options, play, whole_run};
+use crate::testing::{Honest, assert_seeded, assert_verdict, assert_verdict_with};
+use crate::testing::{operations, options, play, whole_run, with};
 use perjury_checkers::{Event, Kind, Verdict};
 use std::collections::BTreeSet;
 
@@ -47,4 +48,13 @@ fn the_truth_is_accepted_and_a_lost_element_is_not() {
 #[test]
 fn what_is_missing_may_still_be_read_at_the_end() {
     assert!(!Set.shows_anomalies_early(&options(1, 1)));
+}
+
+#[test]
+fn an_eventual_set_is_read_on_every_node_until_all_agree() {
+    let eventual = with(&[("consistency-model", "eventual")]);
+    let events = whole_run(&Set, &eventual, 300);
+    assert_verdict_with(&Set, &eventual, &events, Verdict::Valid);
+    assert_eq!(Set.validate(&eventual), Ok(()));
+    assert!(Set.validate(&with(&[("consistency-model", "causal")])).is_err());
 }

@@ -50,6 +50,8 @@ impl Honest {
                 Some(value.clone())
             }
             ("counter", "read") => Some(json!(self.counter)),
+            ("crdt-counter" | "or-set" | "mv-register", _) => self.replica(f, value),
+            (_, "digest") => Some(json!({"digest": json!(self.registers).to_string()})),
             ("bank", "read") => Some(self.balances().into()),
             ("monotonic", _) => {
                 let number = self.registers.entry(value[0].to_string()).or_default();
@@ -90,6 +92,35 @@ impl Honest {
             (_, "drain") => Some(self.queue.drain(..).collect()),
             (_, "acquire" | "release") => self.lock(process, f),
             _ => panic!("no workload asks {f}"),
+        }
+    }
+
+    /// An answer of a replica that has seen everything.
+    fn replica(&mut self, f: &str, value: &Value) -> Option<Value> {
+        let (key, argument) = (value[0].to_string(), value[1].clone());
+        let list = self.lists.entry(key.clone()).or_default();
+        match (self.workload, f) {
+            ("crdt-counter", "add") => {
+                list.push(argument);
+                Some(value.clone())
+            }
+            ("crdt-counter", _) => {
+                Some(json!([value[0], list.iter().filter_map(Value::as_i64).sum::<i64>()]))
+            }
+            ("mv-register", "write") => {
+                let replaced = std::mem::replace(list, vec![argument.clone()]);
+                Some(json!([value[0], argument, {"replaced": replaced}]))
+            }
+            (_, "add") => {
+                list.push(argument);
+                Some(value.clone())
+            }
+            (_, "remove") => {
+                let at = list.iter().position(|element| *element == argument)?;
+                list.remove(at);
+                Some(value.clone())
+            }
+            _ => Some(json!([value[0], list])),
         }
     }
 

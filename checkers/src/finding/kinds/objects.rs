@@ -164,6 +164,13 @@ pub(super) const CLASSES: &[Class] = &[
         source::JEPSEN,
     ),
     class(
+        "resurrected-element",
+        "An element was removed, the removal was acknowledged, and later reads show it again. What \
+         remembers the removal was thrown away too early.",
+        "every consistency model of a set, eventual consistency among them",
+        source::JEPSEN,
+    ),
+    class(
         "duplicate-add",
         "Two adds of one element both say that they put it in, with no removal in between. One \
          of them did not see the other.",

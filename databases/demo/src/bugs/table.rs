@@ -203,4 +203,45 @@ pub const TABLE: &[Bug] = &[
         anomalies: &["lost-event"],
         settings: &[("nemesis-interval", "3s"), ("rate", "200")],
     },
+    Bug {
+        name: "no-repair",
+        about: "nodes never ask each other for what they missed",
+        imitates: "Cassandra, where a write that a node missed for longer than hints are kept reaches it \
+                   only if somebody runs a repair, as its documentation says, and Riak before it had \
+                   active anti-entropy (1.3, 2013)",
+        workload: "eventual",
+        nemesis: &["partition"],
+        anomalies: &["divergence", "divergent-merge"],
+        settings: &[("nemesis-interval", "3s")],
+    },
+    Bug {
+        name: "resurrection",
+        about: "a removal is remembered for a second, and whoever was away for longer never hears of it",
+        imitates: "Cassandra, whose tombstones are dropped after gc_grace_seconds: data comes back \
+                   from a node that was down for longer, as its documentation warns",
+        workload: "or-set",
+        nemesis: &["partition"],
+        anomalies: &["resurrected-element", "divergence", "divergent-merge"],
+        settings: &[("nemesis-interval", "3s")],
+    },
+    Bug {
+        name: "double-count",
+        about: "an addition that reaches a node twice counts twice",
+        imitates: "Cassandra's counters, which counted an increment again when it was retried after a \
+                   timeout (Jepsen: Cassandra, 2013; CASSANDRA-4775)",
+        workload: "crdt-counter",
+        nemesis: &["pause", "partition"],
+        anomalies: &["phantom-update", "divergence", "divergent-merge"],
+        settings: &[("nemesis-interval", "3s")],
+    },
+    Bug {
+        name: "last-write-wins",
+        about: "of values that were written at the same time one is kept, and the others are gone",
+        imitates: "Riak without allow_mult, which kept the value with the latest timestamp and lost \
+                   acknowledged ones (Jepsen: Riak, 2013)",
+        workload: "mv-register",
+        nemesis: &["partition"],
+        anomalies: &["lost-write", "missing-your-writes", "non-monotonic-reads"],
+        settings: &[("nemesis-interval", "3s")],
+    },
 ];

@@ -1,5 +1,6 @@
 //! Vocabulary: the workloads' operations as commands of the database, and its outcomes as theirs.
 
+use super::local::LocalWorkload;
 use super::sessions;
 use crate::command::{Command, Key, Operation, Outcome};
 use perjury_harness::{Failure, Op};
@@ -41,15 +42,17 @@ pub enum Workload {
     /// `write [[k, v], …]`, `watch null`, `watch "latest"`; where a watch begins depends on the
     /// client's watcher.
     Watch,
+    /// What each node answers alone.
+    Local(LocalWorkload),
 }
 
 /// The one set, and the one counter, of their workloads.
-fn only_key() -> Key {
+pub(super) fn only_key() -> Key {
     Key::from(&Value::from("perjury"))
 }
 
 impl Workload {
-    pub const ALL: [(&'static str, Self); 18] = [
+    pub const ALL: [(&'static str, Self); 23] = [
         ("register", Self::Register),
         ("list-append", Self::ListAppend),
         ("rw-register", Self::RwRegister),
@@ -68,6 +71,11 @@ impl Workload {
         ("leader-election", Self::LeaderElection),
         ("partitioned-log", Self::PartitionedLog),
         ("watch", Self::Watch),
+        ("eventual", Self::Local(LocalWorkload::Registers)),
+        ("lww-register", Self::Local(LocalWorkload::Registers)),
+        ("crdt-counter", Self::Local(LocalWorkload::Counter)),
+        ("or-set", Self::Local(LocalWorkload::OrSet)),
+        ("mv-register", Self::Local(LocalWorkload::Siblings)),
     ];
 
     /// The workload called `name`.
@@ -97,6 +105,8 @@ impl Workload {
                 _ => None,
             },
             Self::Lock => lock(op, client),
+            // These are no commands for all nodes.
+            Self::Local(_) => None,
             Self::Bank(opening) => bank(op, opening),
             Self::UniqueIds
             | Self::Inserts

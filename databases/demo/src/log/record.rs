@@ -8,6 +8,7 @@
 //! ```
 
 use crate::raft::{Entry, LogId, Vote};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -33,21 +34,26 @@ pub(super) enum Record {
 impl Record {
     /// Appends the record, as it is in the file, to `bytes`.
     pub(super) fn write_to(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let start = bytes.len();
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&[0; HEADER - MAGIC.len()]);
-        serde_json::to_writer(&mut *bytes, self)?;
-        let length = bytes.len() - start - HEADER;
-        if length > PAYLOAD_LIMIT {
-            bytes.truncate(start);
-            return Err(io::Error::other(format!("a log record of {length} bytes is too large")));
-        }
-        let length = u32::try_from(length).map_err(io::Error::other)?.to_le_bytes();
-        let checksum = checksum(&length, &bytes[start + HEADER..]).to_le_bytes();
-        bytes[start + 4..start + 8].copy_from_slice(&length);
-        bytes[start + 8..start + 12].copy_from_slice(&checksum);
-        Ok(())
+        frame(self, bytes)
     }
+}
+
+/// Appends anything as a record to `bytes`.
+pub(crate) fn frame(record: &impl Serialize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&[0; HEADER - MAGIC.len()]);
+    serde_json::to_writer(&mut *bytes, record)?;
+    let length = bytes.len() - start - HEADER;
+    if length > PAYLOAD_LIMIT {
+        bytes.truncate(start);
+        return Err(io::Error::other(format!("a log record of {length} bytes is too large")));
+    }
+    let length = u32::try_from(length).map_err(io::Error::other)?.to_le_bytes();
+    let checksum = checksum(&length, &bytes[start + HEADER..]).to_le_bytes();
+    bytes[start + 4..start + 8].copy_from_slice(&length);
+    bytes[start + 8..start + 12].copy_from_slice(&checksum);
+    Ok(())
 }
 
 fn checksum(length: &[u8], payload: &[u8]) -> u32 {
@@ -71,6 +77,11 @@ pub(super) struct Replay {
 /// A record that is damaged with a good one behind it is no torn tail. Going on without it would
 /// forget what was promised, so that is an error.
 pub(super) fn replay(bytes: &[u8]) -> io::Result<Replay> {
+    unframe(bytes).map(|(records, good)| Replay { records, good })
+}
+
+/// The same for records of any kind, with the number of good bytes.
+pub(crate) fn unframe<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<(Vec<T>, usize)> {
     let mut records = Vec::new();
     let mut good = 0;
     while let Some(payload) = payload_at(bytes, good) {
@@ -90,7 +101,7 @@ pub(super) fn replay(bytes: &[u8]) -> io::Result<Replay> {
         );
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
-    Ok(Replay { records, good })
+    Ok((records, good))
 }
 
 /// The payload of the record at `at`, if there is a whole and undamaged one.

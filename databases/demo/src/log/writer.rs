@@ -21,7 +21,7 @@ pub(crate) enum Durability {
 }
 
 /// Told when a request is durable, or why it never will be.
-pub(super) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Request {
     /// Append bytes; `None` asks for no sync and no answer.
@@ -32,13 +32,13 @@ enum Request {
 
 /// The sending end. The thread ends when the last one is dropped.
 #[derive(Clone, Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     requests: mpsc::Sender<Request>,
 }
 
 impl Writer {
     /// Starts the thread. The file is cut to its first `keep` bytes and appended to from there.
-    pub(super) fn start(path: &Path, keep: u64, durability: Durability) -> io::Result<Self> {
+    pub(crate) fn start(path: &Path, keep: u64, durability: Durability) -> io::Result<Self> {
         let file = open(path, keep)?;
         let (requests, queue) = mpsc::channel();
         let state = WriterThread {
@@ -53,7 +53,7 @@ impl Writer {
     }
 
     /// Appends, and calls `done` when that is durable.
-    pub(super) fn append(&self, bytes: Vec<u8>, done: Done) {
+    pub(crate) fn append(&self, bytes: Vec<u8>, done: Done) {
         self.send(Request::Append(bytes, Some(done)));
     }
 

@@ -1,6 +1,7 @@
 //! Starting and stopping: opens the data directory, joins the cluster, serves connections.
 
 use crate::bugs::{Bug, Planted};
+use crate::gossip::{Gossip, Rules};
 use crate::log::{Durability, LogStore};
 use crate::machine::Machine;
 use crate::node::Node;
@@ -75,6 +76,7 @@ pub struct Server {
     accepting: JoinHandle<()>,
     forming: JoinHandle<()>,
     reporting: JoinHandle<()>,
+    gossiping: JoinHandle<()>,
 }
 
 impl Server {
@@ -90,6 +92,7 @@ impl Server {
             accepting: tokio::spawn(accept(Arc::clone(&node), listener)),
             forming: tokio::spawn(form(Arc::clone(&node), members)),
             reporting: tokio::spawn(report(Arc::clone(&node))),
+            gossiping: tokio::spawn(node.gossip.clone().run(node.peers.clone())),
             node,
         })
     }
@@ -101,7 +104,7 @@ impl Server {
 
     /// Stops as abruptly as a task can be stopped: nothing is flushed, nobody is told.
     pub async fn stop(self) {
-        for task in [self.accepting, self.forming, self.reporting] {
+        for task in [self.accepting, self.forming, self.reporting, self.gossiping] {
             task.abort();
             // It was cancelled; there is nothing else to learn from it.
             drop(task.await);
@@ -116,6 +119,9 @@ async fn open(config: &Config) -> Result<Node, StartError> {
     let durability = config.bug.map_or(Durability::Synced, Bug::durability);
     let log = LogStore::open(&config.data.join("log"), durability).map_err(data_error)?;
     let machine = Machine::open(&config.data.join("snapshot")).map_err(data_error)?;
+    let rules = config.bug.map_or(Rules::CORRECT, Bug::rules);
+    let gossip = Gossip::open(&config.data.join("gossip"), config.id, durability, rules)
+        .map_err(data_error)?;
     let others = config.nodes.iter().filter(|(id, _)| **id != config.id);
     let peers = Peers::new(others.map(|(id, address)| (*id, address.clone())).collect());
     let raft_config = raft_config(&config.tuning).validate().map_err(raft_error)?;
@@ -130,6 +136,7 @@ async fn open(config: &Config) -> Result<Node, StartError> {
         log,
         machine,
         peers,
+        gossip,
         planted: config.bug.map(|bug| Planted::new(bug, Arc::clone(&config.clock))),
     })
 }

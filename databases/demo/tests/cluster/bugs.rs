@@ -4,7 +4,7 @@ use crate::support::{Cluster, until};
 use perjury_clock::Page;
 use perjury_clock::steer::{FROZEN, Steering};
 use perjury_demo::bugs::Bug;
-use perjury_demo::client::Workload;
+use perjury_demo::client::{LocalWorkload, Workload};
 use perjury_harness::{Client, Failure, Op};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -300,4 +300,116 @@ async fn skips_changes(bug: Option<Bug>) -> bool {
 async fn skipping_watch() {
     assert!(skips_changes(Some(Bug::SkippingWatch)).await);
     assert!(!skips_changes(None).await);
+}
+
+/// Whether a node that was cut off while another one was written to never hears of it.
+async fn stays_apart(bug: Option<Bug>) -> bool {
+    let workload = Workload::Local(LocalWorkload::Registers);
+    let cluster = Cluster::start(3, bug).await;
+    cluster.isolate(&[2]);
+    cluster.must(0, workload, "write", json!([1, 7])).await;
+    // Longer than it is pushed.
+    tokio::time::sleep(Duration::from_millis(1800)).await;
+    cluster.mend();
+    for _ in 0..30 {
+        let read = cluster.must(2, workload, "read", json!([1, null])).await;
+        if read[1] == 7 {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_repair() {
+    assert!(stays_apart(Some(Bug::NoRepair)).await);
+    assert!(!stays_apart(None).await);
+}
+
+/// Whether a node that was cut off while an element was removed elsewhere goes on showing it.
+async fn shows_what_was_removed(bug: Option<Bug>) -> bool {
+    let workload = Workload::Local(LocalWorkload::OrSet);
+    let cluster = Cluster::start(3, bug).await;
+    cluster.must(0, workload, "add", json!([1, 7])).await;
+    until(async || cluster.must(2, workload, "read", json!([1, null])).await[1] == json!([7]))
+        .await;
+    cluster.isolate(&[2]);
+    cluster.must(0, workload, "remove", json!([1, 7])).await;
+    tokio::time::sleep(Duration::from_millis(1800)).await;
+    cluster.mend();
+    // What comes after the removal has come, and so has that.
+    cluster.must(0, workload, "add", json!([1, 8])).await;
+    let mut read = json!(null);
+    until(async || {
+        read = cluster.must(2, workload, "read", json!([1, null])).await[1].clone();
+        read.as_array().unwrap().contains(&json!(8))
+    })
+    .await;
+    read.as_array().unwrap().contains(&json!(7))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resurrection() {
+    assert!(shows_what_was_removed(Some(Bug::Resurrection)).await);
+    assert!(!shows_what_was_removed(None).await);
+}
+
+/// What a node counts to which every addition was pushed until it gave an answer, with late answers.
+async fn counted(bug: Option<Bug>) -> i64 {
+    let workload = Workload::Local(LocalWorkload::Counter);
+    let cluster = Cluster::start(3, bug).await;
+    cluster.slow(0, Duration::ZERO, Duration::from_millis(900));
+    cluster.must(0, workload, "add", json!([1, 5])).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    cluster.must(1, workload, "read", json!([1, null])).await[1].as_i64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn double_count() {
+    assert!(counted(Some(Bug::DoubleCount)).await > 5);
+    assert_eq!(counted(None).await, 5);
+}
+
+/// How many values a register has that was written on both sides of a partition.
+async fn kept(bug: Option<Bug>) -> usize {
+    let workload = Workload::Local(LocalWorkload::Siblings);
+    let cluster = Cluster::start(3, bug).await;
+    cluster.isolate(&[2]);
+    cluster.must(0, workload, "write", json!([1, 7])).await;
+    cluster.must(2, workload, "write", json!([1, 8])).await;
+    cluster.must(0, workload, "write", json!([2, 9])).await;
+    cluster.mend();
+    until(async || cluster.must(2, workload, "read", json!([2, null])).await[1] == json!([9]))
+        .await;
+    cluster.must(2, workload, "read", json!([1, null])).await[1].as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_write_wins() {
+    assert_eq!(kept(Some(Bug::LastWriteWins)).await, 1);
+    assert_eq!(kept(None).await, 2);
+}
+
+/// What each node answers alone is there again after all have been stopped at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nodes_answer_alone_is_durable() {
+    let workload = Workload::Local(LocalWorkload::OrSet);
+    let mut cluster = Cluster::start(3, None).await;
+    for element in 0..20 {
+        cluster.must(element % 3, workload, "add", json!([1, element])).await;
+    }
+    for node in cluster.nodes() {
+        cluster.stop(node).await;
+    }
+    for node in cluster.nodes() {
+        cluster.restart(node).await;
+    }
+    for node in cluster.nodes() {
+        let all = json!((0..20).collect::<Vec<_>>());
+        until(async || {
+            cluster.eventually(node, workload, "read", json!([1, null])).await[1] == all
+        })
+        .await;
+    }
 }

@@ -1,7 +1,7 @@
 //! A test for each row of `errors.md`.
 
 use crate::support::{Cluster, until};
-use perjury_demo::client::{DemoClient, Workload};
+use perjury_demo::client::{DemoClient, LocalWorkload, Workload};
 use perjury_harness::{Client, Failure, Op};
 use perjury_workloads::Opening;
 use serde_json::{Value, json};
@@ -172,4 +172,12 @@ async fn nothing_is_sent_on_a_connection_that_failed() {
     assert!(client.invoke(&Op::new("add", json!(1))).await.is_err());
     let result = client.invoke(&Op::new("add", json!(2))).await;
     assert!(definite(&result, "not sent"), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removing_what_a_node_does_not_have_is_definite() {
+    let cluster = Cluster::start(1, None).await;
+    let workload = Workload::Local(LocalWorkload::OrSet);
+    let removed = cluster.ask(0, workload, "remove", json!([1, 7])).await;
+    assert!(matches!(removed, Err(Failure::Definite(_))), "{removed:?}");
 }

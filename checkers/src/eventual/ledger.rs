@@ -1,0 +1,169 @@
+//! Calls on keyed objects, and by which replica each was answered.
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+
+use crate::{Event, History, Operation, Process};
+
+/// One call on a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'h> {
+    pub(super) operation: &'h Operation,
+    /// The object, by number.
+    pub(super) key: u32,
+    /// The replica, by number.
+    pub(super) node: u32,
+    pub(super) argument: &'h Value,
+    /// The value in the answer, if there is an answer.
+    pub(super) answer: Option<&'h Value>,
+    /// What the replica tells besides.
+    pub(super) evidence: Option<&'h Value>,
+}
+
+impl<'h> Call<'h> {
+    pub(super) fn f(&self) -> &'h str {
+        &self.operation.f
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        self.f() == "read"
+    }
+
+    /// Which updates the replica had seen, if it said so.
+    pub(super) fn seen(&self) -> Option<&'h Value> {
+        self.evidence?.get("seen").filter(|seen| !seen.is_null())
+    }
+
+    /// When the answer came; never for a call without one.
+    pub(super) fn returned(&self) -> u64 {
+        self.operation.returned.unwrap_or(u64::MAX)
+    }
+}
+
+/// All calls of a history, ordered by begin.
+#[derive(Debug)]
+pub(super) struct Ledger<'h> {
+    pub(super) calls: Vec<Call<'h>>,
+    /// Answered `digest` calls; their answer is the digest, and their key means nothing.
+    pub(super) digests: Vec<Call<'h>>,
+    pub(super) keys: Vec<&'h Value>,
+    pub(super) nodes: Vec<String>,
+}
+
+impl<'h> Ledger<'h> {
+    /// `functions` are all that may be called, besides `read` and `digest`.
+    pub(super) fn new(operations: &'h [Operation], functions: &[&str]) -> Result<Self, String> {
+        let mut ledger =
+            Self { calls: Vec::new(), digests: Vec::new(), keys: Vec::new(), nodes: Vec::new() };
+        let mut keys: FxHashMap<&'h Value, u32> = FxHashMap::default();
+        let mut nodes: FxHashMap<String, u32> = FxHashMap::default();
+        for operation in operations {
+            let evidence = operation.output().and_then(|output| match &*operation.f {
+                "digest" => Some(output),
+                _ => output.get(2),
+            });
+            let told = evidence.and_then(|evidence| evidence.get("node")?.as_str());
+            let node = match told.or(operation.node.as_deref()) {
+                Some(node) => node.to_owned(),
+                // Nobody knows whom this client talks to: it stands for a replica of its own.
+                None => format!("process {}", operation.process),
+            };
+            let node = *nodes.entry(node).or_insert_with_key(|node| {
+                ledger.nodes.push(node.clone());
+                ledger.nodes.len() as u32 - 1
+            });
+            if &*operation.f == "digest" {
+                ledger.digest(operation, node, evidence);
+                continue;
+            }
+            if &*operation.f != "read" && !functions.contains(&&*operation.f) {
+                return Err(format!(
+                    "operation {} is `{}`, but there are only {}, read and digest",
+                    operation.index,
+                    operation.f,
+                    functions.join(", ")
+                ));
+            }
+            let (key, argument) = keyed(operation, &operation.input)?;
+            let answer = match operation.output() {
+                Some(output) => Some(keyed(operation, output)?.1),
+                None => None,
+            };
+            let key = *keys.entry(key).or_insert_with(|| {
+                ledger.keys.push(key);
+                ledger.keys.len() as u32 - 1
+            });
+            ledger.calls.push(Call { operation, key, node, argument, answer, evidence });
+        }
+        Ok(ledger)
+    }
+
+    fn digest(&mut self, operation: &'h Operation, node: u32, evidence: Option<&'h Value>) {
+        let Some(output) = operation.output() else { return };
+        self.digests.push(Call {
+            operation,
+            key: 0,
+            node,
+            argument: &Value::Null,
+            answer: Some(output.get("digest").unwrap_or(output)),
+            evidence,
+        });
+    }
+
+    /// Answered reads, by begin.
+    pub(super) fn reads(&self) -> impl Iterator<Item = (&Call<'h>, &'h Value)> {
+        self.calls
+            .iter()
+            .filter(|call| call.is_read())
+            .filter_map(|call| Some((call, call.answer?)))
+    }
+
+    /// The name of a key, for people.
+    pub(super) fn key(&self, key: u32) -> String {
+        crate::words::shortened(self.keys[key as usize])
+    }
+
+    pub(super) fn node(&self, node: u32) -> &str {
+        &self.nodes[node as usize]
+    }
+}
+
+/// The key and the other part of a value.
+fn keyed<'h>(operation: &Operation, value: &'h Value) -> Result<(&'h Value, &'h Value), String> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([key, rest] | [key, rest, _]) => Ok((key, rest)),
+        _ => Err(format!(
+            "operation {} has {}, where [key, value] should be",
+            operation.index,
+            crate::words::shortened(value)
+        )),
+    }
+}
+
+/// When something was done to the cluster: what it is called, and when it was over.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) f: String,
+    pub(super) at: u64,
+}
+
+/// What was done to the cluster, in order. Each is told twice, when it begins and when it is over.
+pub(super) fn changes(history: &History) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut open: Option<&Event> = None;
+    for event in history.events().iter().filter(|event| event.process == Process::Nemesis) {
+        match open.take() {
+            Some(begun) if begun.f == event.f => {
+                changes.push(Change { f: event.f.to_string(), at: event.time });
+            }
+            _ => open = Some(event),
+        }
+    }
+    changes
+}
+
+/// When the last thing was done to the cluster; 0 if nothing was.
+pub(super) fn healed(history: &History) -> u64 {
+    let done = history.events().iter().filter(|event| event.process == Process::Nemesis);
+    done.map(|event| event.time).max().unwrap_or(0)
+}

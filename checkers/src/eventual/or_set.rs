@@ -1,0 +1,348 @@
+//! Sets that replicas keep apart and merge: an add wins over a remove that had not seen it.
+
+mod members;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::json;
+
+use self::members::Members;
+use super::findings::{convergence, differ, merges, read_step, update_step};
+use super::ledger::{Call, Ledger, healed};
+use super::poll::{Outcomes, Poll};
+use super::{OF_SESSIONS, Promise, RULED_OUT};
+use crate::tally::{Tally, anomaly};
+use crate::words::{seconds, shortened};
+use crate::{Anomaly, Budget, Checker, Finding, History, Step};
+
+/// Judges `add [k, e]` with unique elements, `remove [k, e]` and `read [k, null]` of all elements, each
+/// answered by one replica alone.
+///
+/// - An element that is shown was added, by a call that did not fail.
+/// - An element that its session knows, or that was known long before and all faults were gone, is
+///   there unless somebody tried to remove it.
+/// - An element that was removed by a replica that had it is gone, for the session that did it at once,
+///   for others after the same time.
+/// - Replicas come together, and those that have seen the same answer the same.
+///
+/// Linear in the total length of reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrSet {
+    pub promise: Promise,
+}
+
+impl Checker for OrSet {
+    fn name(&self) -> &str {
+        "or-set"
+    }
+
+    fn check(&self, history: &History, budget: &Budget) -> Finding {
+        let operations = history.operations();
+        let ledger = match Ledger::new(&operations, &["add", "remove"]) {
+            Ok(ledger) => ledger,
+            Err(why) => return Finding::unknown(self.name(), why),
+        };
+        let members = match Members::new(&ledger) {
+            Ok(members) => members,
+            Err(why) => return Finding::unknown(self.name(), why),
+        };
+        let mut judge = Judge {
+            ledger: &ledger,
+            members: &members,
+            promise: self.promise,
+            healed: healed(history),
+            wrong: Tally::default(),
+            sessions: Tally::default(),
+            known: FxHashMap::default(),
+            reported: FxHashSet::default(),
+        };
+        let finished = judge.run(budget);
+        let (wrong, sessions) = (judge.wrong, judge.sessions);
+        let merged = merges(&ledger);
+        let (apart, outcomes) = self.ends(&ledger, &members, healed(history));
+        let count = |f: &str| ledger.calls.iter().filter(|call| call.f() == f).count();
+        let stats = json!({
+            "adds": count("add"),
+            "removes": count("remove"),
+            "reads": ledger.reads().count(),
+            "elements": members.elements.len(),
+            "keys": ledger.keys.len(),
+            "nodes": ledger.nodes.len(),
+            "sessions_going_back": sessions.count(),
+            "convergence": convergence(&outcomes),
+        });
+        let mut tally = wrong.and(apart).and(merged);
+        if self.promise.sessions {
+            tally = tally.and(sessions);
+        }
+        let late = "time was up before all reads were judged; give the analysis more".to_owned();
+        let doubt =
+            if finished { outcomes.doubt(self.promise.converge_within) } else { Some(late) };
+        tally.conclude(self.name(), doubt, stats)
+    }
+}
+
+impl OrSet {
+    fn ends(&self, ledger: &Ledger<'_>, members: &Members<'_>, healed: u64) -> (Tally, Outcomes) {
+        let limit = self.promise.converge_within;
+        let poll = |key: &members::Key| {
+            // An unknown add and an unknown remove of an element may lead back to an earlier answer.
+            let base = key.last_known.filter(|_| !key.ambiguous)?;
+            Some(Poll::new(base.max(healed), limit))
+        };
+        let mut polls: Vec<Option<Poll<'_>>> = members.keys.iter().map(poll).collect();
+        let mut contents: FxHashMap<&[u32], u32> = FxHashMap::default();
+        for (call, content) in members.contents(ledger) {
+            let Some(poll) = &mut polls[call.key as usize] else { continue };
+            let next = contents.len() as u32;
+            poll.take(*call, *contents.entry(content).or_insert(next));
+        }
+        let (mut tally, mut outcomes) = (Tally::default(), Outcomes::default());
+        for poll in polls.iter().flatten() {
+            if let Some(pair) = outcomes.count(poll.agreement(ledger.nodes.len())) {
+                tally.add(|| differ(ledger, pair, limit));
+            }
+        }
+        (tally, outcomes)
+    }
+}
+
+/// What a process knows of a set.
+#[derive(Debug, Default)]
+struct Session<'h> {
+    /// What it added or read last, ascending, and by which call.
+    there: Vec<(u32, Call<'h>)>,
+    /// What it removed, or saw disappear.
+    gone: FxHashMap<u32, Call<'h>>,
+}
+
+struct Judge<'a, 'h> {
+    ledger: &'a Ledger<'h>,
+    members: &'a Members<'h>,
+    promise: Promise,
+    healed: u64,
+    wrong: Tally,
+    sessions: Tally,
+    known: FxHashMap<(u32, u32), Session<'h>>,
+    /// Elements that were reported as lost, as back, or as invented: once is enough.
+    reported: FxHashSet<(u32, &'static str)>,
+}
+
+impl<'h> Judge<'_, 'h> {
+    /// Whether there was time for all.
+    fn run(&mut self, budget: &Budget) -> bool {
+        let mut contents = self.members.contents(self.ledger);
+        for (number, call) in self.ledger.calls.iter().enumerate() {
+            if number % 1024 == 0 && budget.is_cancelled() {
+                return false;
+            }
+            if !call.operation.is_ok() {
+                continue;
+            }
+            if call.is_read() {
+                let Some((_, content)) = contents.next() else { continue };
+                self.shown(call, content);
+                self.settled(call, content);
+                self.session(call, content);
+            } else {
+                self.update(call);
+            }
+        }
+        true
+    }
+
+    /// What a read shows that it could not.
+    fn shown(&mut self, call: &Call<'h>, content: &[u32]) {
+        for number in content {
+            let element = &self.members.elements[*number as usize];
+            let add = element.add.filter(|add| add.operation.index < call.operation.end());
+            if add.is_none() && self.reported.insert((*number, "phantom")) {
+                self.wrong.add(|| phantom(self.ledger, call, element));
+            }
+        }
+        for number in self.members.duplicates(call) {
+            self.wrong.add(|| {
+                let value = shortened(self.members.elements[*number as usize].value);
+                let title = format!("Duplicate element {value}");
+                let text = format!("A read shows {value} more than once. A set holds it once.");
+                let steps = vec![read_step(self.ledger, call)];
+                anomaly("duplicate-element", title, text, steps, RULED_OUT)
+            });
+        }
+    }
+
+    /// What all replicas should have heard of by now.
+    fn settled(&mut self, call: &Call<'h>, content: &[u32]) {
+        let limit = self.promise.converge_within;
+        let due = call.operation.called.checked_sub(limit).filter(|due| *due >= self.healed);
+        let Some(due) = due else { return };
+        for number in &self.members.keys[call.key as usize].elements {
+            let element = &self.members.elements[*number as usize];
+            let there = content.binary_search(number).is_ok();
+            if !there && element.known <= due && element.removing > call.operation.end() {
+                if self.reported.insert((*number, "lost")) {
+                    self.wrong.add(|| lost(self.ledger, call, element, limit));
+                }
+            } else if there
+                && let Some(removed) = element.removed.filter(|r| r.returned() <= due)
+                && self.reported.insert((*number, "back"))
+            {
+                let steps = vec![update_step(self.ledger, &removed, "removed")];
+                self.wrong.add(|| back(self.ledger, call, element, steps));
+            }
+        }
+    }
+
+    fn update(&mut self, call: &Call<'h>) {
+        let Some(number) = self.members.number(call) else { return };
+        let element = &self.members.elements[number as usize];
+        if element.twice {
+            return;
+        }
+        let session = self.known.entry((call.operation.process, call.key)).or_default();
+        let at = session.there.binary_search_by_key(&number, |(number, _)| *number);
+        match (call.f(), at) {
+            ("add", Err(at)) => session.there.insert(at, (number, *call)),
+            // Only what the replica had is certainly removed.
+            ("remove", at) if element.is_removed_by(call) => {
+                if let Ok(at) = at {
+                    session.there.remove(at);
+                }
+                session.gone.insert(number, *call);
+            }
+            _ => {}
+        }
+    }
+
+    /// What its session knew, and what it knew to be gone.
+    fn session(&mut self, call: &Call<'h>, content: &[u32]) {
+        let session = self.known.entry((call.operation.process, call.key)).or_default();
+        for (number, before) in &session.there {
+            if content.binary_search(number).is_ok() {
+                continue;
+            }
+            let element = &self.members.elements[*number as usize];
+            if element.removing > call.operation.end() {
+                self.sessions.add(|| missed(self.ledger, call, element, before));
+            } else {
+                // The session had it, so that what is without it has seen it removed.
+                session.gone.insert(*number, *call);
+            }
+        }
+        for number in content {
+            let Some(before) = session.gone.get(number) else { continue };
+            let element = &self.members.elements[*number as usize];
+            let step = match before.is_read() {
+                true => read_step(self.ledger, before),
+                false => update_step(self.ledger, before, "removed"),
+            };
+            if self.reported.insert((*number, "back in a session")) {
+                self.sessions.add(|| back(self.ledger, call, element, vec![step]));
+            }
+        }
+        let once = |number: &&u32| !self.members.elements[**number as usize].twice;
+        session.there = content.iter().filter(once).map(|number| (*number, *call)).collect();
+    }
+}
+
+fn keyed(ledger: &Ledger<'_>, call: &Call<'_>, mut found: Anomaly) -> Anomaly {
+    found.key = Some(ledger.keys[call.key as usize].clone());
+    found
+}
+
+fn phantom(ledger: &Ledger<'_>, call: &Call<'_>, element: &members::Element<'_>) -> Anomaly {
+    let value = shortened(element.value);
+    let read = read_step(ledger, call);
+    let found = match element.failed {
+        Some(failed) if element.add.is_none() => {
+            let text = format!(
+                "The add of {value} was reported as failed, which means that it certainly did not \
+                 happen, but a read shows the element."
+            );
+            let steps = vec![update_step(ledger, &failed, "tried to add"), read];
+            let title = format!("Failed add of {value} came true");
+            anomaly("dirty-read", title, text, steps, RULED_OUT)
+        }
+        _ => {
+            let text = format!(
+                "A read shows {value}, which nobody had tried to add by the time that read ended."
+            );
+            let title = format!("Phantom element {value}");
+            anomaly("phantom-element", title, text, vec![read], RULED_OUT)
+        }
+    };
+    keyed(ledger, call, found)
+}
+
+fn added(ledger: &Ledger<'_>, element: &members::Element<'_>) -> Vec<Step> {
+    element.add.iter().map(|add| update_step(ledger, add, "added")).collect()
+}
+
+fn lost(
+    ledger: &Ledger<'_>,
+    call: &Call<'_>,
+    element: &members::Element<'_>,
+    limit: u64,
+) -> Anomaly {
+    let value = shortened(element.value);
+    let mut steps = added(ledger, element);
+    steps.push(read_step(ledger, call));
+    let text = format!(
+        "{value} was known to be in the set, nobody had tried to remove it, and more than {} after \
+         that and after the last fault a read does not have it.",
+        seconds(limit)
+    );
+    keyed(
+        ledger,
+        call,
+        anomaly("lost-element", format!("Lost element {value}"), text, steps, RULED_OUT),
+    )
+}
+
+fn back(
+    ledger: &Ledger<'_>,
+    call: &Call<'_>,
+    element: &members::Element<'_>,
+    gone: Vec<Step>,
+) -> Anomaly {
+    let value = shortened(element.value);
+    let mut steps = added(ledger, element);
+    steps.extend(gone);
+    steps.push(read_step(ledger, call));
+    let text = format!(
+        "{value} was added once and removed by a replica that had it, and whoever answered this read \
+         must have known that; but it is there again."
+    );
+    let title = format!("Element {value} is back after its removal");
+    keyed(ledger, call, anomaly("resurrected-element", title, text, steps, RULED_OUT))
+}
+
+fn missed(
+    ledger: &Ledger<'_>,
+    call: &Call<'_>,
+    element: &members::Element<'_>,
+    before: &Call<'_>,
+) -> Anomaly {
+    let (value, process) = (shortened(element.value), call.operation.process);
+    let read = read_step(ledger, call);
+    let found = if before.is_read() {
+        let text = format!(
+            "Process {process} had read the set with {value} in it, and nobody had tried to remove \
+             it, but the process's next read is without it."
+        );
+        let title = format!("Process {process} no longer sees {value}");
+        let steps = vec![read_step(ledger, before), read];
+        anomaly("non-monotonic-reads", title, text, steps, OF_SESSIONS)
+    } else {
+        let text = format!(
+            "Process {process} had its add of {value} acknowledged, and nobody had tried to remove \
+             it, but the process then reads the set without it."
+        );
+        let title = format!("Process {process} misses its own element {value}");
+        let steps = vec![update_step(ledger, before, "added"), read];
+        anomaly("missing-your-writes", title, text, steps, OF_SESSIONS)
+    };
+    keyed(ledger, call, found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! The elements of sets: who added and removed each, which replicas had it, and what reads show.
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+
+use crate::eventual::ledger::{Call, Ledger};
+use crate::words::shortened;
+
+#[derive(Debug)]
+pub(super) struct Element<'h> {
+    pub(super) value: &'h Value,
+    /// An add that did not fail.
+    pub(super) add: Option<Call<'h>>,
+    pub(super) failed: Option<Call<'h>>,
+    /// Whether there are several adds, so that little can be concluded.
+    pub(super) twice: bool,
+    /// When it was acknowledged or first shown, in nanoseconds; never, if neither, or if it was added
+    /// several times.
+    pub(super) known: u64,
+    /// When the first remove began that did not fail, as a position.
+    pub(super) removing: u64,
+    /// The first acknowledged remove by a replica that had it.
+    pub(super) removed: Option<Call<'h>>,
+    /// By replica, the first position at which that one had acknowledged or shown it.
+    seen: Vec<(u32, u64)>,
+    /// A remove has no answer.
+    unknown_remove: bool,
+}
+
+impl<'h> Element<'h> {
+    /// Whether this acknowledged remove took it: its replica had it before that began.
+    pub(super) fn is_removed_by(&self, remove: &Call<'h>) -> bool {
+        let begun = remove.operation.index;
+        let had = self.seen.iter().any(|(node, at)| *node == remove.node && *at < begun);
+        remove.operation.is_ok() && !self.twice && had
+    }
+}
+
+/// One set.
+#[derive(Debug, Default)]
+pub(super) struct Key {
+    pub(super) elements: Vec<u32>,
+    /// When the last update was acknowledged; `None` if none happened.
+    pub(super) last_known: Option<u64>,
+    /// Some element has an add and a remove without an answer.
+    pub(super) ambiguous: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Members<'h> {
+    pub(super) elements: Vec<Element<'h>>,
+    pub(super) keys: Vec<Key>,
+    numbers: FxHashMap<(u32, &'h Value), u32>,
+    /// What each answered read shows, ascending; by begin.
+    contents: Vec<Vec<u32>>,
+    /// By the index of a read, what it shows more than once.
+    duplicates: FxHashMap<u64, Vec<u32>>,
+}
+
+impl<'h> Members<'h> {
+    pub(super) fn new(ledger: &Ledger<'h>) -> Result<Self, String> {
+        let mut members = Self {
+            elements: Vec::new(),
+            keys: Vec::new(),
+            numbers: FxHashMap::default(),
+            contents: Vec::new(),
+            duplicates: FxHashMap::default(),
+        };
+        members.keys.resize_with(ledger.keys.len(), Key::default);
+        for call in &ledger.calls {
+            match (call.f(), call.answer) {
+                ("add", _) => members.add(call),
+                ("remove", _) => members.remove(call),
+                (_, Some(answer)) => members.read(call, answer)?,
+                _ => {}
+            }
+        }
+        members.settle(ledger);
+        Ok(members)
+    }
+
+    fn at(&mut self, key: u32, value: &'h Value) -> u32 {
+        let (elements, keys) = (&mut self.elements, &mut self.keys);
+        *self.numbers.entry((key, value)).or_insert_with(|| {
+            let number = elements.len() as u32;
+            keys[key as usize].elements.push(number);
+            elements.push(Element {
+                value,
+                add: None,
+                failed: None,
+                twice: false,
+                known: u64::MAX,
+                removing: u64::MAX,
+                removed: None,
+                seen: Vec::new(),
+                unknown_remove: false,
+            });
+            number
+        })
+    }
+
+    fn add(&mut self, call: &Call<'h>) {
+        let number = self.at(call.key, call.argument);
+        let element = &mut self.elements[number as usize];
+        if call.operation.is_failed() {
+            element.failed = Some(*call);
+            return;
+        }
+        element.twice |= element.add.is_some();
+        // The one that began first, so that a read of it is no phantom.
+        element.add.get_or_insert(*call);
+        if call.operation.is_ok() {
+            self.had(number, call);
+            self.updated(call);
+        }
+    }
+
+    fn remove(&mut self, call: &Call<'h>) {
+        let number = self.at(call.key, call.argument);
+        let element = &mut self.elements[number as usize];
+        if !call.operation.is_failed() {
+            element.removing = element.removing.min(call.operation.index);
+        }
+        element.unknown_remove |= call.operation.is_unknown();
+        if call.operation.is_ok() {
+            self.updated(call);
+        }
+    }
+
+    fn updated(&mut self, call: &Call<'h>) {
+        let last = &mut self.keys[call.key as usize].last_known;
+        *last = Some(last.unwrap_or(0).max(call.returned()));
+    }
+
+    fn read(&mut self, call: &Call<'h>, answer: &'h Value) -> Result<(), String> {
+        let Value::Array(list) = answer else {
+            return Err(format!(
+                "operation {} read {}, where a list of all elements should be",
+                call.operation.index,
+                shortened(answer)
+            ));
+        };
+        let mut content: Vec<u32> = list.iter().map(|value| self.at(call.key, value)).collect();
+        content.sort_unstable();
+        let twice = content.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        let mut twice: Vec<u32> = twice.collect();
+        twice.dedup();
+        if !twice.is_empty() {
+            self.duplicates.insert(call.operation.index, twice);
+        }
+        content.dedup();
+        for number in &content {
+            self.had(*number, call);
+        }
+        if !content.is_empty() {
+            self.keys[call.key as usize].last_known.get_or_insert(0);
+        }
+        self.contents.push(content);
+        Ok(())
+    }
+
+    /// A replica acknowledged or showed an element.
+    fn had(&mut self, number: u32, call: &Call<'h>) {
+        let element = &mut self.elements[number as usize];
+        element.known = element.known.min(call.returned());
+        let end = call.operation.end();
+        match element.seen.iter_mut().find(|(node, _)| *node == call.node) {
+            Some((_, at)) => *at = end.min(*at),
+            None => element.seen.push((call.node, end)),
+        }
+    }
+
+    fn settle(&mut self, ledger: &Ledger<'h>) {
+        for element in self.elements.iter_mut().filter(|element| element.twice) {
+            element.known = u64::MAX;
+        }
+        for call in ledger.calls.iter().filter(|call| call.f() == "remove") {
+            let Some(number) = self.number(call) else { continue };
+            let element = &mut self.elements[number as usize];
+            let first = element.removed.is_none_or(|other| other.returned() > call.returned());
+            if first && element.is_removed_by(call) {
+                element.removed = Some(*call);
+            }
+        }
+        for key in &mut self.keys {
+            key.ambiguous = key.elements.iter().any(|number| {
+                let element = &self.elements[*number as usize];
+                let unknown = element.add.is_some_and(|add| !add.operation.is_ok());
+                element.unknown_remove && (unknown || element.twice)
+            });
+        }
+    }
+
+    /// The element of an add or a remove.
+    pub(super) fn number(&self, call: &Call<'h>) -> Option<u32> {
+        self.numbers.get(&(call.key, call.argument)).copied()
+    }
+
+    /// Answered reads with what they show, by begin.
+    pub(super) fn contents<'a>(
+        &'a self,
+        ledger: &'a Ledger<'h>,
+    ) -> impl Iterator<Item = (&'a Call<'h>, &'a [u32])> {
+        ledger.reads().map(|(call, _)| call).zip(self.contents.iter().map(Vec::as_slice))
+    }
+
+    /// What a read shows more than once.
+    pub(super) fn duplicates(&self, call: &Call<'h>) -> &[u32] {
+        self.duplicates.get(&call.operation.index).map_or(&[], Vec::as_slice)
+    }
+}

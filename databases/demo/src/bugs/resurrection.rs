@@ -1,0 +1,10 @@
+//! `resurrection`: a removal is remembered for a second only.
+//!
+//! A node that was out of reach for longer hears of everything but of removals, and goes on showing what
+//! was deleted.
+
+use crate::gossip::Rules;
+use std::time::Duration;
+
+pub(super) const RULES: Rules =
+    Rules { forgets_removals: Some(Duration::from_secs(1)), ..Rules::CORRECT };
