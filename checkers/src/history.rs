@@ -22,6 +22,7 @@ pub use event::{Event, Kind, Name, Process};
 pub(crate) use foreign::kind as kind_of;
 pub use hints::{Format, Hints, Reading};
 pub use names::Names;
+pub(crate) use pair::Values;
 pub use pair::{Operation, Outcome};
 pub(crate) use place::line_and_column;
 pub use recovery::{ReadError, Recovery};

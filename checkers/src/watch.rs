@@ -33,8 +33,8 @@ impl Checker for Watch {
     }
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
-        let operations = history.operations();
-        let reading = match Reading::new(&operations) {
+        let (operations, values) = history.operations_and_values();
+        let reading = match Reading::new(&operations, &values) {
             Ok(reading) => reading,
             Err(why) => return Finding::unknown(self.name(), why),
         };
@@ -54,6 +54,7 @@ impl Checker for Watch {
             "duplicated": sessions.repeated.len(),
             "reordered": sessions.reordered.len(),
             "torn": sessions.torn.len(),
+            "moved": journal.moved.len(),
             "phantom": journal.phantoms.len(),
         });
         let mut tally = Tally::default();
@@ -64,6 +65,7 @@ impl Checker for Watch {
             .and(all(&sessions.repeated, |pair| told.repeated(pair)))
             .and(all(&sessions.torn, |torn| told.torn(torn)))
             .and(all(&journal.disputed, |pair| told.disputed(*pair)))
+            .and(all(&journal.moved, |pair| told.moved(*pair)))
             .and(all(&journal.phantoms, |event| told.phantom(*event)))
             .and(all(&journal.inversions, |pair| told.inverted(*pair)));
         tally.conclude(self.name(), doubt(&reading, &sessions), stats)

@@ -96,6 +96,40 @@ impl History {
     }
 }
 
+/// What a call asked and was answered, where the history has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'h> {
+    pub(crate) input: &'h Value,
+    /// The answer, when it happened.
+    pub(crate) output: Option<&'h Value>,
+}
+
+impl History {
+    /// The same as [`Self::operations`] without values, and these in a list of their own: answers can
+    /// be long, and copying them takes longer than judging.
+    pub(crate) fn operations_and_values(&self) -> (Vec<Operation>, Vec<Values<'_>>) {
+        let mut operations: Vec<Operation> = Vec::with_capacity(self.events.len() / 2);
+        let mut values: Vec<Values<'_>> = Vec::with_capacity(self.events.len() / 2);
+        let mut open: FxHashMap<u32, usize> = FxHashMap::default();
+        for event in &self.events {
+            let Process::Client(process) = event.process else { continue };
+            let call = if event.kind == Kind::Invoke { None } else { open.remove(&process) };
+            let position = call.unwrap_or_else(|| {
+                operations.push(bare(event, process));
+                values.push(Values { input: &event.value, output: None });
+                operations.len() - 1
+            });
+            if event.kind == Kind::Invoke {
+                open.insert(process, position);
+                continue;
+            }
+            end(&mut operations[position], event, Value::Null);
+            values[position].output = Some(&event.value).filter(|_| event.kind == Kind::Ok);
+        }
+        (operations, values)
+    }
+}
+
 impl History {
     /// The operation invoked at this position of the events and completed by `completion`.
     pub(crate) fn operation(&self, invoked: u32, completion: Option<&Event>) -> Operation {
@@ -109,11 +143,16 @@ impl History {
 }
 
 fn called(event: &Event, process: u32) -> Operation {
+    Operation { input: event.value.clone(), ..bare(event, process) }
+}
+
+/// Without its value.
+fn bare(event: &Event, process: u32) -> Operation {
     Operation {
         index: event.index,
         process,
         f: event.f.clone(),
-        input: event.value.clone(),
+        input: Value::Null,
         outcome: Outcome::Unknown,
         called: event.time,
         returned: None,
@@ -123,10 +162,16 @@ fn called(event: &Event, process: u32) -> Operation {
 }
 
 fn complete(operation: &mut Operation, event: &Event) {
+    let output = if event.kind == Kind::Ok { event.value.clone() } else { Value::Null };
+    end(operation, event, output);
+}
+
+/// Ends an operation, with this answer if it happened.
+fn end(operation: &mut Operation, event: &Event, output: Value) {
     operation.completion = Some(event.index);
     match event.kind {
         Kind::Ok => {
-            operation.outcome = Outcome::Ok(event.value.clone());
+            operation.outcome = Outcome::Ok(output);
             operation.returned = Some(event.time);
         }
         Kind::Fail => {

@@ -1,5 +1,6 @@
 //! The journal: all changes that are known to have happened, by revision.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub(super) struct Journal<'h> {
     pub(super) changes: Vec<Change<'h>>,
     /// Two changes of one key at one revision.
     pub(super) disputed: Vec<(Change<'h>, Change<'h>)>,
+    /// Writes with an event that is at another revision than the write is known to be at.
+    pub(super) moved: Vec<(u32, u32)>,
     /// Events that no write explains.
     pub(super) phantoms: Vec<u32>,
     /// Writes of which the first was over before the second began and has no smaller revision.
@@ -45,7 +48,9 @@ impl<'h> Journal<'h> {
             }
         }
         // A write that has no answer is told of by its events, and all of it has happened then.
-        let mut unanswered: Vec<u64> = vec![0; reading.writes.len()];
+        let mut revisions: Vec<Option<u64>> =
+            reading.writes.iter().map(|write| write.revision).collect();
+        let mut moved = vec![false; reading.writes.len()];
         for (number, event) in (0u32..).zip(&reading.events) {
             let write = writers.get(&(event.key, event.value)).copied();
             journal.explained[number as usize] = write.is_some_and(|write| {
@@ -58,12 +63,19 @@ impl<'h> Journal<'h> {
             let write = write.unwrap_or(NOBODY);
             let (revision, key, value) = (event.revision, event.key, event.value);
             all.push(Change { revision, key, value, write, event: number });
-            if write != NOBODY && reading.writes[write as usize].revision.is_none() {
-                let told = &mut unanswered[write as usize];
-                if *told == 0 {
-                    *told = revision;
+            if write == NOBODY {
+                continue;
+            }
+            match revisions[write as usize] {
+                None => {
+                    revisions[write as usize] = Some(revision);
                     journal.add_write(reading, &mut all, write, revision);
                 }
+                Some(known) if known != revision && !moved[write as usize] => {
+                    moved[write as usize] = true;
+                    journal.moved.push((write, number));
+                }
+                Some(_) => {}
             }
         }
         journal.merge(all);
@@ -86,7 +98,7 @@ impl<'h> Journal<'h> {
 
     /// Sorts all that is known of changes, and keeps one for each revision and key.
     fn merge(&mut self, mut all: Vec<Change<'h>>) {
-        all.sort_by_key(|change| (change.revision, change.key));
+        all.par_sort_by_key(|change| (change.revision, change.key));
         for change in all {
             let place = |change: &Change<'_>| (change.revision, change.key);
             let Some(last) = self.changes.last_mut().filter(|last| place(last) == place(&change))

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
+use crate::history::Values;
 
 /// No write, no event.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -55,7 +56,7 @@ pub(super) struct Reading<'h> {
 
 impl<'h> Reading<'h> {
     /// The error says which operation cannot be read.
-    pub(super) fn new(operations: &'h [Operation]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation], values: &[Values<'h>]) -> Result<Self, String> {
         let mut reading = Self {
             operations,
             writes: Vec::new(),
@@ -64,10 +65,10 @@ impl<'h> Reading<'h> {
             keys: Vec::new(),
             numbers: FxHashMap::default(),
         };
-        for (number, operation) in (0u32..).zip(operations) {
+        for ((number, operation), values) in (0u32..).zip(operations).zip(values) {
             let read = match &*operation.f {
-                "write" => reading.write(number, operation),
-                "watch" => reading.watch(number, operation),
+                "write" => reading.write(number, operation.is_failed(), *values),
+                "watch" => reading.watch(number, *values),
                 _ => Err("there are only write and watch".to_owned()),
             };
             read.map_err(|what| {
@@ -77,13 +78,13 @@ impl<'h> Reading<'h> {
         Ok(reading)
     }
 
-    fn write(&mut self, operation: u32, of: &'h Operation) -> Result<(), String> {
+    fn write(&mut self, operation: u32, failed: bool, of: Values<'h>) -> Result<(), String> {
         let changes = of.input.as_array().map(Vec::as_slice);
         let pair = |change: &Value| change.as_array().is_some_and(|pair| pair.len() == 2);
         let Some(changes) = changes.filter(|changes| changes.iter().all(pair)) else {
             return Err(format!("{} is no list of keys with values", of.input));
         };
-        let revision = match of.output() {
+        let revision = match of.output {
             None => None,
             Some(answer) => {
                 let revision = answer[0].as_u64();
@@ -93,12 +94,12 @@ impl<'h> Reading<'h> {
         for change in changes {
             self.key(&change[0]);
         }
-        self.writes.push(Write { operation, changes, revision, failed: of.is_failed() });
+        self.writes.push(Write { operation, changes, revision, failed });
         Ok(())
     }
 
-    fn watch(&mut self, operation: u32, of: &'h Operation) -> Result<(), String> {
-        let Some(answer) = of.output() else { return Ok(()) };
+    fn watch(&mut self, operation: u32, of: Values<'h>) -> Result<(), String> {
+        let Some(answer) = of.output else { return Ok(()) };
         let Some(to) = answer["revision"].as_u64() else {
             return Err(format!("{answer} does not say to which revision it goes"));
         };
@@ -117,7 +118,7 @@ impl<'h> Reading<'h> {
             let key = self.key(key);
             self.events.push(Event { revision, key, value, operation });
         }
-        let (from, latest) = (answer["from"].as_u64(), of.input == "latest");
+        let (from, latest) = (answer["from"].as_u64(), *of.input == "latest");
         let count = events.len() as u32;
         self.watches.push(Watched { operation, from, to, latest, first, count });
         Ok(())

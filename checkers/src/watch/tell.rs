@@ -146,6 +146,38 @@ impl Told<'_, '_> {
         anomaly("inconsistent-event", title, explanation, steps, RULED_OUT)
     }
 
+    pub(super) fn moved(&self, pair: (u32, u32)) -> Anomaly {
+        let (write, event) = (&self.reading.writes[pair.0 as usize], pair.1);
+        let event = &self.reading.events[event as usize];
+        let (key, value) = (self.key(event.key), shortened(event.value));
+        let told = |change: &&Change<'_>| {
+            let there = (change.key, change.value) == (event.key, event.value);
+            there && change.revision != event.revision
+        };
+        let other = self.journal.changes.iter().find(told);
+        let explanation = format!(
+            "Key {key} was set to {value} by one write, which is at revision {} and at another one. \
+             It happened twice, or watchers do not watch the same log.",
+            event.revision
+        );
+        let mut steps = vec![step(
+            self.reading.operation(write.operation),
+            &match write.revision {
+                Some(revision) => {
+                    format!("set key {key} to {value}, and was told revision {revision},")
+                }
+                None => format!("asked to set key {key} to {value}"),
+            },
+        )];
+        if write.revision.is_none() {
+            steps.extend(other.map(|other| self.shows(other)));
+        }
+        let did = format!("was told of it with revision {},", event.revision);
+        steps.push(step(self.reading.operation(event.operation), &did));
+        let title = format!("One change of key {key} is at two revisions");
+        anomaly("inconsistent-event", title, explanation, steps, RULED_OUT)
+    }
+
     pub(super) fn phantom(&self, number: u32) -> Anomaly {
         let event = &self.reading.events[number as usize];
         let (key, value) = (self.key(event.key), shortened(event.value));

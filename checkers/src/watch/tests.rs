@@ -138,7 +138,24 @@ fn all_speak_of_the_same_log() {
     watch(&mut script, 1, 1, all(), 3);
     let other = json!([[1, "x", 2], [2, "x", 2], [2, "y", 2], [3, "y", 3]]);
     watch(&mut script, 2, 1, other, 3);
-    assert_eq!(only(&script, "inconsistent-event").operations, [6, 8]);
+    let finding = check(&script);
+    assert_eq!(kinds(&finding), ["inconsistent-event", "inconsistent-event"], "{finding:#?}");
+    assert_eq!(finding.anomalies[0].operations, [6, 8]);
+    assert_eq!(finding.anomalies[1].operations, [2, 8]);
+}
+
+#[test]
+fn a_write_is_at_one_revision() {
+    let mut script = Script::default();
+    write(&mut script, 2, json!([["x", 1]]));
+    watch(&mut script, 1, 1, json!([[1, "x", 1], [2, "x", 1]]), 2);
+    assert_eq!(only(&script, "inconsistent-event").operations, [0, 2]);
+    let mut script = Script::default();
+    let asked = json!([["x", 1]]);
+    script.call(0, "write", asked.clone()).push(0, Kind::Info, "write", asked);
+    watch(&mut script, 1, 1, json!([[1, "x", 1]]), 1);
+    watch(&mut script, 1, 2, json!([[2, "x", 1]]), 2);
+    assert_eq!(only(&script, "inconsistent-event").operations, [0, 2, 4]);
 }
 
 #[test]

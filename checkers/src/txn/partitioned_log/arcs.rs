@@ -83,8 +83,8 @@ impl Web<'_, '_> {
 
     /// Whether an operation happens at once. Several sends that are no transaction do not.
     fn is_whole(&self, number: u32) -> bool {
-        let operation = &self.logs.operations[number as usize];
-        &*operation.f == "txn" || operation.input.as_array().is_some_and(|steps| steps.len() == 1)
+        let input = self.logs.values[number as usize].input;
+        self.logs.is_transaction(number) || input.as_array().is_some_and(|steps| steps.len() == 1)
     }
 
     fn order(&mut self, entries: &Entries, walks: &Walks) {

@@ -126,14 +126,13 @@ impl Walks {
         whole: bool,
     ) -> Option<Position> {
         let (key, operation) = (batch.key, batch.operation);
-        let Some(mut position) = before.or_else(|| {
-            // The first that it is given is where it begins.
+        // The first that it is given is where it begins.
+        let first = || {
             let first = (batch.first..batch.first + batch.count).next()?;
             let place = entries.places[entries.of[first as usize] as usize];
             Some(Position { place, offset: None, operation: NOBODY })
-        }) else {
-            return None;
         };
+        let mut position = before.or_else(first)?;
         if batch.count == 0 {
             let from = position.offset.map_or(0, |offset| offset + 1);
             if before.is_some() {

@@ -1,5 +1,7 @@
 //! Entries: which record is at which offset of each key, by all who know.
 
+use rayon::prelude::*;
+
 use super::read::{Logs, NOBODY};
 
 /// A record at an offset.
@@ -38,7 +40,7 @@ impl Entries {
             (logs.records[sighting.record as usize].key, sighting.offset, sighting.record, number)
         };
         let mut sorted: Vec<(u32, u64, u32, u32)> = (0..sightings.len() as u32).map(key).collect();
-        sorted.sort_unstable();
+        sorted.par_sort_unstable();
         let mut entries = Self {
             all: Vec::new(),
             of: vec![0; sightings.len()],

@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::{Operation, Outcome};
+use crate::Operation;
+use crate::history::Values;
 
 /// No operation, no consumer, no record.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -67,6 +68,7 @@ pub(super) struct Sent {
 #[derive(Debug)]
 pub(super) struct Logs<'h> {
     pub(super) operations: &'h [Operation],
+    pub(super) values: &'h [Values<'h>],
     pub(super) keys: Vec<String>,
     pub(super) records: Vec<Record<'h>>,
     pub(super) sightings: Vec<Sighting>,
@@ -98,9 +100,13 @@ struct Reader<'h> {
 
 impl<'h> Logs<'h> {
     /// The error says which operation cannot be read.
-    pub(super) fn new(operations: &'h [Operation]) -> Result<Self, String> {
+    pub(super) fn new(
+        operations: &'h [Operation],
+        values: &'h [Values<'h>],
+    ) -> Result<Self, String> {
         let logs = Self {
             operations,
+            values,
             keys: Vec::new(),
             records: Vec::new(),
             sightings: Vec::new(),
@@ -129,16 +135,18 @@ impl<'h> Reader<'h> {
     fn operation(&mut self, number: u32, operation: &'h Operation) -> Result<(), String> {
         match &*operation.f {
             "send" | "poll" | "txn" => self.steps(number, operation),
-            "assign" | "subscribe" => self.consumer(operation),
+            "assign" | "subscribe" => self.consumer(number, operation),
             // Clients that end, and what Jepsen asks Kafka besides.
             "crash" | "debug-topic-partitions" => Ok(()),
             _ => Err("logs have only send, poll, txn, assign, subscribe and crash".to_owned()),
         }
     }
 
-    fn consumer(&mut self, operation: &'h Operation) -> Result<(), String> {
-        let Outcome::Ok(_) = &operation.outcome else { return Ok(()) };
-        let input = &operation.input;
+    fn consumer(&mut self, number: u32, operation: &'h Operation) -> Result<(), String> {
+        if !operation.is_ok() {
+            return Ok(());
+        }
+        let input = self.logs.values[number as usize].input;
         let mode = if &*operation.f == "assign" {
             Mode::Assigned { from_beginning: input["from"] == "beginning" }
         } else {
@@ -162,8 +170,9 @@ impl<'h> Reader<'h> {
         let steps = |value: &'h Value| {
             value.as_array().map(Vec::as_slice).ok_or_else(|| format!("{value} is no list"))
         };
-        let asked = steps(&operation.input)?;
-        let answered = match operation.output() {
+        let Values { input, output } = self.logs.values[number as usize];
+        let asked = steps(input)?;
+        let answered = match output {
             Some(output) => Some(steps(output)?).filter(|answered| answered.len() == asked.len()),
             None => None,
         };
