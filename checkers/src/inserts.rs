@@ -8,8 +8,8 @@ use serde_json::Value;
 
 pub use self::causal_reverse::CausalReverse;
 pub use self::sequential::Sequential;
+use crate::Operation;
 use crate::words::shortened;
-use crate::{Operation, Step};
 
 /// A step of a transaction, in the order in which it was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -133,10 +133,6 @@ impl<'h> Inserts<'h> {
 
     fn key(&self, key: u32) -> String {
         shortened(self.keys[key as usize])
-    }
-
-    fn told(&self, operation: &Operation, did: &str) -> Step {
-        crate::tally::step(operation, did)
     }
 
     fn stats(&self) -> Value {

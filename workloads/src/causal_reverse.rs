@@ -11,7 +11,7 @@ use perjury_harness::generator::{chance, from_fn, shuffle};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
 
-/// Inserts and reads of the last few keys, one to one.
+/// Inserts and reads of the last few keys and the next few, one to one.
 pub struct CausalReverse;
 
 impl Workload for CausalReverse {
@@ -20,7 +20,7 @@ impl Workload for CausalReverse {
     }
 
     fn about(&self) -> &'static str {
-        "inserts keys and reads the last few at one moment; who sees one sees all that were \
+        "inserts keys and reads the latest at one moment; who sees one sees all that were \
          acknowledged before its insert began"
     }
 
@@ -54,7 +54,7 @@ fn next(line: &mut Line, rng: &mut ChaCha8Rng) -> Op {
     if chance(rng, 1, 2) {
         return write(line.insert());
     }
-    let mut keys: Vec<u64> = line.last().collect();
+    let mut keys: Vec<u64> = line.around().collect();
     shuffle(rng, &mut keys);
     read(keys)
 }

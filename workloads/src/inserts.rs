@@ -50,6 +50,12 @@ impl Line {
         self.next - 1
     }
 
+    /// The last few keys that were given out, and the next few: inserts that begin while a read is
+    /// under way are the ones that it can see in the wrong order.
+    pub(crate) fn around(&self) -> Range<u64> {
+        self.next.saturating_sub(WINDOW / 2)..self.next + WINDOW / 2
+    }
+
     /// The last keys that were given out; some of them may be on their way.
     pub(crate) fn last(&self) -> Range<u64> {
         let next = self.next.max(1);

@@ -1,7 +1,7 @@
 //! Causal reverse: a read that sees an insert, and misses one that was over before it began.
 
 use super::{Insert, Inserts, Micro};
-use crate::tally::{Tally, anomaly};
+use crate::tally::{Tally, anomaly, step};
 use crate::{Anomaly, Budget, Checker, Finding, History, Operation};
 
 /// A serializable database may put transactions that follow one another in another order; one that
@@ -68,11 +68,11 @@ fn told(inserts: &Inserts<'_>, read: &Operation, missed: u32, seen: u32) -> Anom
     let (early, late) = (inserts.key(missed), inserts.key(seen));
     let inserted = |key: u32, name: &str| {
         let insert = inserts.inserted[key as usize]?;
-        Some(inserts.told(inserts.operation(insert), &format!("inserted key {name}")))
+        Some(step(inserts.operation(insert), &format!("inserted key {name}")))
     };
     let did = format!("found key {late}, but not key {early},");
     let steps = [inserted(missed, &early), inserted(seen, &late)].into_iter().flatten();
-    let steps = steps.chain([inserts.told(read, &did)]).collect();
+    let steps = steps.chain([step(read, &did)]).collect();
     let explanation = format!(
         "Key {early} was inserted, and acknowledged, before anybody asked for key {late} to be. A \
          read found {late} and not {early}: it saw the effect without its possible cause."

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Insert, Inserts, Micro};
-use crate::tally::{Tally, anomaly};
+use crate::tally::{Tally, anomaly, step};
 use crate::{Anomaly, Budget, Checker, Finding, History, Operation};
 
 /// What a process has seen of a process, itself among them.
@@ -103,20 +103,20 @@ fn told(inserts: &Inserts<'_>, read: &Operation, missed: &Missed) -> Anomaly {
     let (early, late) = (inserts.key(*key), inserts.key(seen.key));
     let writer = inserts.operation(*insert);
     let at_once = inserts.operations[seen.by as usize].index == read.index;
-    let mut steps = vec![inserts.told(writer, &format!("inserted key {early}"))];
+    let mut steps = vec![step(writer, &format!("inserted key {early}"))];
     if seen.insert.operation != insert.operation {
         let later = inserts.operation(seen.insert);
-        steps.push(inserts.told(later, &format!("inserted key {late}")));
+        steps.push(step(later, &format!("inserted key {late}")));
     }
     if !at_once && seen.by != seen.insert.operation {
         let saw = &inserts.operations[seen.by as usize];
-        steps.push(inserts.told(saw, &format!("found key {late}")));
+        steps.push(step(saw, &format!("found key {late}")));
     }
     let did = match at_once {
         true => format!("found key {late}, and then not key {early},"),
         false => format!("did not find key {early}"),
     };
-    steps.push(inserts.told(read, &did));
+    steps.push(step(read, &did));
     let reader = read.process;
     let explanation = if key == &seen.key && seen.by == seen.insert.operation {
         format!("Process {reader} inserted key {early}, was told so, and did not find it later.")

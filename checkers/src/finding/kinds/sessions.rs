@@ -19,8 +19,8 @@ pub(super) const CLASSES: &[Class] = &[
     ),
     class(
         "non-monotonic",
-        "A number that is only ever raised was seen to fall, or to be raised to no more than it \
-         was known to be.",
+        "A number that is only ever raised was seen to fall, or an increment made no more of it than \
+         was known. What was shown before has been taken back.",
         "monotonic reads; of different processes, linearizability",
         source::TERRY,
     ),
