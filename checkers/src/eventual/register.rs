@@ -135,10 +135,9 @@ impl EventualRegister {
             }
         }
         let digests = digest_poll(ledger, values, healed, limit);
-        if let Some(agreement) = digests.map(|poll| poll.agreement(ledger.nodes.len())) {
-            if let Some(pair) = outcomes.count(agreement) {
-                apart.add(|| differ(ledger, pair, limit));
-            }
+        let agreement = digests.map(|poll| poll.agreement(ledger.nodes.len()));
+        if let Some(pair) = agreement.and_then(|agreement| outcomes.count(agreement)) {
+            apart.add(|| differ(ledger, pair, limit));
         }
         (apart, lost, outcomes)
     }
