@@ -47,8 +47,8 @@ pub(super) const CLASSES: &[Class] = &[
     ),
     class(
         "send-skip",
-        "A transaction's records in a log have another's record in between, although transactions \
-         are promised to be written in one piece.",
+        "A transaction's records in a log have another's record in between. Where transactions are \
+         written in one piece, that cannot be.",
         "contiguous transactions, which Kafka does not promise",
         source::JEPSEN,
     ),
