@@ -105,7 +105,9 @@ fn call(operation: &Operation) -> Result<Call, String> {
     match (&*operation.f, operation.output()) {
         ("add", _) => integer(&operation.input, None).map(Call::Add),
         ("increment", _) => integer(&operation.input, Some(1)).map(Call::Add),
-        ("decrement", _) => integer(&operation.input, Some(1)).map(|by| Call::Add(-by)),
+        ("decrement", _) => {
+            integer(&operation.input, Some(1)).map(|by| Call::Add(by.saturating_neg()))
+        }
         ("reset", _) => integer(&operation.input, Some(0)).map(Call::Reset),
         ("read", Some(seen)) => integer(seen, None).map(|seen| Call::Read(Some(seen))),
         ("read", None) => Ok(Call::Read(None)),
@@ -126,8 +128,10 @@ fn out_of_bounds(
     let latest = possible.last().map_or(0..=0, Since::range);
     let (kind, what) = if seen < *latest.start() {
         ("lost-update", "acknowledged changes are missing")
-    } else {
+    } else if operations.iter().any(|operation| &*operation.f == "reset") {
         ("phantom-update", "more was added than anybody asked for, or a reset is missing")
+    } else {
+        ("phantom-update", "more was added than anybody asked for")
     };
     let ranges: Vec<String> = possible
         .iter()

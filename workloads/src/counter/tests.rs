@@ -52,7 +52,8 @@ fn what_only_grows_and_what_is_reset() {
     assert_verdict_with(&Counter, &set, &events, Verdict::Valid);
     let read = |event: &&mut perjury_checkers::Event| event.kind == Kind::Ok && &*event.f == "read";
     let last = events.iter_mut().rev().find(read).unwrap();
-    last.value = json!(last.value.as_i64().unwrap() - 1);
+    // One less may be the truth, where another reset was under way; less than nothing is none.
+    last.value = json!(-1);
     assert_verdict_with(&Counter, &set, &events, Verdict::Invalid);
     assert_beginnings_valid(&Counter, &set);
     let linearizable = with(&[("resets", "true"), ("consistency-model", "linearizable")]);

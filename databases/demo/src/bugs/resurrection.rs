@@ -6,5 +6,7 @@
 use crate::gossip::Rules;
 use std::time::Duration;
 
+const REMEMBERED: Duration = Duration::from_secs(1);
+
 pub(super) const RULES: Rules =
-    Rules { forgets_removals: Some(Duration::from_secs(1)), ..Rules::CORRECT };
+    Rules { forgets_removals: Some(REMEMBERED), too_late: Some(REMEMBERED), ..Rules::CORRECT };

@@ -86,7 +86,7 @@ fn clients_are_made_for_the_workloads_it_names_and_no_others() {
         Ok(_) => panic!("{workload} {set:?} has to be refused"),
         Err(error) => error,
     };
-    assert!(error("long-fork", &[]).contains("`long-fork`"));
+    assert!(error("semaphore", &[]).contains("`semaphore`"));
     assert!(error("bank", &[("accounts", "1")]).contains("2 to 1000 accounts"));
     assert!(error("set", &[("bug", "x")]).contains("stale-reads"));
 }

@@ -5,7 +5,7 @@ use super::data::{Seen, Update};
 use crate::peers::Peers;
 use crate::wire::{Request, Response};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 
 /// Updates that are sent at once.
@@ -22,8 +22,8 @@ const PUSHES: u32 = 3;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exchange {
-    /// These are new.
-    Push(Vec<Update>),
+    /// These are new, or were when they were sent, in milliseconds since 1970.
+    Push { sent_ms: u64, updates: Vec<Update> },
     /// What is there besides these?
     Pull(Seen),
 }
@@ -37,12 +37,20 @@ pub enum Exchanged {
     Missing(Vec<Update>),
 }
 
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Gossip {
     /// Answers another node.
     pub(crate) async fn exchanged(&self, exchange: Exchange) -> Exchanged {
         match exchange {
-            Exchange::Push(updates) => {
-                self.absorb(updates).await;
+            Exchange::Push { sent_ms, updates } => {
+                let age = Duration::from_millis(now_ms().saturating_sub(sent_ms));
+                if self.rules.too_late.is_none_or(|limit| age < limit) {
+                    self.absorb(updates).await;
+                }
                 Exchanged::Taken
             }
             Exchange::Pull(seen) => Exchanged::Missing(self.core().missing(&seen, BATCH)),
@@ -79,7 +87,8 @@ impl Gossip {
             if updates.is_empty() {
                 continue;
             }
-            let request = Request::Exchange(Exchange::Push(updates));
+            let push = Exchange::Push { sent_ms: now_ms(), updates };
+            let request = Request::Exchange(push);
             for _ in 0..PUSHES {
                 let pushed = tokio::time::timeout(PUSH_LIMIT, peers.call(id, &request)).await;
                 if matches!(pushed, Ok(Ok(_))) {

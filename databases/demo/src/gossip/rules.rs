@@ -7,6 +7,9 @@ use std::time::Duration;
 pub(crate) struct Rules {
     /// Nodes ask each other for what they have missed.
     pub(crate) repairs: bool,
+    /// What was sent so long ago is not taken in any more. A network that is mended delivers what was
+    /// held up in it.
+    pub(crate) too_late: Option<Duration>,
     /// So old a removal is passed on as if it had been nothing.
     pub(crate) forgets_removals: Option<Duration>,
     /// An addition that comes twice counts twice.
@@ -16,6 +19,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) const CORRECT: Self =
-        Self { repairs: true, forgets_removals: None, counts_again: false, keeps_one: false };
+    pub(crate) const CORRECT: Self = Self {
+        repairs: true,
+        too_late: None,
+        forgets_removals: None,
+        counts_again: false,
+        keeps_one: false,
+    };
 }
