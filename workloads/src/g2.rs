@@ -60,7 +60,7 @@ impl Load {
     /// Two inserts of one key follow one another, so that two clients have them at the same time.
     fn next(&mut self, rng: &mut ChaCha8Rng) -> Op {
         let key = self.inserts / 2;
-        if self.inserts % 2 == 0 && chance(rng, 1, 5) {
+        if self.inserts.is_multiple_of(2) && chance(rng, 1, 5) {
             let back = below(rng, RECENT.min(key + 1));
             return Op::new("read", json!([key - back, null]));
         }

@@ -17,9 +17,9 @@ const ORDERED: &str = "ordered";
 /// How often a message comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Delivery {
-    ExactlyOnce,
-    AtLeastOnce,
-    AtMostOnce,
+    Exactly,
+    AtLeast,
+    AtMost,
 }
 
 /// Exactly once, unless told otherwise.
@@ -27,9 +27,9 @@ fn delivery(options: &Options) -> Result<Delivery, String> {
     let duplicates = settings::flag(options, DUPLICATES)?;
     let said = match options.get(DELIVERY) {
         None => None,
-        Some("exactly-once") => Some(Delivery::ExactlyOnce),
-        Some("at-least-once") => Some(Delivery::AtLeastOnce),
-        Some("at-most-once") => Some(Delivery::AtMostOnce),
+        Some("exactly-once") => Some(Delivery::Exactly),
+        Some("at-least-once") => Some(Delivery::AtLeast),
+        Some("at-most-once") => Some(Delivery::AtMost),
         Some(other) => {
             return Err(format!(
                 "--set {DELIVERY}={other}: write exactly-once, at-least-once or at-most-once"
@@ -37,20 +37,20 @@ fn delivery(options: &Options) -> Result<Delivery, String> {
         }
     };
     match (said, duplicates) {
-        (Some(delivery), Some(allowed)) if allowed != (delivery == Delivery::AtLeastOnce) => Err(
+        (Some(delivery), Some(allowed)) if allowed != (delivery == Delivery::AtLeast) => Err(
             format!("--set {DUPLICATES}={allowed} contradicts {DELIVERY}: leave one of them out"),
         ),
         (Some(delivery), _) => Ok(delivery),
-        (None, Some(true)) => Ok(Delivery::AtLeastOnce),
-        (None, _) => Ok(Delivery::ExactlyOnce),
+        (None, Some(true)) => Ok(Delivery::AtLeast),
+        (None, _) => Ok(Delivery::Exactly),
     }
 }
 
 fn judge(options: &Options) -> Result<TotalQueue, String> {
     let delivery = delivery(options)?;
     Ok(TotalQueue {
-        duplicates_allowed: delivery == Delivery::AtLeastOnce,
-        losses_allowed: delivery == Delivery::AtMostOnce,
+        duplicates_allowed: delivery == Delivery::AtLeast,
+        losses_allowed: delivery == Delivery::AtMost,
         ordered: settings::flag(options, ORDERED)?.unwrap_or(false),
     })
 }

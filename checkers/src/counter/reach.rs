@@ -52,8 +52,11 @@ struct Reset {
     at_begin: Sums,
     /// The position of its end, what was acknowledged then, and the adds that were open; `None` while
     /// it is open itself.
-    end: Option<(u64, Sums, Vec<(u32, i64)>)>,
+    end: Option<(u64, Sums, Adds)>,
 }
+
+/// Adds by number, each with its amount.
+type Adds = Vec<(u32, i64)>;
 
 /// What is known when a read begins.
 #[derive(Clone, Debug)]
