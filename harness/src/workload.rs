@@ -11,6 +11,12 @@ pub trait Workload: Send + Sync {
     /// One line for `perjury workloads`.
     fn about(&self) -> &'static str;
 
+    /// The kinds of anomalies that its checkers can find, for the help. Those of cycles stand also for
+    /// the same in the order of sessions and of real time (`G1c-process`, `G1c-realtime`).
+    fn finds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The functions that it calls and the shape of their values, a line each, for the help.
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)];
 

@@ -51,6 +51,10 @@ impl Workload for Bank {
          balance=10)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["wrong-total", "wrong-accounts", "negative-balance"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (

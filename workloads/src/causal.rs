@@ -33,6 +33,25 @@ impl Workload for Causal {
          atomic-reads=false: of two registers at two moments)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "G1a",
+            "G1b",
+            "G1c",
+            "causality-violation",
+            "fractured-read",
+            "future-read",
+            "internal",
+            "monotonic-reads",
+            "monotonic-writes",
+            "non-monotonic-read",
+            "non-repeatable-read",
+            "phantom-read",
+            "read-your-writes",
+            "writes-follow-reads",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[(
             "txn",

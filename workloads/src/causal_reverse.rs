@@ -24,6 +24,10 @@ impl Workload for CausalReverse {
          acknowledged before its insert began"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["causal-reverse", "phantom-read", "dirty-read"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         VOCABULARY
     }

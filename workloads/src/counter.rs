@@ -45,6 +45,10 @@ impl Workload for Counter {
          decrements=false: only grows; resets=true: is set to a number now and then)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["lost-update", "phantom-update", "nonlinearizable"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("add", "an integer, also a negative one unless --set decrements=false"),

@@ -28,6 +28,17 @@ impl Workload for CrdtCounter {
          --set decrements=false: they only grow)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "lost-update",
+            "phantom-update",
+            "divergence",
+            "divergent-merge",
+            "missing-your-writes",
+            "non-monotonic-reads",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("add", "[key, an integer, perhaps below zero]"),

@@ -54,6 +54,18 @@ impl Workload for Eventual {
         self.about
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "divergence",
+            "divergent-merge",
+            "lost-write",
+            "phantom-read",
+            "dirty-read",
+            "missing-your-writes",
+            "non-monotonic-reads",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("write", "[key, an integer]"),

@@ -25,6 +25,10 @@ impl Workload for G2 {
          either; at most one succeeds"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["G2"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (

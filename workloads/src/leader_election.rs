@@ -34,6 +34,10 @@ impl Workload for LeaderElection {
          an earlier term than before (--set globally=true: nor than another client was)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["two-leaders", "term-regression"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (

@@ -99,6 +99,18 @@ pub fn register(mut registry: Registry) -> Registry {
 
 #[cfg(test)]
 mod tests {
+    use perjury_checkers::finding::kinds;
+
+    #[test]
+    fn every_workload_says_what_it_can_find_in_known_words() {
+        for workload in super::all() {
+            assert!(!workload.finds().is_empty(), "{} finds nothing", workload.name());
+            for kind in workload.finds() {
+                assert!(kinds::find(kind).is_some(), "{}: {kind}", workload.name());
+            }
+        }
+    }
+
     #[test]
     fn every_workload_of_this_crate_is_registered() {
         let names: Vec<&str> = super::all().iter().map(|workload| workload.name()).collect();

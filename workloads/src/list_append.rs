@@ -33,6 +33,27 @@ impl Workload for ListAppend {
          what has to hold (strict-serializable)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "G0",
+            "G1a",
+            "G1b",
+            "G1c",
+            "G-single",
+            "G-nonadjacent",
+            "G2-item",
+            "dirty-update",
+            "duplicate-elements",
+            "future-read",
+            "incompatible-order",
+            "internal",
+            "lost-append",
+            "lost-update",
+            "phantom-read",
+            "nonserializable",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[(
             "txn",

@@ -35,6 +35,10 @@ impl Workload for Lock {
          before one whose release fails because the lock was lost)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["double-grant", "unheld-release", "token-inversion", "nonlinearizable"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("acquire", "null, answered with null or a fencing token; fails when it is held"),

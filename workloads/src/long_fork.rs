@@ -38,6 +38,10 @@ impl Workload for LongFork {
          the other saw (--set group-size=2)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["long-fork", "phantom-read"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         VOCABULARY
     }

@@ -27,6 +27,10 @@ impl Workload for Monotonic {
          another client knew before, and no two increments lead to the same number)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["non-monotonic", "lost-update"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("increment", "[key, null], answered with [key, number], what it made of it"),

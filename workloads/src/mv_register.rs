@@ -22,6 +22,20 @@ impl Workload for MvRegister {
          sessions=false: not), for all nodes after healing (--set converge-within=10)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "divergence",
+            "divergent-merge",
+            "lost-write",
+            "superseded-value",
+            "phantom-read",
+            "dirty-read",
+            "duplicate-element",
+            "missing-your-writes",
+            "non-monotonic-reads",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (

@@ -25,6 +25,20 @@ impl Workload for OrSet {
          at once (--set sessions=false: not), for all nodes after healing (--set converge-within=10)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "divergence",
+            "divergent-merge",
+            "lost-element",
+            "resurrected-element",
+            "phantom-element",
+            "dirty-read",
+            "duplicate-element",
+            "missing-your-writes",
+            "non-monotonic-reads",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("add", "[key, an integer]"),

@@ -56,6 +56,30 @@ impl Workload for PartitionedLog {
          groups-may-miss)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "lost-record",
+            "unseen-record",
+            "duplicate-record",
+            "poll-skip",
+            "nonmonotonic-poll",
+            "nonmonotonic-send",
+            "send-skip",
+            "offset-gap",
+            "precommitted-read",
+            "group-skip",
+            "inconsistent-offset",
+            "G0",
+            "G1a",
+            "G1c",
+            "G-single",
+            "G-nonadjacent",
+            "G2-item",
+            "phantom-read",
+            "future-read",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("send", "[[\"send\", partition, value]], answered with [offset, value] for the value"),

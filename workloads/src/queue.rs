@@ -70,6 +70,10 @@ impl Workload for Queue {
          not at all; --set ordered=true: those of one client in the order in which it sent them)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["lost-message", "duplicated-message", "phantom-message", "reordered-message"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("enqueue", "an integer"),

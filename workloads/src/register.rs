@@ -49,6 +49,24 @@ impl Workload for Register {
          versions-behind=N or milliseconds-behind=N it has a limit)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "stale-read",
+            "lost-write",
+            "lost-update",
+            "dirty-read",
+            "phantom-read",
+            "future-read",
+            "nonlinearizable",
+            "nonsequential",
+            "missing-your-writes",
+            "non-monotonic-reads",
+            "non-monotonic-writes",
+            "missing-read-write-dependency",
+            "causality-violation",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("read", "[key, null], answered with [key, value]; null for a key never written"),

@@ -49,6 +49,25 @@ impl Workload for RwRegister {
          sequential-keys=true what each key promises by itself, so that more can be concluded"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "G0",
+            "G1a",
+            "G1b",
+            "G1c",
+            "G-single",
+            "G-nonadjacent",
+            "G2-item",
+            "cyclic-versions",
+            "dirty-update",
+            "future-read",
+            "internal",
+            "lost-update",
+            "phantom-read",
+            "nonserializable",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[(
             "txn",

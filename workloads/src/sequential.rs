@@ -24,6 +24,10 @@ impl Workload for Sequential {
          that the client had inserted before it"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["insert-inversion", "phantom-read", "dirty-read"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         VOCABULARY
     }

@@ -21,6 +21,17 @@ impl Workload for Set {
          healing on all nodes with --consistency-model eventual (and --set converge-within=10)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "lost-element",
+            "stale-read",
+            "phantom-element",
+            "dirty-read",
+            "duplicate-element",
+            "resurrected-element",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[("add", "an integer"), ("read", "null, answered with the list of all elements")]
     }

@@ -42,6 +42,10 @@ impl Workload for UniqueIds {
          those of the last milliseconds-allowed=N)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &["duplicate-id", "id-inversion"]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[("generate", "null, answered with an identifier: an integer, or a text")]
     }

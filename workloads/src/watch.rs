@@ -36,6 +36,18 @@ impl Workload for Watch {
          same order, of each once, and of none too few, also after failures (--set watched-keys=8)"
     }
 
+    fn finds(&self) -> &'static [&'static str] {
+        &[
+            "lost-event",
+            "torn-event",
+            "duplicate-event",
+            "event-inversion",
+            "inconsistent-event",
+            "phantom-event",
+            "revision-inversion",
+        ]
+    }
+
     fn vocabulary(&self) -> &'static [(&'static str, &'static str)] {
         &[
             (

@@ -1,7 +1,7 @@
 //! What a definition asserts of each run of its database.
 
 use super::Kind;
-use regex::bytes::Regex;
+use regex_lite::Regex;
 
 /// One assertion of a definition.
 #[derive(Clone, Debug)]

@@ -38,9 +38,11 @@ pub(super) fn search(
             let (mut line, mut number) = (Vec::new(), 0u64);
             while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
                 number += 1;
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim_end_matches(['\n', '\r']);
                 for (claim, found) in claims.iter().zip(&mut found) {
-                    if matches(claim, &line) {
-                        found.take(&format!("{node} {name}:{number}"), &line);
+                    if matches(claim, text) {
+                        found.take(&format!("{node} {name}:{number}"), text);
                     }
                 }
                 line.clear();
@@ -50,16 +52,15 @@ pub(super) fn search(
     Ok(found)
 }
 
-fn matches(claim: &Claim, line: &[u8]) -> bool {
+fn matches(claim: &Claim, line: &str) -> bool {
     let Seen::Log { pattern, except } = &claim.seen else { return false };
     pattern.is_match(line) && !except.as_ref().is_some_and(|except| except.is_match(line))
 }
 
 impl Found {
-    fn take(&mut self, place: &str, line: &[u8]) {
+    fn take(&mut self, place: &str, line: &str) {
         self.count += 1;
         if self.lines.len() < KEPT {
-            let line = String::from_utf8_lossy(line);
             let line = text::printable(line.trim_end());
             self.lines.push(format!("{place}: {}", text::elide(&line, LINE_MAX)));
         }

@@ -5,7 +5,7 @@ use super::*;
 use crate::report::{FaultOutcome, FaultRecord};
 use crate::store::{RunDir, Store};
 use perjury_checkers::{Event, History, Kind as Of, Process, Verdict};
-use regex::bytes::Regex;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 const SECOND: u64 = 1_000_000_000;

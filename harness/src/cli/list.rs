@@ -7,6 +7,7 @@ use crate::exit::Usage;
 use crate::{Database, Driver, Fault, Registry, Support, Workload};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// `perjury databases [NAME]`.
 pub fn databases(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
@@ -53,13 +54,13 @@ fn driver_text(driver: &dyn Driver, workloads: &[&str]) -> String {
 /// `perjury workloads [NAME]`.
 pub fn workloads(registry: &Registry, args: &ListArgs) -> Result<(), Usage> {
     let Some(name) = &args.name else {
-        let rows = registry.workloads.iter().map(|workload| (workload.name(), workload.about()));
-        return table(rows.collect(), args.json);
+        return all_workloads(registry, args.json);
     };
     let workload = registry.find_workload(name)?;
     if args.json {
         return print_json(&json!({
-            "name": workload.name(), "about": workload.about(), "operations": pairs(workload.vocabulary()),
+            "name": workload.name(), "about": workload.about(), "finds": workload.finds(),
+            "operations": pairs(workload.vocabulary()),
         }));
     }
     print(&workload_text(&**workload));
@@ -213,11 +214,33 @@ fn database_text(database: &dyn Database, registry: &Registry) -> String {
     text
 }
 
+/// Every workload with what it can find.
+fn all_workloads(registry: &Registry, as_json: bool) -> Result<(), Usage> {
+    let all = &registry.workloads;
+    if as_json {
+        let row = |workload: &Arc<dyn Workload>| {
+            json!({
+                "name": workload.name(), "about": workload.about(), "finds": workload.finds(),
+            })
+        };
+        return print_json(&all.iter().map(row).collect());
+    }
+    let width = all.iter().map(|workload| workload.name().len()).max().unwrap_or(0);
+    for workload in all {
+        print(&format!("  {:width$}  {}", workload.name(), workload.about()));
+        if !workload.finds().is_empty() {
+            print(&format!("  {:width$}  finds: {}", "", workload.finds().join(", ")));
+        }
+    }
+    Ok(())
+}
+
 fn workload_text(workload: &dyn Workload) -> String {
     format!(
-        "{}: {}\n\noperations:\n{}",
+        "{}: {}\n\noperations:\n{}\n\nfinds: {} (`perjury anomalies NAME` tells of each)",
         workload.name(),
         workload.about(),
-        columns(workload.vocabulary()).trim_end()
+        columns(workload.vocabulary()).trim_end(),
+        workload.finds().join(", ")
     )
 }

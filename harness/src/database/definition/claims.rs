@@ -3,7 +3,7 @@
 use super::check::{Checked, Checker};
 use super::raw::{Raw, RawClaim};
 use crate::assertion::{Claim, Kind, Seen};
-use regex::bytes::Regex;
+use regex_lite::Regex;
 use toml::Spanned;
 
 impl Checker<'_> {
