@@ -19,6 +19,8 @@ use std::time::Duration;
 const PIECE: u64 = 4096;
 /// How old the snapshot is that is put back.
 const AGE: Duration = Duration::from_secs(1);
+/// How long ago a file that is in use was written at the most.
+const RECENT: Duration = Duration::from_secs(3);
 /// The longest file of which a snapshot is taken.
 const SNAPSHOT: u64 = 64 << 20;
 /// Most files that one is chosen from.
@@ -42,6 +44,9 @@ impl Files {
             find(Path::new(directory), &mut files);
         }
         files.sort();
+        if what.kind == Kind::Rollback {
+            files = in_use(files);
+        }
         let path = pick(&mut rng, &files)
             .ok_or_else(|| format!("no file with content is below {:?}", what.directories))?;
         let failed = |error: io::Error| format!("cannot damage {}: {error}", path.display());
@@ -141,6 +146,17 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) {
             }
         }
     }
+}
+
+/// Those that were written just now; all of them if none was. Only what changes has a past to go
+/// back to.
+fn in_use(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let fresh = |path: &&PathBuf| {
+        let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+        written.is_ok_and(|time| time.elapsed().is_ok_and(|age| age < RECENT))
+    };
+    let used: Vec<PathBuf> = files.iter().filter(fresh).cloned().collect();
+    if used.is_empty() { files } else { used }
 }
 
 /// What is to be changed. Changes nothing.
