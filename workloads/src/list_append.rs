@@ -36,6 +36,7 @@ impl Workload for ListAppend {
     fn finds(&self) -> &'static [&'static str] {
         &[
             "G0",
+            "disputed-G0",
             "G1a",
             "G1b",
             "G1c",
