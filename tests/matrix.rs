@@ -26,7 +26,7 @@ const DATA: &str = "tests/data/matrix.csv";
 const HEADER: &str = "workload,bug,seed,exit_code,anomalies";
 /// The column without a bug.
 const NONE: &str = "none";
-/// Runs at the same time: they wait more than they work.
+/// Runs at the same time, if `PERJURY_MATRIX_JOBS` says nothing: they wait more than they work.
 const JOBS: usize = 6;
 /// The page, and what is around the table in it.
 const PAGE: &str = "docs/demo.md";
@@ -84,7 +84,7 @@ fn what_is_missing_of_the_matrix_is_run_if_asked_for() {
         .collect();
     let (next, all) = (AtomicUsize::new(0), Mutex::new(done));
     std::thread::scope(|scope| {
-        for _ in 0..JOBS {
+        for _ in 0..number("PERJURY_MATRIX_JOBS").unwrap_or(JOBS) {
             scope.spawn(|| {
                 while deadline.is_none_or(|deadline| Instant::now() < deadline)
                     && let Some(cell) = missing.get(next.fetch_add(1, Ordering::Relaxed))

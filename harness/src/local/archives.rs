@@ -91,8 +91,9 @@ fn download(url: &str, cached: &Path, wanted: &str, name: &str) -> Result<(), Ar
     let unwritable = |source| ArchiveError::Unwritable { path: cached.to_owned(), source };
     let folder = cached.parent().unwrap_or(cached);
     fs::create_dir_all(folder).map_err(unwritable)?;
-    // A name of its own, so that two runs at once do not write one file.
-    let partial = folder.join(format!("{wanted}.{}", std::process::id()));
+    // A name of its own, so that two runs at once do not write one file; in namespaces of their own
+    // both may have the same process id.
+    let partial = folder.join(format!("{wanted}.{:016x}", rand::random::<u64>()));
     let outcome = run_download(url, &partial).and_then(|()| {
         let found = hash(&partial).map_err(unwritable)?;
         compare(name, &found, Some(wanted))?;

@@ -3,13 +3,9 @@
 use super::{CAMPAIGNS, LATEST, LIVE_HISTORY, SEALED_HISTORY, StoreError};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest folder name taken from a test's name, in bytes.
 const NAME_MAX: usize = 100;
-
-/// Distinguishes temporary names within one process.
-static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// The test's name as a folder: every character that could surprise a shell or a file system
 /// becomes `-`, and it is never hidden, empty, `latest` or `campaigns`.
@@ -62,10 +58,10 @@ pub(super) fn directories(path: &Path) -> Result<Vec<(String, PathBuf)>, StoreEr
     Ok(found)
 }
 
-/// A name in `folder` that no other writer uses: hidden, so that listings skip a leftover.
+/// A name in `folder` that no other writer uses: hidden, so that listings skip a leftover. The
+/// process's id would not do: runs in namespaces of their own all have the same.
 pub(super) fn temporary(folder: &Path, name: &str) -> PathBuf {
-    let number = TEMPORARY.fetch_add(1, Ordering::Relaxed);
-    folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()))
+    folder.join(format!(".{name}.{:016x}.tmp", rand::random::<u64>()))
 }
 
 /// Points the link `folder/name` to `target`. A reader sees the old link or the new one and

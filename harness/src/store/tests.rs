@@ -80,6 +80,16 @@ fn the_links_are_never_missing_while_they_change() {
     assert!(!entries.iter().any(hidden), "a temporary link was left behind");
 }
 
+/// Runs in PID namespaces of their own have the same process id, so a name must not be made of it.
+#[test]
+fn writers_with_the_same_process_id_do_not_meet() {
+    let name = || super::layout::temporary(std::path::Path::new("store"), "latest");
+    let names: std::collections::BTreeSet<_> = (0..100).map(|_| name()).collect();
+    assert_eq!(names.len(), 100);
+    let id = format!(".{}.", std::process::id());
+    assert!(names.iter().all(|path| !path.to_string_lossy().contains(&id)), "{names:?}");
+}
+
 #[test]
 fn a_directory_in_the_place_of_the_link_is_an_error_that_says_what_to_do() {
     let (_folder, store) = store();

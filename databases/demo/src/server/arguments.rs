@@ -56,7 +56,9 @@ pub fn main(arguments: Vec<String>) -> ExitCode {
         }
     };
     start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // One thread: the log is written by another, and a message handed from thread to thread costs more
+    // than all that is done with it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         runtime.block_on(async {
             match &arguments.probe {
