@@ -252,8 +252,8 @@ impl Browser {
             events.iter().filter(|it| it["name"] == "RunTask" && pages.contains(&thread(it)));
         // No thread works longer than it takes; now and then Chromium says so, as it reads the
         // thread's clock less often than the other.
-        let spent = |it: &&Value| Some(it["tdur"].as_f64()?.min(it["dur"].as_f64()?) / 1e3);
-        let spent: Vec<f64> = tasks.filter_map(|it| spent(&it)).collect();
+        let spent = |it: &Value| Some(it["tdur"].as_f64()?.min(it["dur"].as_f64()?) / 1e3);
+        let spent: Vec<f64> = tasks.filter_map(|it| spent(it)).collect();
         assert!(!spent.is_empty(), "the page's thread did nothing: {} events", events.len());
         spent.into_iter().filter(|spent| *spent > 50.0).collect()
     }
