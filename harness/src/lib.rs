@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod analysis;
 pub mod assertion;
+pub mod bench;
 pub mod campaign;
 pub mod cli;
 pub mod client;

@@ -1,0 +1,146 @@
+//! Bench: how much load the harness itself can make, and how punctual it is.
+//!
+//! Everything that a run has is there but the database: a generator, the scheduler, workers and the
+//! history on a disk. So what is measured is what a database under test can never be given more of.
+
+mod usage;
+
+use crate::client::{Client, DynClient, Failure};
+use crate::generator::{self, GeneratorExt, below};
+use crate::scheduler::{
+    NoNemesis, OpenClient, PhaseSummary, Progress, Scheduler, SchedulerConfig, SchedulerError, Stop,
+};
+use crate::store::LiveHistory;
+use crate::{BoxFuture, BoxGenerator, Op, Seed};
+use perjury_checkers::Name;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use usage::Usage;
+
+/// What load to make.
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub workers: usize,
+    /// Names of nodes that workers are bound to, in turn.
+    pub nodes: usize,
+    /// How long, unless `operations` come first.
+    pub time: Duration,
+    pub operations: Option<u64>,
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    pub operations: u64,
+    pub seconds: f64,
+    /// Operations in a second.
+    pub rate: f64,
+    /// Nanoseconds that all threads worked for an operation.
+    pub cpu_ns: f64,
+    /// The most memory that was resident, in megabytes, and how much of that was there at the start.
+    pub resident_mb: f64,
+    pub resident_before_mb: f64,
+    /// Size of the history, in megabytes.
+    pub history_mb: f64,
+}
+
+/// Answers at once, with what it was asked.
+struct Here;
+
+impl Client for Here {
+    async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
+        Ok(op.value.clone())
+    }
+}
+
+struct HereOnly {
+    names: Vec<Name>,
+}
+
+impl OpenClient for HereOnly {
+    fn open(&self, _: usize) -> BoxFuture<'_, Result<Box<dyn DynClient>, String>> {
+        Box::pin(async { Ok(Box::new(Here) as Box<dyn DynClient>) })
+    }
+
+    fn node_name(&self, worker: usize) -> Option<Name> {
+        self.names.get(worker.checked_rem(self.names.len())?).cloned()
+    }
+
+    fn node_count(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// Clients that answer at once, so that the scheduler and the history are all there is.
+pub fn answering_at_once(nodes: usize) -> Arc<dyn OpenClient> {
+    Arc::new(HereOnly { names: (1..=nodes).map(|n| format!("n{n}").into()).collect() })
+}
+
+/// Makes the load, with a history at `path`, which must not exist.
+///
+/// # Errors
+/// When the history cannot be kept.
+pub async fn run(
+    load: &Load,
+    clients: Arc<dyn OpenClient>,
+    path: &Path,
+) -> Result<Measured, SchedulerError> {
+    let history = LiveHistory::create(path)?;
+    let config = SchedulerConfig {
+        clients,
+        concurrency: load.workers,
+        nemesis: Arc::new(NoNemesis),
+        operation_timeout: Duration::from_secs(5),
+        nemesis_timeout: Duration::from_secs(5),
+        seed: Seed::root(load.seed),
+        start: Instant::now(),
+        progress: Arc::new(Progress::default()),
+    };
+    let mut scheduler = Scheduler::new(config, history, Stop::new())?;
+    let before = Usage::now();
+    let (began, summary) = (Instant::now(), scheduler.phase(registers(load)).await?);
+    scheduler.finish().await?;
+    let (seconds, after) = (began.elapsed().as_secs_f64(), Usage::now());
+    Ok(measured(&summary, seconds, (&before, &after), path))
+}
+
+fn measured(
+    summary: &PhaseSummary,
+    seconds: f64,
+    (before, after): (&Usage, &Usage),
+    path: &Path,
+) -> Measured {
+    let operations = summary.operations.total();
+    let each = |total: f64| total / (operations.max(1)) as f64;
+    Measured {
+        operations,
+        seconds,
+        rate: operations as f64 / seconds,
+        cpu_ns: each((after.cpu - before.cpu).as_nanos() as f64),
+        resident_mb: after.peak_kb as f64 / 1e3,
+        resident_before_mb: before.peak_kb as f64 / 1e3,
+        history_mb: path.metadata().map_or(0.0, |data| data.len() as f64 / 1e6),
+    }
+}
+
+/// Reads and writes of registers, as fast as workers are free.
+fn registers(load: &Load) -> BoxGenerator {
+    let mut written = 0;
+    let ops = generator::from_fn(Seed::root(load.seed).derive("bench"), move |rng| {
+        let key = below(rng, 100);
+        if below(rng, 2) == 0 {
+            return Op::new("read", json!([key, null]));
+        }
+        written += 1;
+        Op::new("write", json!([key, written]))
+    });
+    let ops = generator::on_clients(ops).time_limit(load.time);
+    match load.operations {
+        Some(most) => ops.limit(most),
+        None => ops,
+    }
+}
