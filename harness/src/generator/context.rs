@@ -1,21 +1,14 @@
 //! Contexts: the time, who there is, who is free, and whose turn it is.
 
+use super::Roster;
 use perjury_checkers::Process;
 use std::sync::Arc;
 
 /// Client workers at most.
 pub const MAX_WORKERS: usize = 1024;
 
-const WORDS: usize = MAX_WORKERS / 64;
-
-/// How many operations a node may lead the least used one by and still be chosen: without slack
-/// the nodes would take turns exactly, and every second operation would meet the same nodes.
-const NODE_SLACK: u64 = 2;
-/// The same among the workers of the nodes chosen.
-const WORKER_SLACK: u64 = 1;
-/// A node or worker that fell behind (it was cut off, or slow) is owed at most this many
-/// operations: otherwise it would get all of them once it is back.
-const MEMORY: u64 = 16;
+/// Words of a set of clients.
+pub(super) const WORDS: usize = MAX_WORKERS / 64;
 
 /// One slot for operations: a client's, or the nemesis's. Slots stay, processes come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +21,7 @@ pub enum Worker {
 /// A set of workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Workers {
-    clients: [u64; WORDS],
+    pub(super) clients: [u64; WORDS],
     nemesis: bool,
 }
 
@@ -144,28 +137,6 @@ impl FromIterator<Worker> for Workers {
     }
 }
 
-/// Who each worker is at the moment, and how much everyone was used.
-#[derive(Clone, Debug)]
-pub struct Roster {
-    /// Process number of each client worker; always congruent to the worker modulo concurrency.
-    processes: Vec<u32>,
-    nodes: usize,
-    worker_use: Vec<u64>,
-    node_use: Vec<u64>,
-    worker_peak: u64,
-    node_peak: u64,
-}
-
-impl Roster {
-    fn worker_use(&self, worker: usize) -> u64 {
-        self.worker_use[worker].max(self.worker_peak.saturating_sub(MEMORY))
-    }
-
-    fn node_use(&self, worker: usize) -> u64 {
-        self.node_use[worker % self.nodes].max(self.node_peak.saturating_sub(MEMORY))
-    }
-}
-
 /// What a generator may know: the time, who there is, and who is free.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -191,16 +162,8 @@ impl Context {
         assert!(nodes > 0, "no nodes");
         let mut all = Workers::clients(concurrency);
         all.insert(Worker::Nemesis);
-        let processes = (0..MAX_WORKERS as u32).take(concurrency).collect();
-        let roster = Roster {
-            processes,
-            nodes,
-            worker_use: vec![0; concurrency],
-            node_use: vec![0; nodes],
-            worker_peak: 0,
-            node_peak: 0,
-        };
-        Self { time: 0, all, free: all, live: false, salt: 0, roster: Arc::new(roster) }
+        let roster = Arc::new(Roster::new(concurrency, nodes));
+        Self { time: 0, all, free: all, live: false, salt: 0, roster }
     }
 
     /// The same, with only these workers in it.
@@ -210,13 +173,13 @@ impl Context {
 
     /// Client workers of the whole run.
     pub fn concurrency(&self) -> usize {
-        self.roster.processes.len()
+        self.roster.concurrency()
     }
 
     /// The process that a worker is at the moment.
     pub fn process(&self, worker: Worker) -> Process {
         match worker {
-            Worker::Client(number) => Process::Client(self.roster.processes[number]),
+            Worker::Client(number) => Process::Client(self.roster.process(number)),
             Worker::Nemesis => Process::Nemesis,
         }
     }
@@ -232,7 +195,7 @@ impl Context {
     /// The node, by position, that a client worker is bound to.
     pub fn node(&self, worker: Worker) -> Option<usize> {
         match worker {
-            Worker::Client(number) => Some(number % self.roster.nodes),
+            Worker::Client(number) => Some(number % self.roster.nodes()),
             Worker::Nemesis => None,
         }
     }
@@ -242,35 +205,22 @@ impl Context {
         self.choose(&self.free.and(&self.all.usable())).map(|worker| self.process(worker))
     }
 
-    /// Whose turn it is among `workers`: one at random among those least used, nodes first.
+    /// Whose turn it is among `workers`: one at random among those least used, nodes first; the
+    /// nemesis where there are no clients.
     ///
     /// Counting nodes first keeps the load even over nodes also where concurrency is not a
-    /// multiple of their number. O(workers).
+    /// multiple of their number. O(nodes), with sets of workers as words.
     pub fn choose(&self, workers: &Workers) -> Option<Worker> {
-        let roster = &*self.roster;
-        let least_node = workers.client_numbers().map(|worker| roster.node_use(worker)).min();
-        let Some(least_node) = least_node else {
-            return workers.nemesis.then_some(Worker::Nemesis);
-        };
-        let on_node = |worker: &usize| roster.node_use(*worker) <= least_node + NODE_SLACK;
-        let least = workers.client_numbers().filter(on_node).map(|w| roster.worker_use(w)).min()?;
-        let fair =
-            |worker: &usize| on_node(worker) && roster.worker_use(*worker) <= least + WORKER_SLACK;
-        let candidates = workers.client_numbers().filter(fair).count() as u64;
-        let place = self.salt.checked_rem(candidates)? as usize;
-        workers.client_numbers().filter(fair).nth(place).map(Worker::Client)
+        let client = self.roster.choose(workers, self.salt);
+        client.or(workers.nemesis.then_some(Worker::Nemesis))
     }
 
     /// A worker got an operation: it is busy, and was used once more.
     pub fn occupy(&mut self, worker: Worker) {
         self.free.remove(worker);
-        let Worker::Client(number) = worker else { return };
-        let roster = Arc::make_mut(&mut self.roster);
-        let node = number % roster.nodes;
-        roster.worker_use[number] = roster.worker_use(number) + 1;
-        roster.node_use[node] = roster.node_use(number) + 1;
-        roster.worker_peak = roster.worker_peak.max(roster.worker_use[number]);
-        roster.node_peak = roster.node_peak.max(roster.node_use[node]);
+        if let Worker::Client(number) = worker {
+            Arc::make_mut(&mut self.roster).used(number);
+        }
     }
 
     /// A worker is free again.
@@ -282,9 +232,6 @@ impl Context {
     /// when there are no more numbers.
     pub fn renew(&mut self, worker: Worker) -> Option<Process> {
         let Worker::Client(number) = worker else { return Some(Process::Nemesis) };
-        let step = u32::try_from(self.concurrency()).ok()?;
-        let roster = Arc::make_mut(&mut self.roster);
-        roster.processes[number] = roster.processes[number].checked_add(step)?;
-        Some(Process::Client(roster.processes[number]))
+        Arc::make_mut(&mut self.roster).renew(number).map(Process::Client)
     }
 }

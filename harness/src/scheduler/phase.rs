@@ -143,14 +143,15 @@ impl Scheduler {
         phase.generator.took(&self.context, time, process);
         self.context.salt = self.salts.next_u64();
         self.context.occupy(worker);
-        let op = Arc::new(op);
         let kind = if worker == Worker::Nemesis { Kind::Info } else { Kind::Invoke };
         let position = self.slot(worker);
         let node = self.slots[position].node.clone();
-        let (f, value) = (op.f.clone(), op.value.clone());
+        let Op { f, value } = op;
         let event =
             Event { index: self.next_index, time, process, kind, f, value, node, error: None };
         self.record(phase, &event)?;
+        // Taken apart and put together again: a value is dear to copy.
+        let op = Arc::new(Op { f: event.f, value: event.value });
         let limit = match worker {
             Worker::Client(_) => self.config.operation_timeout * 2,
             Worker::Nemesis => self.config.nemesis_timeout,

@@ -48,7 +48,7 @@ fn generators(seed: Seed) -> Vec<(&'static str, BoxGenerator)> {
 
 #[test]
 fn load_is_even_over_nodes_and_workers() {
-    for number in 0..15 {
+    for number in 0..50 {
         let seed = Seed::root(number);
         for (name, generator) in generators(seed) {
             let simulation = Simulation { seed, ..Simulation::new(10, 5) };
