@@ -50,6 +50,40 @@ fn list_append_and_set_are_valid_without_a_bug() {
     }
 }
 
+#[test]
+fn the_first_anomaly_ends_the_load_if_asked_for() {
+    let bench = Bench::new();
+    let flags = ["--bug", "stale-reads", "--fail-fast", "--time-limit", "60s", "--seed", "1"];
+    bench.run(&[&["test"], &flags[..]].concat()).expect_code(1);
+    let results = bench.results();
+    let load = results["phases"].as_array().expect("phases").iter().find(|it| it["name"] == "load");
+    let ended = load.expect("the load")["to_ns"].as_u64().expect("a time");
+    let history = bench.run(&["history", "store/latest"]).expect_code(0).stdout.clone();
+    let times: Vec<u64> = history
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["time"].as_u64())
+        .collect();
+    // The evidence of an anomaly is there when its last operation is called.
+    let found = results["findings"][0]["anomalies"].as_array().expect("anomalies").iter();
+    let whole = found.filter_map(|it| {
+        let operations = it["operations"].as_array()?.iter().filter_map(Value::as_u64);
+        operations.map(|index| times[index as usize]).max()
+    });
+    let first = whole.min().expect("an anomaly");
+    assert!(ended <= first + 5_000_000_000, "seen at {first} ns, ended at {ended} ns");
+    let reasons = results["reasons"].to_string();
+    assert!(reasons.contains("fail-fast"), "{reasons}");
+
+    // Where there is nothing to see, or it shows only in the end, the load has its time.
+    for (workload, said) in [("register", ""), ("set", "--fail-fast: set is judged at the end")] {
+        let flags = ["--workload", workload, "--nemesis", "none", "--time-limit", "3s"];
+        let ran = bench.run(&[&["test", "--fail-fast", "--seed", "2"], &flags[..]].concat());
+        ran.expect_code(0);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert!(bench.results()["duration_ns"].as_u64().expect("a time") >= 2_900_000_000);
+    }
+}
+
 /// What each operation of a fault came to, with its evidence.
 fn installed(bench: &Bench) -> Vec<Value> {
     let history = bench.run(&["history", "store/latest"]).expect_code(0).stdout.clone();

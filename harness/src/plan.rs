@@ -64,6 +64,9 @@ pub struct Plan {
     /// What never comes about in this run may come about in another of its campaign, which looks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub part_of_campaign: bool,
+    /// Ends the load at the first anomaly.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_fast: bool,
     #[serde(default)]
     pub leave_db_running: bool,
     pub cluster: ClusterPlan,

@@ -5,6 +5,7 @@
 
 pub mod clocks;
 mod conductor;
+mod fail_fast;
 pub mod hosts;
 pub mod nodes;
 pub mod record;

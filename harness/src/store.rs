@@ -17,6 +17,7 @@ mod outside;
 mod run;
 mod seal;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use outside::{OutsideError, write_outside};
 pub use run::RunDir;
 pub use seal::{Sealed, seal};
 pub use source::HistorySource;
+pub(crate) use tail::Tail;
 
 use std::path::{Path, PathBuf};
 

@@ -162,6 +162,9 @@ pub struct TestArgs {
     /// How long the analysis may take before the verdict is unknown [default: 5m]
     #[arg(long, value_name = "SPAN")]
     pub check_limit: Option<Span>,
+    /// End the load at the first anomaly, where the workload shows it before its final reads
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Number of nodes to make on this machine [default: 5]
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["nodes", "node", "nodes_file", "vagrant"])]
     pub node_count: Option<usize>,

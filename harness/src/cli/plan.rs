@@ -85,6 +85,7 @@ fn defaults(registry: &Registry) -> Plan {
         max_recovery: None,
         limit: Vec::new(),
         part_of_campaign: false,
+        fail_fast: false,
         check_limit: Span::seconds(300),
         leave_db_running: false,
         cluster: ClusterPlan { local: 5, ..ClusterPlan::default() },
@@ -263,6 +264,7 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     }
     plan.leave_db_running |= args.leave_db_running;
     plan.part_of_campaign |= args.part_of_campaign;
+    plan.fail_fast |= args.fail_fast;
     let script = script(args)?;
     if !script.is_empty() {
         plan.script = script;

@@ -3,6 +3,7 @@
 use super::Setting;
 use super::clocks::{self, ClockWatch, Origin};
 use super::conductor::Conductor;
+use super::fail_fast::FailFast;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
 use crate::agent::remote_path;
@@ -113,14 +114,20 @@ async fn testify(
     assertions.count_from(began);
     keep(record, setting);
     let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    // Either ends the load: Ctrl-C, or the first anomaly.
+    let load_stop = Stop::new();
+    let _forward = forward(setting.stop.clone(), load_stop.clone());
     let mut scheduler = scheduler(plan, setting, conductor, connect, history, began)?;
+    scheduler.set_stop(load_stop.clone());
     let origin = Origin { started: record.started, began };
     let _clocks = watch_clocks(setting, &conductor.context().cluster, origin);
 
     (setting.say)(&format!("load: {} for {}", plan.workload, plan.time_limit));
     let from = since();
+    let watching = fail_fast(plan, setting, load_stop);
     let loaded = scheduler.phase(load(plan, setting.registry)?).await;
     record.phase(LOAD, from, since());
+    record.doubts.extend(watching.and_then(|watching| watching.end(since())));
     keep(record, setting);
 
     (setting.say)("healing all faults");
@@ -158,6 +165,30 @@ async fn testify(
         sealed.map_err(|error| HarnessFailure::new("the history", error))
     });
     failure.map_or(sealed.map(|_| ()), Err)
+}
+
+/// Judges the history as it grows, if that was asked for and can be.
+fn fail_fast(plan: &Plan, setting: &Setting<'_>, stop: Stop) -> Option<FailFast> {
+    let begun = plan
+        .fail_fast
+        .then(|| FailFast::begin(plan, setting.registry, setting.run.live_history(), stop));
+    begun?.inspect_err(|why| (setting.say)(why)).ok()
+}
+
+/// Asks one to stop once the other was asked; until it is dropped.
+fn forward(from: Stop, to: Stop) -> AbortOnDropHandle {
+    AbortOnDropHandle(tokio::spawn(async move {
+        from.requested().await;
+        to.request();
+    }))
+}
+
+struct AbortOnDropHandle(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDropHandle {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Best effort: the run goes on without its record, which is written again at the end.

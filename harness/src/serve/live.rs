@@ -9,7 +9,6 @@
 
 mod judge;
 mod snapshot;
-mod tail;
 mod tally;
 
 pub(super) use judge::Opinion;
@@ -23,14 +22,13 @@ use super::files;
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::report::{Pair, Results};
-use crate::store::LIVE_HISTORY;
+use crate::store::{LIVE_HISTORY, Tail};
 use judge::Judge;
 use snapshot::Progress;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
-use tail::Tail;
 use tally::Tally;
 
 /// Runs that are watched at a time.

@@ -14,7 +14,7 @@ const LINE_MAX: usize = 64 << 20;
 
 /// How far a file was read.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     /// Device and number of the file that was read.
     file: Option<(u64, u64)>,
@@ -26,14 +26,14 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, file: None, offset: 0, begun: Vec::new(), skipping: false }
     }
 
     /// Gives each whole line that was added to `take`. Returns whether the file is another one
     /// than before, or shorter: then nothing was read, and the next look begins at its start. A
     /// file that is not there, or cannot be read, has no lines.
-    pub(super) fn read_on(&mut self, mut take: impl FnMut(&[u8])) -> bool {
+    pub(crate) fn read_on(&mut self, mut take: impl FnMut(&[u8])) -> bool {
         let is_file = self.path.symlink_metadata().is_ok_and(|data| data.is_file());
         if !is_file {
             return false;
