@@ -29,7 +29,7 @@ struct Insert {
 /// A history of inserts, keys by number.
 #[derive(Debug)]
 struct Inserts<'h> {
-    operations: &'h [Operation],
+    operations: &'h [Operation<'h>],
     keys: Vec<&'h Value>,
     /// By key: the insert of it that did not fail.
     inserted: Vec<Option<Insert>>,
@@ -46,7 +46,7 @@ struct Inserts<'h> {
 impl<'h> Inserts<'h> {
     /// Reads `txn`s of `["w", key, value]` and `["r", key, value]`, where null is a key that is not
     /// there. The error says what does not fit. Linear.
-    fn read(operations: &'h [Operation]) -> Result<Self, String> {
+    fn read(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut inserts = Self {
             operations,
             keys: Vec::new(),
@@ -61,8 +61,8 @@ impl<'h> Inserts<'h> {
         for (number, operation) in (0u32..).zip(operations) {
             inserts.steps.push(inserts.micros.len() as u32);
             // What was asked says what was written, also where there is no answer.
-            let value = operation.output().unwrap_or(&operation.input);
-            let steps = value.as_array().filter(|_| &*operation.f == "txn");
+            let value = operation.output().unwrap_or(operation.input);
+            let steps = value.as_array().filter(|_| operation.f == "txn");
             let Some(steps) = steps else {
                 return Err(strange(operation));
             };
@@ -127,7 +127,7 @@ impl<'h> Inserts<'h> {
         &self.micros[self.steps[at] as usize..self.steps[at + 1] as usize]
     }
 
-    fn operation(&self, insert: Insert) -> &'h Operation {
+    fn operation(&self, insert: Insert) -> &'h Operation<'h> {
         &self.operations[insert.operation as usize]
     }
 
@@ -160,13 +160,13 @@ impl<'h> Inserts<'h> {
     }
 }
 
-fn strange(operation: &Operation) -> String {
+fn strange(operation: &Operation<'_>) -> String {
     format!(
         "operation {} is `{} {}`, where a txn of [\"w\", key, value] and [\"r\", key, null] should \
          be",
         operation.index,
         operation.f,
-        shortened(&operation.input)
+        shortened(operation.input)
     )
 }
 

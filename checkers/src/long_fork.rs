@@ -23,7 +23,7 @@ struct Seen<'h> {
     /// A place in the list of all that reads saw, as long as the group.
     from: usize,
     count: u32,
-    operation: &'h Operation,
+    operation: &'h Operation<'h>,
 }
 
 /// All reads, by group. Keys are numbers in the order in which they were first read.
@@ -41,7 +41,7 @@ struct Groups<'h> {
 
 impl<'h> Groups<'h> {
     /// Takes a transaction that only reads, and more than one key; others are of no interest.
-    fn take(&mut self, operation: &'h Operation) -> Result<(), String> {
+    fn take(&mut self, operation: &'h Operation<'h>) -> Result<(), String> {
         let Some(steps) = operation.output().and_then(Value::as_array) else { return Ok(()) };
         let mut read: Vec<(u32, &'h Value)> = Vec::with_capacity(steps.len());
         for micro in steps {
@@ -78,7 +78,7 @@ impl<'h> Groups<'h> {
         Ok(())
     }
 
-    fn add(&mut self, read: &[(u32, &'h Value)], operation: &'h Operation) {
+    fn add(&mut self, read: &[(u32, &'h Value)], operation: &'h Operation<'h>) {
         let keys: Vec<u32> = read.iter().map(|(key, _)| *key).collect();
         let group = match self.by_keys.get(&keys) {
             Some(group) => *group,
@@ -137,7 +137,7 @@ impl Checker for LongFork {
     }
 }
 
-fn fork(reads: [&Operation; 2], keys: [&Value; 2]) -> crate::Anomaly {
+fn fork(reads: [&Operation<'_>; 2], keys: [&Value; 2]) -> crate::Anomaly {
     let steps = reads.map(|read| {
         step(read, &format!("read {}", read.output().map(shortened).unwrap_or_default()))
     });

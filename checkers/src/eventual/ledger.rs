@@ -8,7 +8,7 @@ use crate::{Event, History, Operation, Process};
 /// One call on a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'h> {
-    pub(super) operation: &'h Operation,
+    pub(super) operation: &'h Operation<'h>,
     /// The object, by number.
     pub(super) key: u32,
     /// The replica, by number.
@@ -22,7 +22,7 @@ pub(super) struct Call<'h> {
 
 impl<'h> Call<'h> {
     pub(super) fn f(&self) -> &'h str {
-        &self.operation.f
+        self.operation.f
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -52,18 +52,18 @@ pub(super) struct Ledger<'h> {
 
 impl<'h> Ledger<'h> {
     /// `functions` are all that may be called, besides `read` and `digest`.
-    pub(super) fn new(operations: &'h [Operation], functions: &[&str]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>], functions: &[&str]) -> Result<Self, String> {
         let mut ledger =
             Self { calls: Vec::new(), digests: Vec::new(), keys: Vec::new(), nodes: Vec::new() };
         let mut keys: FxHashMap<&'h Value, u32> = FxHashMap::default();
         let mut nodes: FxHashMap<String, u32> = FxHashMap::default();
         for operation in operations {
-            let evidence = operation.output().and_then(|output| match &*operation.f {
+            let evidence = operation.output().and_then(|output| match operation.f {
                 "digest" => Some(output),
                 _ => output.get(2),
             });
             let told = evidence.and_then(|evidence| evidence.get("node")?.as_str());
-            let node = match told.or(operation.node.as_deref()) {
+            let node = match told.or(operation.node) {
                 Some(node) => node.to_owned(),
                 // Nobody knows whom this client talks to: it stands for a replica of its own.
                 None => format!("process {}", operation.process),
@@ -72,11 +72,11 @@ impl<'h> Ledger<'h> {
                 ledger.nodes.push(node.clone());
                 ledger.nodes.len() as u32 - 1
             });
-            if &*operation.f == "digest" {
+            if operation.f == "digest" {
                 ledger.digest(operation, node, evidence);
                 continue;
             }
-            if &*operation.f != "read" && !functions.contains(&&*operation.f) {
+            if operation.f != "read" && !functions.contains(&operation.f) {
                 return Err(format!(
                     "operation {} is `{}`, but there are only {}, read and digest",
                     operation.index,
@@ -84,7 +84,7 @@ impl<'h> Ledger<'h> {
                     functions.join(", ")
                 ));
             }
-            let (key, argument) = keyed(operation, &operation.input)?;
+            let (key, argument) = keyed(operation, operation.input)?;
             let answer = match operation.output() {
                 Some(output) => Some(keyed(operation, output)?.1),
                 None => None,
@@ -98,7 +98,7 @@ impl<'h> Ledger<'h> {
         Ok(ledger)
     }
 
-    fn digest(&mut self, operation: &'h Operation, node: u32, evidence: Option<&'h Value>) {
+    fn digest(&mut self, operation: &'h Operation<'h>, node: u32, evidence: Option<&'h Value>) {
         let Some(output) = operation.output() else { return };
         self.digests.push(Call {
             operation,
@@ -129,7 +129,10 @@ impl<'h> Ledger<'h> {
 }
 
 /// The key and the other part of a value.
-fn keyed<'h>(operation: &Operation, value: &'h Value) -> Result<(&'h Value, &'h Value), String> {
+fn keyed<'h>(
+    operation: &Operation<'_>,
+    value: &'h Value,
+) -> Result<(&'h Value, &'h Value), String> {
     match value.as_array().map(Vec::as_slice) {
         Some([key, rest] | [key, rest, _]) => Ok((key, rest)),
         _ => Err(format!(

@@ -4,7 +4,6 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
-use crate::history::Values;
 
 /// No write, no event.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -46,7 +45,7 @@ pub(super) struct Event<'h> {
 /// Everything that a history tells of watches. Operations are numbers in the list of all.
 #[derive(Debug)]
 pub(super) struct Reading<'h> {
-    pub(super) operations: &'h [Operation],
+    pub(super) operations: &'h [Operation<'h>],
     pub(super) writes: Vec<Write<'h>>,
     pub(super) watches: Vec<Watched>,
     pub(super) events: Vec<Event<'h>>,
@@ -56,7 +55,7 @@ pub(super) struct Reading<'h> {
 
 impl<'h> Reading<'h> {
     /// The error says which operation cannot be read.
-    pub(super) fn new(operations: &'h [Operation], values: &[Values<'h>]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut reading = Self {
             operations,
             writes: Vec::new(),
@@ -65,10 +64,10 @@ impl<'h> Reading<'h> {
             keys: Vec::new(),
             numbers: FxHashMap::default(),
         };
-        for ((number, operation), values) in (0u32..).zip(operations).zip(values) {
-            let read = match &*operation.f {
-                "write" => reading.write(number, operation.is_failed(), *values),
-                "watch" => reading.watch(number, *values),
+        for (number, operation) in (0u32..).zip(operations) {
+            let read = match operation.f {
+                "write" => reading.write(number, operation),
+                "watch" => reading.watch(number, operation),
                 _ => Err("there are only write and watch".to_owned()),
             };
             read.map_err(|what| {
@@ -78,13 +77,13 @@ impl<'h> Reading<'h> {
         Ok(reading)
     }
 
-    fn write(&mut self, operation: u32, failed: bool, of: Values<'h>) -> Result<(), String> {
+    fn write(&mut self, operation: u32, of: &Operation<'h>) -> Result<(), String> {
         let changes = of.input.as_array().map(Vec::as_slice);
         let pair = |change: &Value| change.as_array().is_some_and(|pair| pair.len() == 2);
         let Some(changes) = changes.filter(|changes| changes.iter().all(pair)) else {
             return Err(format!("{} is no list of keys with values", of.input));
         };
-        let revision = match of.output {
+        let revision = match of.output() {
             None => None,
             Some(answer) => {
                 let revision = answer[0].as_u64();
@@ -94,12 +93,12 @@ impl<'h> Reading<'h> {
         for change in changes {
             self.key(&change[0]);
         }
-        self.writes.push(Write { operation, changes, revision, failed });
+        self.writes.push(Write { operation, changes, revision, failed: of.is_failed() });
         Ok(())
     }
 
-    fn watch(&mut self, operation: u32, of: Values<'h>) -> Result<(), String> {
-        let Some(answer) = of.output else { return Ok(()) };
+    fn watch(&mut self, operation: u32, of: &Operation<'h>) -> Result<(), String> {
+        let Some(answer) = of.output() else { return Ok(()) };
         let Some(to) = answer["revision"].as_u64() else {
             return Err(format!("{answer} does not say to which revision it goes"));
         };
@@ -142,7 +141,7 @@ impl<'h> Reading<'h> {
         &self.events[watch.first as usize..(watch.first + watch.count) as usize]
     }
 
-    pub(super) fn operation(&self, number: u32) -> &Operation {
+    pub(super) fn operation(&self, number: u32) -> &Operation<'_> {
         &self.operations[number as usize]
     }
 }
