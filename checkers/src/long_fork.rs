@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use crate::numbers::Keys;
 use crate::tally::{Tally, anomaly, step};
 use crate::words::shortened;
 use crate::{Budget, Checker, Finding, History, Operation};
@@ -29,8 +30,7 @@ struct Seen<'h> {
 /// All reads, by group. Keys are numbers in the order in which they were first read.
 #[derive(Default)]
 struct Groups<'h> {
-    numbers: FxHashMap<&'h Value, u32>,
-    keys: Vec<&'h Value>,
+    keys: Keys<'h>,
     /// What each key holds once it was written.
     values: Vec<&'h Value>,
     by_keys: FxHashMap<Vec<u32>, u32>,
@@ -49,13 +49,9 @@ impl<'h> Groups<'h> {
             if f != "r" {
                 return Ok(());
             }
-            let number = *self.numbers.entry(key).or_insert_with(|| {
-                self.keys.push(key);
-                self.values.push(&Value::Null);
-                self.keys.len() as u32 - 1
-            });
-            read.push((number, value));
+            read.push((self.keys.number(key), value));
         }
+        self.values.resize(self.keys.all.len(), &Value::Null);
         // Of a key that is read twice the last counts.
         read.reverse();
         read.sort_by_key(|(key, _)| *key);
@@ -69,7 +65,7 @@ impl<'h> Groups<'h> {
                 return Err(format!(
                     "operation {} shows key {} with a second value; a long-fork history writes \
                      every key once",
-                    operation.index, self.keys[*key as usize]
+                    operation.index, self.keys.all[*key as usize]
                 ));
             }
             *held = value;
@@ -120,7 +116,7 @@ impl Checker for LongFork {
                     both.zip(keys.iter()).find(|((a, b), _)| **a && !**b).map(|(_, key)| *key)
                 };
                 if let (Some(first), Some(second)) = (has(0, 1), has(1, 0)) {
-                    let keys = [first, second].map(|key| all.keys[key as usize]);
+                    let keys = [first, second].map(|key| all.keys.all[key as usize]);
                     tally.add(|| fork([pair[0].operation, pair[1].operation], keys));
                 }
             }

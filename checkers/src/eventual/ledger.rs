@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+use crate::numbers::Keys;
 use crate::{Event, History, Operation, Process};
 
 /// One call on a key.
@@ -40,6 +41,14 @@ impl<'h> Call<'h> {
     }
 }
 
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Node<'h> {
+    Named(&'h str),
+    /// Whoever it is that this process talks to.
+    Of(u32),
+}
+
 /// All calls of a history, ordered by begin.
 #[derive(Debug)]
 pub(super) struct Ledger<'h> {
@@ -55,23 +64,15 @@ impl<'h> Ledger<'h> {
     pub(super) fn new(operations: &'h [Operation<'h>], functions: &[&str]) -> Result<Self, String> {
         let mut ledger =
             Self { calls: Vec::new(), digests: Vec::new(), keys: Vec::new(), nodes: Vec::new() };
-        let mut keys: FxHashMap<&'h Value, u32> = FxHashMap::default();
-        let mut nodes: FxHashMap<String, u32> = FxHashMap::default();
+        let mut keys = Keys::default();
+        let mut nodes: FxHashMap<Node<'h>, u32> = FxHashMap::default();
         for operation in operations {
             let evidence = operation.output().and_then(|output| match operation.f {
                 "digest" => Some(output),
                 _ => output.get(2),
             });
             let told = evidence.and_then(|evidence| evidence.get("node")?.as_str());
-            let node = match told.or(operation.node) {
-                Some(node) => node.to_owned(),
-                // Nobody knows whom this client talks to: it stands for a replica of its own.
-                None => format!("process {}", operation.process),
-            };
-            let node = *nodes.entry(node).or_insert_with_key(|node| {
-                ledger.nodes.push(node.clone());
-                ledger.nodes.len() as u32 - 1
-            });
+            let node = ledger.number_of(&mut nodes, told.or(operation.node), operation.process);
             if operation.f == "digest" {
                 ledger.digest(operation, node, evidence);
                 continue;
@@ -89,13 +90,29 @@ impl<'h> Ledger<'h> {
                 Some(output) => Some(keyed(operation, output)?.1),
                 None => None,
             };
-            let key = *keys.entry(key).or_insert_with(|| {
-                ledger.keys.push(key);
-                ledger.keys.len() as u32 - 1
-            });
+            let key = keys.number(key);
             ledger.calls.push(Call { operation, key, node, argument, answer, evidence });
         }
+        ledger.keys = keys.all;
         Ok(ledger)
+    }
+
+    /// The number of a replica. A client of which nobody knows whom it talks to stands for one of its
+    /// own.
+    fn number_of(
+        &mut self,
+        numbers: &mut FxHashMap<Node<'h>, u32>,
+        told: Option<&'h str>,
+        process: u32,
+    ) -> u32 {
+        let node = told.map_or(Node::Of(process), Node::Named);
+        *numbers.entry(node).or_insert_with(|| {
+            self.nodes.push(match node {
+                Node::Named(name) => name.to_owned(),
+                Node::Of(process) => format!("process {process}"),
+            });
+            self.nodes.len() as u32 - 1
+        })
     }
 
     fn digest(&mut self, operation: &'h Operation<'h>, node: u32, evidence: Option<&'h Value>) {

@@ -3,11 +3,11 @@
 //! A history of many objects is linearizable if and only if that of each object is (Herlihy &
 //! Wing, theorem 1; as *P-compositionality* in Horn & Kroening, FORTE 2015).
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::model::{Answer, Asked, Leaves, Model, NEVER, Timed, Values};
 use crate::history::Open;
+use crate::numbers::Keys;
 use crate::{Event, History, Kind, Operation, Process};
 
 /// The calls on one object.
@@ -48,9 +48,8 @@ pub(super) fn parts<'h, M: Model>(
             continue;
         }
         let key = if keyed { Some(split(&event.value, event)?.0) } else { None };
-        let next = growing.len() as u32;
-        let group = key.map_or(0, |key| keys.number(key, next));
-        if group == next {
+        let group = key.map_or(0, |key| keys.number(key));
+        if group as usize == growing.len() {
             growing.push(Growing::new(model, history, key));
         }
         let object = &mut growing[group as usize];
@@ -69,22 +68,6 @@ pub(super) fn parts<'h, M: Model>(
         growing[group as usize].unknown(model, place as usize)?;
     }
     Ok(growing.into_iter().map(Growing::done).collect())
-}
-
-/// Numbers of keys. Most keys are integers, and those hash faster by themselves.
-#[derive(Default)]
-struct Keys<'h> {
-    integers: FxHashMap<i64, u32>,
-    others: FxHashMap<&'h Value, u32>,
-}
-
-impl<'h> Keys<'h> {
-    fn number(&mut self, key: &'h Value, next: u32) -> u32 {
-        match key.as_i64() {
-            Some(integer) => *self.integers.entry(integer).or_insert(next),
-            None => *self.others.entry(key).or_insert(next),
-        }
-    }
 }
 
 impl<'h, M: Model> Growing<'h, M> {

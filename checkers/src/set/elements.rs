@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::bits::Bits;
+use crate::numbers::Numbers;
 use crate::{Operation, Outcome};
 
 #[derive(Debug)]
@@ -267,7 +268,7 @@ impl<'h> Ledger<'h> {
 /// Makes a ledger, a call after another.
 struct Reader<'h> {
     ledger: Ledger<'h>,
-    numbers: FxHashMap<&'h Value, u32>,
+    numbers: Numbers<'h>,
     /// What the last read showed, by begin, and since which read.
     shown: Bits,
     since: Vec<u32>,
@@ -286,7 +287,7 @@ impl<'h> Reader<'h> {
                 duplicates: Vec::new(),
                 ended: Vec::new(),
             },
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             shown: Bits::default(),
             since: Vec::new(),
             own: operations.iter().any(relative).then(FxHashMap::default),
@@ -295,7 +296,8 @@ impl<'h> Reader<'h> {
 
     fn number(&mut self, value: &'h Value) -> u32 {
         let elements = &mut self.ledger.elements;
-        *self.numbers.entry(value).or_insert_with(|| {
+        let number = self.numbers.number(0, value, elements.len() as u32);
+        if number as usize == elements.len() {
             elements.push(Element {
                 value,
                 add: None,
@@ -304,8 +306,8 @@ impl<'h> Reader<'h> {
                 removed: None,
                 runs: Vec::new(),
             });
-            elements.len() as u32 - 1
-        })
+        }
+        number
     }
 
     fn add(&mut self, operation: &'h Operation<'h>) {
@@ -413,8 +415,8 @@ impl<'h> Reader<'h> {
     fn settle_removes(&mut self, operations: &'h [Operation<'h>]) {
         let removes = operations.iter().filter(|operation| operation.f == "remove");
         for remove in removes.filter(|operation| operation.is_ok()) {
-            let Some(number) = self.numbers.get(&remove.input) else { continue };
-            let element = &mut self.ledger.elements[*number as usize];
+            let Some(number) = self.numbers.get(0, remove.input) else { continue };
+            let element = &mut self.ledger.elements[number as usize];
             let takes = element.add.is_some() && element.added_by < remove.index;
             if takes && element.removed.is_none_or(|other| other.end() > remove.end()) {
                 element.removed = Some(remove);

@@ -1,9 +1,9 @@
 //! Reading: operations as writes, watches and events.
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
+use crate::numbers::Keys;
 
 /// No write, no event.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -49,8 +49,7 @@ pub(super) struct Reading<'h> {
     pub(super) writes: Vec<Write<'h>>,
     pub(super) watches: Vec<Watched>,
     pub(super) events: Vec<Event<'h>>,
-    pub(super) keys: Vec<&'h Value>,
-    numbers: FxHashMap<&'h Value, u32>,
+    pub(super) keys: Keys<'h>,
 }
 
 impl<'h> Reading<'h> {
@@ -61,8 +60,7 @@ impl<'h> Reading<'h> {
             writes: Vec::new(),
             watches: Vec::new(),
             events: Vec::new(),
-            keys: Vec::new(),
-            numbers: FxHashMap::default(),
+            keys: Keys::default(),
         };
         for (number, operation) in (0u32..).zip(operations) {
             let read = match operation.f {
@@ -91,7 +89,7 @@ impl<'h> Reading<'h> {
             }
         };
         for change in changes {
-            self.key(&change[0]);
+            self.keys.number(&change[0]);
         }
         self.writes.push(Write { operation, changes, revision, failed: of.is_failed() });
         Ok(())
@@ -114,7 +112,7 @@ impl<'h> Reading<'h> {
             let Some(revision) = revision.as_u64() else {
                 return Err(format!("{event} has no revision"));
             };
-            let key = self.key(key);
+            let key = self.keys.number(key);
             self.events.push(Event { revision, key, value, operation });
         }
         let (from, latest) = (answer["from"].as_u64(), *of.input == "latest");
@@ -123,18 +121,9 @@ impl<'h> Reading<'h> {
         Ok(())
     }
 
-    fn key(&mut self, key: &'h Value) -> u32 {
-        let next = self.keys.len() as u32;
-        let number = *self.numbers.entry(key).or_insert(next);
-        if number == next {
-            self.keys.push(key);
-        }
-        number
-    }
-
     /// The number of a key that the history speaks of.
     pub(super) fn number(&self, key: &Value) -> u32 {
-        self.numbers.get(key).copied().unwrap_or(NOBODY)
+        self.keys.get(key).unwrap_or(NOBODY)
     }
 
     pub(super) fn events_of(&self, watch: &Watched) -> &[Event<'h>] {

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
+use crate::numbers::Numbers;
 
 /// No operation, no consumer, no record.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -82,18 +83,17 @@ pub(super) struct Logs<'h> {
 
 /// What numbers have been given to.
 #[derive(Default)]
-struct Numbers<'h> {
+struct Known<'h> {
     keys: FxHashMap<&'h str, u32>,
     number_keys: FxHashMap<i64, u32>,
     texts: FxHashMap<String, u32>,
-    integers: FxHashMap<(u32, i64), u32>,
-    others: FxHashMap<(u32, &'h Value), u32>,
+    records: Numbers<'h>,
     consumers: FxHashMap<u32, u32>,
 }
 
 struct Reader<'h> {
     logs: Logs<'h>,
-    numbers: Numbers<'h>,
+    numbers: Known<'h>,
 }
 
 impl<'h> Logs<'h> {
@@ -111,7 +111,7 @@ impl<'h> Logs<'h> {
             attempts: 0,
             polls: 0,
         };
-        let mut reader = Reader { logs, numbers: Numbers::default() };
+        let mut reader = Reader { logs, numbers: Known::default() };
         for (number, operation) in (0u32..).zip(operations) {
             reader.operation(number, operation).map_err(|what| {
                 format!("operation {} ({}) cannot be read: {what}", operation.index, operation.f)
@@ -259,10 +259,7 @@ impl<'h> Reader<'h> {
 
     fn record(&mut self, key: u32, value: &'h Value) -> u32 {
         let next = self.logs.records.len() as u32;
-        let number = match value.as_i64() {
-            Some(integer) => *self.numbers.integers.entry((key, integer)).or_insert(next),
-            None => *self.numbers.others.entry((key, value)).or_insert(next),
-        };
+        let number = self.numbers.records.number(key, value, next);
         if number == next {
             let nobody = (NOBODY, NOBODY, NOBODY);
             let (sender, failed, acknowledged) = nobody;
