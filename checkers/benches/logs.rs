@@ -3,11 +3,14 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
+#[path = "shared/clock.rs"]
+mod clock;
+
+use clock::timed;
 use perjury_checkers::txn::{ConsistencyModel, PartitionedLog};
 use perjury_checkers::watch::Watch;
 use perjury_checkers::{Budget, Checker, Event, History, Kind, Process};
 use serde_json::{Map, Value, json};
-use std::time::Instant;
 
 const OPERATIONS: usize = 1_000_000;
 const PROCESSES: usize = 10;
@@ -29,19 +32,12 @@ fn main() {
 }
 
 fn tell(name: &str, checker: &dyn Checker, history: &History, told: usize) {
-    let (start, used) = (Instant::now(), processor_seconds());
-    let finding = checker.check(history, &Budget::default());
-    let (seconds, used) = (start.elapsed().as_secs_f64(), processor_seconds() - used);
+    let (finding, took) = timed(|| checker.check(history, &Budget::default()));
     let verdict = finding.verdict;
-    println!("| {name} | {OPERATIONS} | {told} | {seconds:.3} | {used:.2} | {verdict:?} |");
-}
-
-/// What this process has used of all processors.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
-    let hundredths = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-    (hundredths(12).unwrap_or(0.0) + hundredths(13).unwrap_or(0.0)) / 100.0
+    println!(
+        "| {name} | {OPERATIONS} | {told} | {:.3} | {:.2} | {verdict:?} |",
+        took.wall, took.cpu
+    );
 }
 
 /// A store that answers at one moment of each call.

@@ -34,7 +34,7 @@ impl Checker for Bank {
         let mut tally = Tally::default();
         let mut first: Option<(i128, usize)> = None;
         let mut reads = 0u64;
-        for operation in operations.iter().filter(|operation| &*operation.f == "read") {
+        for operation in operations.iter().filter(|operation| operation.f == "read") {
             let Some(seen) = operation.output() else { continue };
             let Some(accounts) = balances(seen) else {
                 let index = operation.index;
@@ -81,12 +81,12 @@ fn balances(seen: &Value) -> Option<BTreeMap<&str, i64>> {
     accounts.iter().map(|(name, balance)| Some((name.as_str(), balance.as_i64()?))).collect()
 }
 
-fn shows(read: &Operation) -> crate::Step {
+fn shows(read: &Operation<'_>) -> crate::Step {
     let seen = read.output().map(shortened).unwrap_or_default();
     step(read, &format!("read the accounts as {seen}"))
 }
 
-fn wrong_total(read: &Operation, total: i128, expected: i128) -> crate::Anomaly {
+fn wrong_total(read: &Operation<'_>, total: i128, expected: i128) -> crate::Anomaly {
     let explanation = format!(
         "Transfers only move money, so all accounts together hold {expected} at any time; this \
          read shows {total}. It saw one side of a transfer without the other, or money was lost \
@@ -96,14 +96,14 @@ fn wrong_total(read: &Operation, total: i128, expected: i128) -> crate::Anomaly 
     anomaly("wrong-total", title, explanation, vec![shows(read)], RULED_OUT)
 }
 
-fn wrong_accounts(read: &Operation, seen: usize, expected: usize) -> crate::Anomaly {
+fn wrong_accounts(read: &Operation<'_>, seen: usize, expected: usize) -> crate::Anomaly {
     let explanation =
         format!("There are {expected} accounts all the time, but this read shows {seen}.");
     let title = format!("{seen} accounts instead of {expected}");
     anomaly("wrong-accounts", title, explanation, vec![shows(read)], RULED_OUT)
 }
 
-fn negative(read: &Operation, account: &str, balance: i64) -> crate::Anomaly {
+fn negative(read: &Operation<'_>, account: &str, balance: i64) -> crate::Anomaly {
     let explanation = format!(
         "Account {account} holds {balance}, although a transfer that would overdraw an account \
          does nothing. Two transfers were decided on the same balance."

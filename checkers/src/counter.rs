@@ -74,7 +74,7 @@ impl Checker for Counter {
 }
 
 /// Begins and ends in order; a begin has an even position.
-fn moments(operations: &[Operation]) -> Vec<(u64, u32)> {
+fn moments(operations: &[Operation<'_>]) -> Vec<(u64, u32)> {
     let mut moments: Vec<(u64, u32)> = Vec::with_capacity(2 * operations.len());
     for (number, operation) in (0u32..).zip(operations) {
         moments.push((2 * operation.index, number));
@@ -95,20 +95,20 @@ enum Call {
     Read(Option<i64>),
 }
 
-fn call(operation: &Operation) -> Result<Call, String> {
+fn call(operation: &Operation<'_>) -> Result<Call, String> {
     let integer = |value: &serde_json::Value, default: Option<i64>| {
         let found = if value.is_null() { default } else { value.as_i64() };
         found.ok_or_else(|| {
             format!("operation {} has {value}, where an integer should be", operation.index)
         })
     };
-    match (&*operation.f, operation.output()) {
-        ("add", _) => integer(&operation.input, None).map(Call::Add),
-        ("increment", _) => integer(&operation.input, Some(1)).map(Call::Add),
+    match (operation.f, operation.output()) {
+        ("add", _) => integer(operation.input, None).map(Call::Add),
+        ("increment", _) => integer(operation.input, Some(1)).map(Call::Add),
         ("decrement", _) => {
-            integer(&operation.input, Some(1)).map(|by| Call::Add(by.saturating_neg()))
+            integer(operation.input, Some(1)).map(|by| Call::Add(by.saturating_neg()))
         }
-        ("reset", _) => integer(&operation.input, Some(0)).map(Call::Reset),
+        ("reset", _) => integer(operation.input, Some(0)).map(Call::Reset),
         ("read", Some(seen)) => integer(seen, None).map(|seen| Call::Read(Some(seen))),
         ("read", None) => Ok(Call::Read(None)),
         (f, _) => Err(format!(
@@ -119,8 +119,8 @@ fn call(operation: &Operation) -> Result<Call, String> {
 }
 
 fn out_of_bounds(
-    operations: &[Operation],
-    read: &Operation,
+    operations: &[Operation<'_>],
+    read: &Operation<'_>,
     seen: i64,
     possible: &[Since],
 ) -> Anomaly {
@@ -128,7 +128,7 @@ fn out_of_bounds(
     let latest = possible.last().map_or(0..=0, Since::range);
     let (kind, what) = if seen < *latest.start() {
         ("lost-update", "acknowledged changes are missing")
-    } else if operations.iter().any(|operation| &*operation.f == "reset") {
+    } else if operations.iter().any(|operation| operation.f == "reset") {
         ("phantom-update", "more was added than anybody asked for, or a reset is missing")
     } else {
         ("phantom-update", "more was added than anybody asked for")

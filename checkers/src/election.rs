@@ -60,10 +60,10 @@ impl Checker for LeaderElection {
 }
 
 /// Campaigns and observations with an answer, by begin.
-fn read(operations: &[Operation]) -> Result<Vec<Call>, String> {
+fn read(operations: &[Operation<'_>]) -> Result<Vec<Call>, String> {
     let mut calls = Vec::with_capacity(operations.len());
     for (number, operation) in (0u32..).zip(operations) {
-        let raises = match &*operation.f {
+        let raises = match operation.f {
             "campaign" => true,
             "observe" => false,
             "resign" => continue,
@@ -92,7 +92,7 @@ fn read(operations: &[Operation]) -> Result<Vec<Call>, String> {
 }
 
 /// Terms with two leaders, each told once, and how many terms have any.
-fn two_leaders(operations: &[Operation], calls: &[Call]) -> (Tally, usize) {
+fn two_leaders(operations: &[Operation<'_>], calls: &[Call]) -> (Tally, usize) {
     let leader = |at: u32| operations[at as usize].output().map_or(&Value::Null, |told| &told[1]);
     let mut first: FxHashMap<i64, (u32, bool)> = FxHashMap::default();
     let mut tally = Tally::default();
@@ -110,7 +110,7 @@ fn two_leaders(operations: &[Operation], calls: &[Call]) -> (Tally, usize) {
     (tally, first.len())
 }
 
-fn two(term: i64, told: [&Operation; 2]) -> Anomaly {
+fn two(term: i64, told: [&Operation<'_>; 2]) -> Anomaly {
     let leaders = told.map(|by| by.output().map(|told| shortened(&told[1])).unwrap_or_default());
     let steps = told.map(tell).to_vec();
     let explanation = format!(
@@ -122,9 +122,9 @@ fn two(term: i64, told: [&Operation; 2]) -> Anomaly {
     anomaly("two-leaders", title, explanation, steps, &["linearizable", "leader-election"])
 }
 
-fn tell(operation: &Operation) -> Step {
+fn tell(operation: &Operation<'_>) -> Step {
     let part = |at| operation.output().map(|told| shortened(&told[at])).unwrap_or_default();
-    match (&*operation.f, &*part(1)) {
+    match (operation.f, &*part(1)) {
         ("campaign", leader) => {
             step(operation, &format!("campaigned, and {leader} was elected in term {},", part(0)))
         }
@@ -135,9 +135,9 @@ fn tell(operation: &Operation) -> Step {
     }
 }
 
-fn regression(operations: &[Operation], fall: Fall, session: bool) -> Anomaly {
+fn regression(operations: &[Operation<'_>], fall: Fall, session: bool) -> Anomaly {
     let (early, late) = (&operations[fall.early as usize], &operations[fall.late as usize]);
-    let term = |operation: &Operation| {
+    let term = |operation: &Operation<'_>| {
         operation.output().map(|told| shortened(&told[0])).unwrap_or_default()
     };
     let (high, low) = (term(early), term(late));
@@ -169,13 +169,13 @@ struct Overlaps {
 }
 
 impl Overlaps {
-    fn new(operations: &[Operation]) -> Self {
-        let mut leading: FxHashMap<u32, &Operation> = FxHashMap::default();
+    fn new(operations: &[Operation<'_>]) -> Self {
+        let mut leading: FxHashMap<u32, &Operation<'_>> = FxHashMap::default();
         let mut spans: Vec<(u64, u64)> = Vec::new();
         for operation in operations {
-            if &*operation.f == "campaign" && operation.is_ok() {
+            if operation.f == "campaign" && operation.is_ok() {
                 leading.insert(operation.process, operation);
-            } else if &*operation.f == "resign"
+            } else if operation.f == "resign"
                 && let Some(campaign) = leading.remove(&operation.process)
                 && let Some(elected) = campaign.returned
             {

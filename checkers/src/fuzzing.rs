@@ -94,9 +94,9 @@ pub fn violin(bytes: &[u8]) {
     if let Ok((history, _)) = &found {
         assert!(History::new(history.events().to_vec()).is_ok(), "a flaw was not seen");
         for operation in history.operations() {
-            let puts = matches!(&*operation.f, "enqueue" | "push");
+            let puts = matches!(operation.f, "enqueue" | "push");
             assert_eq!(operation.input.is_null(), !puts, "{operation:?}");
-            assert!(!puts || operation.output().is_none_or(|output| *output == operation.input));
+            assert!(!puts || operation.output().is_none_or(|output| output == operation.input));
         }
     }
     sound(bytes, Format::Violin, &found);

@@ -3,12 +3,12 @@
 mod causal_reverse;
 mod sequential;
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 pub use self::causal_reverse::CausalReverse;
 pub use self::sequential::Sequential;
 use crate::Operation;
+use crate::numbers::Keys;
 use crate::words::shortened;
 
 /// A step of a transaction, in the order in which it was asked for.
@@ -29,8 +29,8 @@ struct Insert {
 /// A history of inserts, keys by number.
 #[derive(Debug)]
 struct Inserts<'h> {
-    operations: &'h [Operation],
-    keys: Vec<&'h Value>,
+    operations: &'h [Operation<'h>],
+    keys: Keys<'h>,
     /// By key: the insert of it that did not fail.
     inserted: Vec<Option<Insert>>,
     /// The steps of all transactions; `steps[n]..steps[n + 1]` are those of operation n.
@@ -46,10 +46,10 @@ struct Inserts<'h> {
 impl<'h> Inserts<'h> {
     /// Reads `txn`s of `["w", key, value]` and `["r", key, value]`, where null is a key that is not
     /// there. The error says what does not fit. Linear.
-    fn read(operations: &'h [Operation]) -> Result<Self, String> {
+    fn read(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut inserts = Self {
             operations,
-            keys: Vec::new(),
+            keys: Keys::default(),
             inserted: Vec::new(),
             micros: Vec::with_capacity(2 * operations.len()),
             steps: Vec::with_capacity(operations.len() + 1),
@@ -57,12 +57,11 @@ impl<'h> Inserts<'h> {
             found: 0,
             missing: 0,
         };
-        let mut numbers: FxHashMap<&'h Value, u32> = FxHashMap::default();
         for (number, operation) in (0u32..).zip(operations) {
             inserts.steps.push(inserts.micros.len() as u32);
             // What was asked says what was written, also where there is no answer.
-            let value = operation.output().unwrap_or(&operation.input);
-            let steps = value.as_array().filter(|_| &*operation.f == "txn");
+            let value = operation.output().unwrap_or(operation.input);
+            let steps = value.as_array().filter(|_| operation.f == "txn");
             let Some(steps) = steps else {
                 return Err(strange(operation));
             };
@@ -72,11 +71,8 @@ impl<'h> Inserts<'h> {
                 else {
                     return Err(strange(operation));
                 };
-                let key = *numbers.entry(key).or_insert_with(|| {
-                    inserts.keys.push(key);
-                    inserts.inserted.push(None);
-                    inserts.keys.len() as u32 - 1
-                });
+                let key = inserts.keys.number(key);
+                inserts.inserted.resize(inserts.keys.all.len(), None);
                 match f.as_str() {
                     "w" => inserts.write(key, Insert { operation: number, step })?,
                     "r" if operation.is_ok() => {
@@ -102,7 +98,7 @@ impl<'h> Inserts<'h> {
             return Err(format!(
                 "operation {} writes key {} again, but every key is written once",
                 operation.index,
-                shortened(self.keys[key as usize])
+                shortened(self.keys.all[key as usize])
             ));
         }
         self.micros.push(Micro::Write(key));
@@ -110,7 +106,8 @@ impl<'h> Inserts<'h> {
     }
 
     fn count(&mut self) {
-        let (mut found, mut missing) = (vec![false; self.keys.len()], vec![false; self.keys.len()]);
+        let (mut found, mut missing) =
+            (vec![false; self.inserted.len()], vec![false; self.inserted.len()]);
         for micro in &self.micros {
             match *micro {
                 Micro::Read(key, true) => found[key as usize] = true,
@@ -127,19 +124,19 @@ impl<'h> Inserts<'h> {
         &self.micros[self.steps[at] as usize..self.steps[at + 1] as usize]
     }
 
-    fn operation(&self, insert: Insert) -> &'h Operation {
+    fn operation(&self, insert: Insert) -> &'h Operation<'h> {
         &self.operations[insert.operation as usize]
     }
 
     fn key(&self, key: u32) -> String {
-        shortened(self.keys[key as usize])
+        shortened(self.keys.all[key as usize])
     }
 
     fn stats(&self) -> Value {
         let inserted = self.inserted.iter().flatten();
         let acknowledged = inserted.filter(|insert| self.operation(**insert).is_ok()).count();
         serde_json::json!({
-            "keys": self.keys.len(),
+            "keys": self.keys.all.len(),
             "acknowledged": acknowledged,
             "reads": self.reads,
             "found": self.found,
@@ -160,13 +157,13 @@ impl<'h> Inserts<'h> {
     }
 }
 
-fn strange(operation: &Operation) -> String {
+fn strange(operation: &Operation<'_>) -> String {
     format!(
         "operation {} is `{} {}`, where a txn of [\"w\", key, value] and [\"r\", key, null] should \
          be",
         operation.index,
         operation.f,
-        shortened(&operation.input)
+        shortened(operation.input)
     )
 }
 

@@ -17,6 +17,7 @@ pub mod inserts;
 pub mod linear;
 pub mod long_fork;
 pub mod monotonic;
+mod numbers;
 pub mod one_insert;
 pub mod queue;
 pub mod set;

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use crate::numbers::Keys;
 use crate::tally::{Tally, anomaly, step};
 use crate::words::shortened;
 use crate::{Budget, Checker, Finding, History, Operation};
@@ -23,14 +24,13 @@ struct Seen<'h> {
     /// A place in the list of all that reads saw, as long as the group.
     from: usize,
     count: u32,
-    operation: &'h Operation,
+    operation: &'h Operation<'h>,
 }
 
 /// All reads, by group. Keys are numbers in the order in which they were first read.
 #[derive(Default)]
 struct Groups<'h> {
-    numbers: FxHashMap<&'h Value, u32>,
-    keys: Vec<&'h Value>,
+    keys: Keys<'h>,
     /// What each key holds once it was written.
     values: Vec<&'h Value>,
     by_keys: FxHashMap<Vec<u32>, u32>,
@@ -41,7 +41,7 @@ struct Groups<'h> {
 
 impl<'h> Groups<'h> {
     /// Takes a transaction that only reads, and more than one key; others are of no interest.
-    fn take(&mut self, operation: &'h Operation) -> Result<(), String> {
+    fn take(&mut self, operation: &'h Operation<'h>) -> Result<(), String> {
         let Some(steps) = operation.output().and_then(Value::as_array) else { return Ok(()) };
         let mut read: Vec<(u32, &'h Value)> = Vec::with_capacity(steps.len());
         for micro in steps {
@@ -49,13 +49,9 @@ impl<'h> Groups<'h> {
             if f != "r" {
                 return Ok(());
             }
-            let number = *self.numbers.entry(key).or_insert_with(|| {
-                self.keys.push(key);
-                self.values.push(&Value::Null);
-                self.keys.len() as u32 - 1
-            });
-            read.push((number, value));
+            read.push((self.keys.number(key), value));
         }
+        self.values.resize(self.keys.all.len(), &Value::Null);
         // Of a key that is read twice the last counts.
         read.reverse();
         read.sort_by_key(|(key, _)| *key);
@@ -69,7 +65,7 @@ impl<'h> Groups<'h> {
                 return Err(format!(
                     "operation {} shows key {} with a second value; a long-fork history writes \
                      every key once",
-                    operation.index, self.keys[*key as usize]
+                    operation.index, self.keys.all[*key as usize]
                 ));
             }
             *held = value;
@@ -78,7 +74,7 @@ impl<'h> Groups<'h> {
         Ok(())
     }
 
-    fn add(&mut self, read: &[(u32, &'h Value)], operation: &'h Operation) {
+    fn add(&mut self, read: &[(u32, &'h Value)], operation: &'h Operation<'h>) {
         let keys: Vec<u32> = read.iter().map(|(key, _)| *key).collect();
         let group = match self.by_keys.get(&keys) {
             Some(group) => *group,
@@ -120,7 +116,7 @@ impl Checker for LongFork {
                     both.zip(keys.iter()).find(|((a, b), _)| **a && !**b).map(|(_, key)| *key)
                 };
                 if let (Some(first), Some(second)) = (has(0, 1), has(1, 0)) {
-                    let keys = [first, second].map(|key| all.keys[key as usize]);
+                    let keys = [first, second].map(|key| all.keys.all[key as usize]);
                     tally.add(|| fork([pair[0].operation, pair[1].operation], keys));
                 }
             }
@@ -137,7 +133,7 @@ impl Checker for LongFork {
     }
 }
 
-fn fork(reads: [&Operation; 2], keys: [&Value; 2]) -> crate::Anomaly {
+fn fork(reads: [&Operation<'_>; 2], keys: [&Value; 2]) -> crate::Anomaly {
     let steps = reads.map(|read| {
         step(read, &format!("read {}", read.output().map(shortened).unwrap_or_default()))
     });

@@ -63,11 +63,11 @@ impl Checker for Monotonic {
 }
 
 /// All calls with an answer, by begin, and how many keys there are.
-fn read(operations: &[Operation]) -> Result<(Vec<Call>, usize), String> {
+fn read(operations: &[Operation<'_>]) -> Result<(Vec<Call>, usize), String> {
     let mut keys: FxHashMap<&Value, u32> = FxHashMap::default();
     let mut calls = Vec::with_capacity(operations.len());
     for (number, operation) in (0u32..).zip(operations) {
-        let raises = match &*operation.f {
+        let raises = match operation.f {
             "increment" => true,
             "read" => false,
             f => {
@@ -98,7 +98,7 @@ fn read(operations: &[Operation]) -> Result<(Vec<Call>, usize), String> {
 }
 
 /// Increments that led to the same number.
-fn twice(operations: &[Operation], calls: &[Call]) -> Tally {
+fn twice(operations: &[Operation<'_>], calls: &[Call]) -> Tally {
     let mut tally = Tally::default();
     let mut first: FxHashMap<(u32, Option<i64>), u32> = FxHashMap::default();
     for call in calls.iter().filter(|call| call.raises) {
@@ -123,16 +123,16 @@ fn twice(operations: &[Operation], calls: &[Call]) -> Tally {
 }
 
 /// The key and the number of an answer.
-fn shown(operation: &Operation) -> (String, String) {
+fn shown(operation: &Operation<'_>) -> (String, String) {
     let part = |at| operation.output().map(|output| shortened(&output[at])).unwrap_or_default();
     (part(0), part(1))
 }
 
-fn fallen(operations: &[Operation], fall: Fall, session: bool) -> Anomaly {
+fn fallen(operations: &[Operation<'_>], fall: Fall, session: bool) -> Anomaly {
     let (early, late) = (&operations[fall.early as usize], &operations[fall.late as usize]);
-    let told = |operation: &Operation| {
+    let told = |operation: &Operation<'_>| {
         let (key, number) = shown(operation);
-        match &*operation.f {
+        match operation.f {
             "read" => step(operation, &format!("read {key} as {number}")),
             _ => step(operation, &format!("raised {key} to {number}")),
         }

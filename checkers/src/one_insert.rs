@@ -20,11 +20,11 @@ pub struct OneInsert;
 /// What happened with a key.
 #[derive(Debug, Default)]
 struct Of<'h> {
-    inserted: Vec<&'h Operation>,
+    inserted: Vec<&'h Operation<'h>>,
     /// Inserts that began, whatever became of them.
     tried: u32,
     /// A read that found several rows.
-    several: Option<&'h Operation>,
+    several: Option<&'h Operation<'h>>,
 }
 
 impl Checker for OneInsert {
@@ -68,7 +68,7 @@ impl Checker for OneInsert {
 type Keys<'h> = Vec<(&'h Value, Of<'h>)>;
 
 /// All keys in the order in which they were first asked for, and how many reads have an answer.
-fn read(operations: &[Operation]) -> Result<(Keys<'_>, u64), String> {
+fn read<'h>(operations: &'h [Operation<'h>]) -> Result<(Keys<'h>, u64), String> {
     let mut numbers: FxHashMap<&Value, usize> = FxHashMap::default();
     let (mut keys, mut reads) = (Keys::new(), 0);
     for operation in operations {
@@ -77,7 +77,7 @@ fn read(operations: &[Operation]) -> Result<(Keys<'_>, u64), String> {
                 "operation {} is `{} {}`, where insert [key, id] or read [key, null] should be",
                 operation.index,
                 operation.f,
-                shortened(&operation.input)
+                shortened(operation.input)
             )
         };
         let [key, _] = operation.input.as_array().map_or(&[][..], Vec::as_slice) else {
@@ -88,7 +88,7 @@ fn read(operations: &[Operation]) -> Result<(Keys<'_>, u64), String> {
             keys.len() - 1
         });
         let of = &mut keys[number].1;
-        match (&*operation.f, operation.output()) {
+        match (operation.f, operation.output()) {
             ("insert", answer) => {
                 of.tried += 1;
                 of.inserted.extend(answer.map(|_| operation));
@@ -126,7 +126,7 @@ fn several(key: &Value, of: &Of<'_>) -> Anomaly {
     anomaly("G2", title, explanation, steps.collect(), RULED_OUT)
 }
 
-fn several_found(key: &Value, of: &Of<'_>, read: &Operation) -> Anomaly {
+fn several_found(key: &Value, of: &Of<'_>, read: &Operation<'_>) -> Anomaly {
     let key = shortened(key);
     let rows = read.output().map(|answer| shortened(&answer[1])).unwrap_or_default();
     let mut steps: Vec<crate::Step> = of

@@ -148,8 +148,8 @@ fn lost_among(ledger: &Ledger<'_>, group: &Group) -> Anomaly {
     anomaly("lost-message", title, explanation, steps, RULED_OUT)
 }
 
-fn took(take: &Operation, value: &str) -> Step {
-    let how = if &*take.f == "drain" { "drained" } else { "took" };
+fn took(take: &Operation<'_>, value: &str) -> Step {
+    let how = if take.f == "drain" { "drained" } else { "took" };
     step(take, &format!("{how} {value}"))
 }
 

@@ -207,7 +207,7 @@ fn stale_read(ledger: &Ledger<'_>, number: u32, missing: u64, seen: u64) -> Anom
 }
 
 /// "P added 3" and, if it is known, "P removed 3".
-fn life(element: &elements::Element<'_>, removed: Option<&Operation>) -> Vec<Step> {
+fn life(element: &elements::Element<'_>, removed: Option<&Operation<'_>>) -> Vec<Step> {
     let value = shortened(element.value);
     let added = element.add.map(|add| step(add, &format!("added {value}")));
     added.into_iter().chain(removed.map(|r| step(r, &format!("removed {value}")))).collect()
@@ -216,7 +216,7 @@ fn life(element: &elements::Element<'_>, removed: Option<&Operation>) -> Vec<Ste
 fn resurrected(
     ledger: &Ledger<'_>,
     number: u32,
-    removed: &Operation,
+    removed: &Operation<'_>,
     without: Option<u64>,
     seen: u64,
 ) -> Anomaly {
@@ -238,7 +238,7 @@ fn resurrected(
     anomaly("resurrected-element", title, explanation, steps, RULED_OUT)
 }
 
-fn still_there(ledger: &Ledger<'_>, number: u32, removed: &Operation, seen: u64) -> Anomaly {
+fn still_there(ledger: &Ledger<'_>, number: u32, removed: &Operation<'_>, seen: u64) -> Anomaly {
     let element = &ledger.elements[number as usize];
     let value = shortened(element.value);
     let mut steps = life(element, Some(removed));
@@ -253,7 +253,7 @@ fn still_there(ledger: &Ledger<'_>, number: u32, removed: &Operation, seen: u64)
 }
 
 /// Elements that reads show but should not; `shown` is the read that shows one.
-fn never_added<'h>(ledger: &Ledger<'h>, shown: impl Fn(u32) -> Option<&'h Operation>) -> Tally {
+fn never_added<'h>(ledger: &Ledger<'h>, shown: impl Fn(u32) -> Option<&'h Operation<'h>>) -> Tally {
     let mut tally = Tally::default();
     for (number, element) in (0u32..).zip(&ledger.elements) {
         let Some(read) = shown(number) else { continue };
@@ -281,7 +281,7 @@ fn never_added<'h>(ledger: &Ledger<'h>, shown: impl Fn(u32) -> Option<&'h Operat
 }
 
 /// Elements that one read shows twice; `judged` picks reads.
-fn duplicates(ledger: &Ledger<'_>, judged: impl Fn(&Operation) -> bool) -> Tally {
+fn duplicates(ledger: &Ledger<'_>, judged: impl Fn(&Operation<'_>) -> bool) -> Tally {
     let mut tally = Tally::default();
     for (read, number) in &ledger.duplicates {
         let read = ledger.reads[*read as usize];

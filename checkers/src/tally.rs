@@ -78,7 +78,7 @@ pub(crate) fn anomaly(
 }
 
 /// "Process 3 ⟨did⟩ between 1.2 s and 1.3 s."
-pub(crate) fn step(operation: &Operation, did: &str) -> Step {
+pub(crate) fn step(operation: &Operation<'_>, did: &str) -> Step {
     let called = crate::words::seconds(operation.called);
     let text = match operation.returned {
         Some(returned) => format!(

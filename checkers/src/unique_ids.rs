@@ -55,11 +55,11 @@ impl Checker for UniqueIds {
 }
 
 /// What a call was given, if it was given something.
-fn generated_id(operation: &Operation) -> Option<&Value> {
-    operation.output().filter(|_| &*operation.f == "generate")
+fn generated_id<'h>(operation: &Operation<'h>) -> Option<&'h Value> {
+    operation.output().filter(|_| operation.f == "generate")
 }
 
-fn twice(id: &Value, first: &Operation, second: &Operation) -> crate::Anomaly {
+fn twice(id: &Value, first: &Operation<'_>, second: &Operation<'_>) -> crate::Anomaly {
     let id = shortened(id);
     let got = format!("was given {id}");
     let steps = vec![step(first, &got), step(second, &got)];

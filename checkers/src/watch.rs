@@ -33,8 +33,8 @@ impl Checker for Watch {
     }
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
-        let (operations, values) = history.operations_and_values();
-        let reading = match Reading::new(&operations, &values) {
+        let operations = history.operations();
+        let reading = match Reading::new(&operations) {
             Ok(reading) => reading,
             Err(why) => return Finding::unknown(self.name(), why),
         };

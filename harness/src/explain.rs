@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 
 /// All that is known of a history, or of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Subject {
+pub struct Subject<'h> {
     /// Client operations in order of their calls.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<Operation<'h>>,
     /// What the checkers concluded; empty if nobody judged it.
     pub findings: Vec<Finding>,
     pub faults: Vec<FaultRecord>,
@@ -71,12 +71,12 @@ pub struct InForce {
     pub to_ns: Option<u64>,
 }
 
-impl Subject {
+impl<'h> Subject<'h> {
     /// The operation that was called by the event `index`.
     ///
     /// # Errors
     /// A sentence that says which operations there are.
-    pub fn find(&self, index: u64) -> Result<&Operation, String> {
+    pub fn find(&self, index: u64) -> Result<&Operation<'h>, String> {
         let all = &self.operations;
         let at = all.partition_point(|operation| operation.index < index);
         if let Some(operation) = all.get(at).filter(|operation| operation.index == index) {
@@ -110,7 +110,7 @@ impl Subject {
     }
 
     /// An operation as it is told.
-    pub fn shown(&self, operation: &Operation) -> Shown {
+    pub fn shown(&self, operation: &Operation<'_>) -> Shown {
         let outcome = match operation.outcome {
             Outcome::Ok(_) => "ok",
             Outcome::Failed => "failed",
@@ -120,7 +120,7 @@ impl Subject {
         Shown {
             index: operation.index,
             process: operation.process,
-            node: operation.node.as_deref().map(str::to_owned),
+            node: operation.node.map(str::to_owned),
             f: operation.f.to_string(),
             input: operation.input.clone(),
             outcome,

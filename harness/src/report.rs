@@ -74,7 +74,7 @@ pub fn write(run: &RunDir, input: &ReportInput<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn plots(input: &ReportInput<'_>, operations: &[Operation]) -> Vec<plot::Plot> {
+fn plots(input: &ReportInput<'_>, operations: &[Operation<'_>]) -> Vec<plot::Plot> {
     let results = input.results;
     let scene = drawing::Scene::new(operations, &results.faults);
     let anomalies = headline::anomalies(results);

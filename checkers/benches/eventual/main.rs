@@ -3,13 +3,18 @@
 //!
 //! Every row runs in a process of its own, so that its peak of memory is its own.
 
+#[path = "../shared/clock.rs"]
+mod clock;
 mod loads;
+#[path = "../shared/memory.rs"]
+mod memory;
 
+use clock::timed;
+use memory::status;
 use perjury_checkers::eventual::{CrdtCounter, EventualRegister, MvRegister, OrSet};
 use perjury_checkers::set::SetFull;
 use perjury_checkers::{Budget, Checker, History};
 use std::process::Command;
-use std::time::Instant;
 
 struct Row {
     name: &'static str,
@@ -53,8 +58,10 @@ fn main() {
         print(&line(ROWS.iter().find(|row| row.name == name).expect("a row of this name")));
         return;
     }
-    print("| history | operations | seconds | MB of history | MB for the check | verdict |\n");
-    print("|---|---|---|---|---|---|\n");
+    print(
+        "| history | operations | seconds | of CPU | MB of history | MB for the check | verdict |\n",
+    );
+    print("|---|---|---|---|---|---|---|\n");
     let wanted = |row: &&Row| {
         arguments.is_empty() || arguments.iter().any(|argument| row.name.contains(argument))
     };
@@ -70,24 +77,17 @@ fn line(row: &Row) -> String {
     let history = (row.history)();
     let operations = history.events().len() / 2;
     let before = status("VmRSS:");
-    let begun = Instant::now();
-    let finding = (row.checker)().check(&history, &Budget::default());
-    let took = begun.elapsed().as_secs_f64();
+    let (finding, took) = timed(|| (row.checker)().check(&history, &Budget::default()));
     let more = status("VmHWM:").saturating_sub(before);
     format!(
-        "| {} | {operations} | {took:.3} | {} | {} | {:?} |\n",
+        "| {} | {operations} | {:.3} | {:.2} | {} | {} | {:?} |\n",
         row.name,
-        before / 1_000,
-        more / 1_000,
+        took.wall,
+        took.cpu,
+        before / 1_000_000,
+        more / 1_000_000,
         finding.verdict
     )
-}
-
-/// A field of `/proc/self/status`, in kilobytes.
-fn status(field: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).unwrap_or(0)
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark's table goes to standard output")]

@@ -3,8 +3,12 @@
 //!
 //! Every row runs in a process of its own, so that its peak of memory is its own.
 
+#[path = "../shared/clock.rs"]
+mod clock;
 mod loads;
 mod measure;
+#[path = "../shared/memory.rs"]
+mod memory;
 mod published;
 mod rows;
 

@@ -202,10 +202,11 @@ fn counter(operations: usize) -> History {
     })
 }
 
-/// As many messages as dequeues, with a drain now and then.
+/// As many messages as dequeues, with a drain now and then, and one after all else, without which
+/// nobody can say that the last messages are lost.
 fn queue(operations: usize) -> History {
     let (mut next, mut taken) = (0, 0);
-    history(operations, move |random| match random.below(2_000) {
+    let history = history(operations - 1, |random| match random.below(2_000) {
         0 => {
             let all: Vec<u64> = (taken..next).collect();
             taken = next;
@@ -220,7 +221,16 @@ fn queue(operations: usize) -> History {
             next += 1;
             ("enqueue", json!(next - 1), Some(json!(next - 1)))
         }
-    })
+    });
+    let mut events = history.events().to_vec();
+    let all: Vec<u64> = (taken..next).collect();
+    for (kind, value) in [(Kind::Invoke, Value::Null), (Kind::Ok, json!(all))] {
+        let index = events.len() as u64;
+        let (process, f) = (Process::Client(0), "drain".into());
+        let time = index * 1_000;
+        events.push(Event { index, time, process, kind, f, value, node: None, error: None });
+    }
+    History::new(events).unwrap_or_default()
 }
 
 fn elections(operations: usize) -> History {

@@ -1,18 +1,19 @@
 //! Sessions, real time and messages: time for checkers of whole histories of a million operations.
 //! `cargo bench -p perjury-checkers --bench sessions [-- NAME ...]`.
 
+#[path = "../shared/clock.rs"]
+mod clock;
 mod loads;
 
-use std::time::Instant;
-
+use clock::timed;
 use loads::{LOADS, Load};
 use perjury_checkers::Budget;
 
 const OPERATIONS: usize = 1_000_000;
 
 const HEAD: &str = "\
-| history | operations | seconds | of them pairing calls with answers | verdict |
-|---|---|---|---|---|
+| history | operations | seconds | of CPU | of it pairing calls with answers | verdict |
+|---|---|---|---|---|---|
 ";
 
 fn main() {
@@ -24,17 +25,16 @@ fn main() {
     print(HEAD);
     for load in LOADS.iter().filter(wanted) {
         let history = (load.history)(OPERATIONS);
-        let begun = Instant::now();
-        let operations = history.operations().len();
-        let pairing = begun.elapsed().as_secs_f64();
+        let (operations, pairing) = timed(|| history.operations().len());
         let checker = (load.checker)();
-        let begun = Instant::now();
-        let finding = checker.check(&history, &Budget::default());
-        let seconds = begun.elapsed().as_secs_f64();
+        let (finding, took) = timed(|| checker.check(&history, &Budget::default()));
         print(&format!(
-            "| {} | {operations} | {seconds:.3} | {pairing:.3} | {:?} |\n",
-            load.name, finding.verdict
+            "| {} | {operations} | {:.3} | {:.2} | {:.2} | {:?} |\n",
+            load.name, took.wall, took.cpu, pairing.cpu, finding.verdict
         ));
+        if let Some(reason) = finding.reason {
+            print(&format!("{reason}\n"));
+        }
     }
 }
 

@@ -4,7 +4,11 @@
 //! Every row runs in a process of its own, so that its peak of memory is its own.
 
 mod check;
+#[path = "../shared/clock.rs"]
+mod clock;
 mod measure;
+#[path = "../shared/memory.rs"]
+mod memory;
 mod parse;
 mod strong;
 mod weak;

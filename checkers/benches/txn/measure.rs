@@ -1,13 +1,7 @@
 //! Measuring time and memory.
 
-use std::time::Instant;
-
-/// Seconds: by the clock on the wall, and of all processors together, which other work on the
-/// machine disturbs less.
-pub struct Clock {
-    pub wall: f64,
-    pub cpu: f64,
-}
+pub use crate::clock::{Clock, timed};
+pub use crate::memory::status;
 
 /// What a row took.
 pub struct Measured {
@@ -16,25 +10,4 @@ pub struct Measured {
     /// Bytes of the file, which were in memory all the time.
     pub bytes: u64,
     pub result: String,
-}
-
-/// Runs something and says how long it took.
-pub fn timed<T>(run: impl FnOnce() -> T) -> (T, Clock) {
-    let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let result = run();
-    (result, Clock { wall: begun.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu })
-}
-
-/// User and system time of this process; Linux counts in hundredths.
-fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-/// A field of `/proc/self/status`, in bytes.
-pub fn status(field: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

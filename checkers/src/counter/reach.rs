@@ -68,7 +68,7 @@ struct Reading {
 
 /// Follows the calls in time. A call of unknown outcome never ends.
 pub(super) struct Reach<'h> {
-    operations: &'h [Operation],
+    operations: &'h [Operation<'h>],
     /// Adds that were acknowledged by now, and adds begun by now that have not failed.
     acknowledged: Sums,
     begun: Sums,
@@ -93,7 +93,7 @@ struct Unknown {
 }
 
 impl<'h> Reach<'h> {
-    pub(super) fn new(operations: &'h [Operation]) -> Self {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Self {
         let beginning = Reset {
             made: None,
             at_begin: Sums::default(),

@@ -3,12 +3,13 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+use crate::numbers::Keys;
 use crate::{Event, History, Operation, Process};
 
 /// One call on a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'h> {
-    pub(super) operation: &'h Operation,
+    pub(super) operation: &'h Operation<'h>,
     /// The object, by number.
     pub(super) key: u32,
     /// The replica, by number.
@@ -22,7 +23,7 @@ pub(super) struct Call<'h> {
 
 impl<'h> Call<'h> {
     pub(super) fn f(&self) -> &'h str {
-        &self.operation.f
+        self.operation.f
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -40,6 +41,14 @@ impl<'h> Call<'h> {
     }
 }
 
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Node<'h> {
+    Named(&'h str),
+    /// Whoever it is that this process talks to.
+    Of(u32),
+}
+
 /// All calls of a history, ordered by begin.
 #[derive(Debug)]
 pub(super) struct Ledger<'h> {
@@ -52,31 +61,23 @@ pub(super) struct Ledger<'h> {
 
 impl<'h> Ledger<'h> {
     /// `functions` are all that may be called, besides `read` and `digest`.
-    pub(super) fn new(operations: &'h [Operation], functions: &[&str]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>], functions: &[&str]) -> Result<Self, String> {
         let mut ledger =
             Self { calls: Vec::new(), digests: Vec::new(), keys: Vec::new(), nodes: Vec::new() };
-        let mut keys: FxHashMap<&'h Value, u32> = FxHashMap::default();
-        let mut nodes: FxHashMap<String, u32> = FxHashMap::default();
+        let mut keys = Keys::default();
+        let mut nodes: FxHashMap<Node<'h>, u32> = FxHashMap::default();
         for operation in operations {
-            let evidence = operation.output().and_then(|output| match &*operation.f {
+            let evidence = operation.output().and_then(|output| match operation.f {
                 "digest" => Some(output),
                 _ => output.get(2),
             });
             let told = evidence.and_then(|evidence| evidence.get("node")?.as_str());
-            let node = match told.or(operation.node.as_deref()) {
-                Some(node) => node.to_owned(),
-                // Nobody knows whom this client talks to: it stands for a replica of its own.
-                None => format!("process {}", operation.process),
-            };
-            let node = *nodes.entry(node).or_insert_with_key(|node| {
-                ledger.nodes.push(node.clone());
-                ledger.nodes.len() as u32 - 1
-            });
-            if &*operation.f == "digest" {
+            let node = ledger.number_of(&mut nodes, told.or(operation.node), operation.process);
+            if operation.f == "digest" {
                 ledger.digest(operation, node, evidence);
                 continue;
             }
-            if &*operation.f != "read" && !functions.contains(&&*operation.f) {
+            if operation.f != "read" && !functions.contains(&operation.f) {
                 return Err(format!(
                     "operation {} is `{}`, but there are only {}, read and digest",
                     operation.index,
@@ -84,21 +85,37 @@ impl<'h> Ledger<'h> {
                     functions.join(", ")
                 ));
             }
-            let (key, argument) = keyed(operation, &operation.input)?;
+            let (key, argument) = keyed(operation, operation.input)?;
             let answer = match operation.output() {
                 Some(output) => Some(keyed(operation, output)?.1),
                 None => None,
             };
-            let key = *keys.entry(key).or_insert_with(|| {
-                ledger.keys.push(key);
-                ledger.keys.len() as u32 - 1
-            });
+            let key = keys.number(key);
             ledger.calls.push(Call { operation, key, node, argument, answer, evidence });
         }
+        ledger.keys = keys.all;
         Ok(ledger)
     }
 
-    fn digest(&mut self, operation: &'h Operation, node: u32, evidence: Option<&'h Value>) {
+    /// The number of a replica. A client of which nobody knows whom it talks to stands for one of its
+    /// own.
+    fn number_of(
+        &mut self,
+        numbers: &mut FxHashMap<Node<'h>, u32>,
+        told: Option<&'h str>,
+        process: u32,
+    ) -> u32 {
+        let node = told.map_or(Node::Of(process), Node::Named);
+        *numbers.entry(node).or_insert_with(|| {
+            self.nodes.push(match node {
+                Node::Named(name) => name.to_owned(),
+                Node::Of(process) => format!("process {process}"),
+            });
+            self.nodes.len() as u32 - 1
+        })
+    }
+
+    fn digest(&mut self, operation: &'h Operation<'h>, node: u32, evidence: Option<&'h Value>) {
         let Some(output) = operation.output() else { return };
         self.digests.push(Call {
             operation,
@@ -129,7 +146,10 @@ impl<'h> Ledger<'h> {
 }
 
 /// The key and the other part of a value.
-fn keyed<'h>(operation: &Operation, value: &'h Value) -> Result<(&'h Value, &'h Value), String> {
+fn keyed<'h>(
+    operation: &Operation<'_>,
+    value: &'h Value,
+) -> Result<(&'h Value, &'h Value), String> {
     match value.as_array().map(Vec::as_slice) {
         Some([key, rest] | [key, rest, _]) => Ok((key, rest)),
         _ => Err(format!(

@@ -8,6 +8,7 @@ use super::ledger::{Call, Ledger, healed};
 use super::poll::{Outcomes, Poll};
 use super::register::{never_written, went_back};
 use super::{Promise, RULED_OUT};
+use crate::numbers::Numbers;
 use crate::tally::{Tally, anomaly};
 use crate::words::{seconds, shortened};
 use crate::{Anomaly, Budget, Checker, Finding, History};
@@ -124,7 +125,7 @@ impl MvRegister {
 struct Siblings<'h> {
     writes: Vec<Write<'h>>,
     registers: Vec<Register>,
-    numbers: FxHashMap<(u32, &'h Value), u32>,
+    numbers: Numbers<'h>,
     failed: FxHashMap<(u32, &'h Value), Call<'h>>,
     /// What each answered read shows, ascending; by begin. [`PHANTOM`] for what nobody wrote.
     contents: Vec<Vec<u32>>,
@@ -137,7 +138,7 @@ impl<'h> Siblings<'h> {
         let mut siblings = Self {
             writes: Vec::new(),
             registers: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             failed: FxHashMap::default(),
             contents: Vec::new(),
         };
@@ -155,13 +156,12 @@ impl<'h> Siblings<'h> {
     }
 
     fn write(&mut self, ledger: &Ledger<'h>, call: &Call<'h>) -> Result<(), String> {
-        let name = (call.key, call.argument);
         if call.operation.is_failed() {
-            self.failed.insert(name, *call);
+            self.failed.insert((call.key, call.argument), *call);
             return Ok(());
         }
         let number = self.writes.len() as u32;
-        if self.numbers.insert(name, number).is_some() {
+        if self.numbers.number(call.key, call.argument, number) != number {
             return Err(format!(
                 "{} was written twice to key {}: which write a read shows can only be told if values \
                  are unique",
@@ -193,7 +193,7 @@ impl<'h> Siblings<'h> {
                 shortened(answer)
             ));
         };
-        let number = |value| self.numbers.get(&(call.key, value)).copied().unwrap_or(PHANTOM);
+        let number = |value| self.numbers.get(call.key, value).unwrap_or(PHANTOM);
         let mut content: Vec<u32> = list.iter().map(number).collect();
         content.sort_unstable();
         content.dedup();
@@ -217,8 +217,7 @@ impl<'h> Siblings<'h> {
             return;
         };
         for value in list {
-            let Some(old) = self.numbers.get(&(key, value)).copied().filter(|old| *old != number)
-            else {
+            let Some(old) = self.numbers.get(key, value).filter(|old| *old != number) else {
                 continue;
             };
             self.writes[number as usize].replaces.push(old);
@@ -260,7 +259,7 @@ impl<'h> Judge<'_, 'h> {
         for call in self.ledger.calls.iter().filter(|call| call.operation.is_ok()) {
             let session = (call.operation.process, call.key);
             if !call.is_read() {
-                let number = siblings.numbers.get(&(call.key, call.argument)).copied();
+                let number = siblings.numbers.get(call.key, call.argument);
                 // What it replaced its session need not see any more.
                 let known = self.known.entry(session).or_default();
                 let replaced = |old: &u32| {

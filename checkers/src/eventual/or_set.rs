@@ -108,11 +108,45 @@ impl OrSet {
 
 /// What a process knows of a set.
 #[derive(Debug, Default)]
-struct Session<'h> {
-    /// What it added or read last, ascending, and by which call.
-    there: Vec<(u32, Call<'h>)>,
+struct Session<'a, 'h> {
+    /// What it read last, ascending, and by which call.
+    read: Option<(&'a [u32], Call<'h>)>,
+    /// What it has added and removed since.
+    added: Vec<(u32, Call<'h>)>,
+    removed: Vec<u32>,
     /// What it removed, or saw disappear.
     gone: FxHashMap<u32, Call<'h>>,
+}
+
+impl<'h> Session<'_, 'h> {
+    fn add(&mut self, number: u32, call: &Call<'h>) {
+        let read = self.read.is_some_and(|(list, _)| list.binary_search(&number).is_ok());
+        let there = read && !self.removed.contains(&number);
+        if !there && !self.added.iter().any(|(other, _)| *other == number) {
+            self.added.push((number, *call));
+        }
+    }
+
+    fn remove(&mut self, number: u32, call: &Call<'h>) {
+        self.added.retain(|(other, _)| *other != number);
+        self.removed.push(number);
+        self.gone.insert(number, *call);
+    }
+
+    /// What it knew to be there and this answer does not have, with the call that it knew it by.
+    fn missing(&self, content: &[u32]) -> Vec<(u32, Call<'h>)> {
+        let mut missing = Vec::new();
+        if let Some((list, call)) = self.read.filter(|(list, _)| !content.starts_with(list)) {
+            let absent = |number: &u32| {
+                content.binary_search(number).is_err() && !self.removed.contains(number)
+            };
+            missing.extend(list.iter().copied().filter(absent).map(|number| (number, call)));
+        }
+        let absent = |(number, _): &&(u32, Call<'h>)| content.binary_search(number).is_err();
+        missing.extend(self.added.iter().filter(absent));
+        missing.sort_unstable_by_key(|(number, _)| *number);
+        missing
+    }
 }
 
 struct Judge<'a, 'h> {
@@ -122,12 +156,12 @@ struct Judge<'a, 'h> {
     healed: u64,
     wrong: Tally,
     sessions: Tally,
-    known: FxHashMap<(u32, u32), Session<'h>>,
+    known: FxHashMap<(u32, u32), Session<'a, 'h>>,
     /// Elements that were reported as lost, as back, or as invented: once is enough.
     reported: FxHashSet<(u32, &'static str)>,
 }
 
-impl<'h> Judge<'_, 'h> {
+impl<'a, 'h> Judge<'a, 'h> {
     /// Whether there was time for all.
     fn run(&mut self, budget: &Budget) -> bool {
         let mut contents = self.members.contents(self.ledger);
@@ -154,8 +188,9 @@ impl<'h> Judge<'_, 'h> {
     fn shown(&mut self, call: &Call<'h>, content: &[u32]) {
         for number in content {
             let element = &self.members.elements[*number as usize];
-            let add = element.add.filter(|add| add.operation.index < call.operation.end());
-            if add.is_none() && self.reported.insert((*number, "phantom")) {
+            let end = call.operation.end();
+            let added = element.add.as_ref().is_some_and(|add| add.operation.index < end);
+            if !added && self.reported.insert((*number, "phantom")) {
                 self.wrong.add(|| phantom(self.ledger, call, element));
             }
         }
@@ -199,36 +234,31 @@ impl<'h> Judge<'_, 'h> {
             return;
         }
         let session = self.known.entry((call.operation.process, call.key)).or_default();
-        let at = session.there.binary_search_by_key(&number, |(number, _)| *number);
-        match (call.f(), at) {
-            ("add", Err(at)) => session.there.insert(at, (number, *call)),
+        match call.f() {
+            "add" => session.add(number, call),
             // Only what the replica had is certainly removed.
-            ("remove", at) if element.is_removed_by(call) => {
-                if let Ok(at) = at {
-                    session.there.remove(at);
-                }
-                session.gone.insert(number, *call);
-            }
+            "remove" if element.is_removed_by(call) => session.remove(number, call),
             _ => {}
         }
     }
 
     /// What its session knew, and what it knew to be gone.
-    fn session(&mut self, call: &Call<'h>, content: &[u32]) {
+    fn session(&mut self, call: &Call<'h>, content: &'a [u32]) {
         let session = self.known.entry((call.operation.process, call.key)).or_default();
-        for (number, before) in &session.there {
-            if content.binary_search(number).is_ok() {
+        for (number, before) in session.missing(content) {
+            let element = &self.members.elements[number as usize];
+            if element.twice {
                 continue;
             }
-            let element = &self.members.elements[*number as usize];
             if element.removing > call.operation.end() {
-                self.sessions.add(|| missed(self.ledger, call, element, before));
+                self.sessions.add(|| missed(self.ledger, call, element, &before));
             } else {
                 // The session had it, so that what is without it has seen it removed.
-                session.gone.insert(*number, *call);
+                session.gone.insert(number, *call);
             }
         }
-        for number in content {
+        // Nearly always nothing is gone.
+        for number in content.iter().filter(|_| !session.gone.is_empty()) {
             let Some(before) = session.gone.get(number) else { continue };
             let element = &self.members.elements[*number as usize];
             let step = match before.is_read() {
@@ -239,8 +269,9 @@ impl<'h> Judge<'_, 'h> {
                 self.sessions.add(|| back(self.ledger, call, element, vec![step]));
             }
         }
-        let once = |number: &&u32| !self.members.elements[**number as usize].twice;
-        session.there = content.iter().filter(once).map(|number| (*number, *call)).collect();
+        session.read = Some((content, *call));
+        session.added.clear();
+        session.removed.clear();
     }
 }
 

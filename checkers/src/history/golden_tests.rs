@@ -31,7 +31,7 @@ fn logs_of_porcupine_tell_what_they_are() {
         assert_eq!(recovery.open_calls, 0, "{file}");
         for operation in history.operations() {
             let [key, input] = &operation.input.as_array().expect("a pair")[..] else { panic!() };
-            assert!(key.is_string() && input.is_null() == (&*operation.f == "get"), "{file}");
+            assert!(key.is_string() && input.is_null() == (operation.f == "get"), "{file}");
             assert!(operation.output().expect("answered")[1].is_string(), "{file}");
         }
     }

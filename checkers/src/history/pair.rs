@@ -1,31 +1,32 @@
 //! Pairing: calls with their answers.
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use super::{Event, History, Kind, Name, Process};
+use super::open::Open;
+use super::{Event, History, Kind, Process};
 
 /// What is known of a call's effect.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome<'h> {
     /// It happened, with this answer.
-    Ok(Value),
+    Ok(&'h Value),
     /// It certainly did not happen.
     Failed,
     /// Nobody knows: `info`, or still open at the end.
     Unknown,
 }
 
-/// A client's call with its answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Operation {
+/// A client's call with its answer. What was asked and answered stays in the history: answers can
+/// be long, and copying them would take longer than judging them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Operation<'h> {
     /// The index of the invocation event; names this operation everywhere.
     pub index: u64,
     pub process: u32,
-    pub f: Name,
+    pub f: &'h str,
     /// The value of the invocation.
-    pub input: Value,
-    pub outcome: Outcome,
+    pub input: &'h Value,
+    pub outcome: Outcome<'h>,
     /// Nanoseconds since the run began.
     pub called: u64,
     /// When the answer came, in nanoseconds since the run began; `None` while unknown, for an
@@ -33,13 +34,39 @@ pub struct Operation {
     pub returned: Option<u64>,
     /// Index of the completion event, if there is one (also of an `info`).
     pub completion: Option<u64>,
-    pub node: Option<Name>,
+    pub node: Option<&'h str>,
 }
 
-impl Operation {
+impl<'h> Operation<'h> {
+    /// A call with the event that ended it, if one did.
+    pub fn new(call: &'h Event, completion: Option<&'h Event>) -> Self {
+        let open = Self {
+            index: call.index,
+            process: call.process.client().unwrap_or(u32::MAX),
+            f: &call.f,
+            input: &call.value,
+            outcome: Outcome::Unknown,
+            called: call.time,
+            returned: None,
+            completion: None,
+            node: call.node.as_deref(),
+        };
+        completion.map_or(open, |event| open.ended(event))
+    }
+
+    fn ended(self, event: &'h Event) -> Self {
+        let outcome = match event.kind {
+            Kind::Ok => Outcome::Ok(&event.value),
+            Kind::Fail => Outcome::Failed,
+            Kind::Invoke | Kind::Info => Outcome::Unknown,
+        };
+        let returned = (outcome != Outcome::Unknown).then_some(event.time);
+        Self { outcome, returned, completion: Some(event.index), ..self }
+    }
+
     /// The answer, when it happened.
-    pub fn output(&self) -> Option<&Value> {
-        match &self.outcome {
+    pub fn output(&self) -> Option<&'h Value> {
+        match self.outcome {
             Outcome::Ok(value) => Some(value),
             Outcome::Failed | Outcome::Unknown => None,
         }
@@ -76,108 +103,21 @@ impl History {
     ///
     /// A completion without a call (only a lenient history has those) is an operation of its
     /// own that began and ended at once. Linear in the number of events.
-    pub fn operations(&self) -> Vec<Operation> {
-        let mut operations: Vec<Operation> = Vec::with_capacity(self.events.len() / 2);
-        let mut open: FxHashMap<u32, usize> = FxHashMap::default();
+    pub fn operations(&self) -> Vec<Operation<'_>> {
+        let mut operations: Vec<Operation<'_>> = Vec::with_capacity(self.events.len() / 2);
+        let mut open: Open<usize> = Open::default();
         for event in &self.events {
             let Process::Client(process) = event.process else { continue };
             if event.kind == Kind::Invoke {
                 open.insert(process, operations.len());
-                operations.push(called(event, process));
+                operations.push(Operation::new(event, None));
                 continue;
             }
-            let position = open.remove(&process).unwrap_or_else(|| {
-                operations.push(called(event, process));
-                operations.len() - 1
-            });
-            complete(&mut operations[position], event);
+            match open.take(process) {
+                Some(position) => operations[position] = operations[position].ended(event),
+                None => operations.push(Operation::new(event, Some(event))),
+            }
         }
         operations
-    }
-}
-
-/// What a call asked and was answered, where the history has it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Values<'h> {
-    pub(crate) input: &'h Value,
-    /// The answer, when it happened.
-    pub(crate) output: Option<&'h Value>,
-}
-
-impl History {
-    /// The same as [`Self::operations`] without values, and these in a list of their own: answers can
-    /// be long, and copying them takes longer than judging.
-    pub(crate) fn operations_and_values(&self) -> (Vec<Operation>, Vec<Values<'_>>) {
-        let mut operations: Vec<Operation> = Vec::with_capacity(self.events.len() / 2);
-        let mut values: Vec<Values<'_>> = Vec::with_capacity(self.events.len() / 2);
-        let mut open: FxHashMap<u32, usize> = FxHashMap::default();
-        for event in &self.events {
-            let Process::Client(process) = event.process else { continue };
-            let call = if event.kind == Kind::Invoke { None } else { open.remove(&process) };
-            let position = call.unwrap_or_else(|| {
-                operations.push(bare(event, process));
-                values.push(Values { input: &event.value, output: None });
-                operations.len() - 1
-            });
-            if event.kind == Kind::Invoke {
-                open.insert(process, position);
-                continue;
-            }
-            end(&mut operations[position], event, Value::Null);
-            values[position].output = Some(&event.value).filter(|_| event.kind == Kind::Ok);
-        }
-        (operations, values)
-    }
-}
-
-impl History {
-    /// The operation invoked at this position of the events and completed by `completion`.
-    pub(crate) fn operation(&self, invoked: u32, completion: Option<&Event>) -> Operation {
-        let event = &self.events[invoked as usize];
-        let mut operation = called(event, event.process.client().unwrap_or(u32::MAX));
-        if let Some(completion) = completion {
-            complete(&mut operation, completion);
-        }
-        operation
-    }
-}
-
-fn called(event: &Event, process: u32) -> Operation {
-    Operation { input: event.value.clone(), ..bare(event, process) }
-}
-
-/// Without its value.
-fn bare(event: &Event, process: u32) -> Operation {
-    Operation {
-        index: event.index,
-        process,
-        f: event.f.clone(),
-        input: Value::Null,
-        outcome: Outcome::Unknown,
-        called: event.time,
-        returned: None,
-        completion: None,
-        node: event.node.clone(),
-    }
-}
-
-fn complete(operation: &mut Operation, event: &Event) {
-    let output = if event.kind == Kind::Ok { event.value.clone() } else { Value::Null };
-    end(operation, event, output);
-}
-
-/// Ends an operation, with this answer if it happened.
-fn end(operation: &mut Operation, event: &Event, output: Value) {
-    operation.completion = Some(event.index);
-    match event.kind {
-        Kind::Ok => {
-            operation.outcome = Outcome::Ok(output);
-            operation.returned = Some(event.time);
-        }
-        Kind::Fail => {
-            operation.outcome = Outcome::Failed;
-            operation.returned = Some(event.time);
-        }
-        Kind::Invoke | Kind::Info => {}
     }
 }

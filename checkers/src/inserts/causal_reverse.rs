@@ -64,7 +64,7 @@ fn reversed(inserts: &Inserts<'_>, number: u32) -> Option<(u32, u32)> {
     (ended < begun).then_some((missed, seen))
 }
 
-fn told(inserts: &Inserts<'_>, read: &Operation, missed: u32, seen: u32) -> Anomaly {
+fn told(inserts: &Inserts<'_>, read: &Operation<'_>, missed: u32, seen: u32) -> Anomaly {
     let (early, late) = (inserts.key(missed), inserts.key(seen));
     let inserted = |key: u32, name: &str| {
         let insert = inserts.inserted[key as usize]?;

@@ -98,7 +98,7 @@ fn precedes(inserts: &Inserts<'_>, first: Insert, second: Insert) -> bool {
     inserts.operation(first).end() < inserts.operation(second).index
 }
 
-fn told(inserts: &Inserts<'_>, read: &Operation, missed: &Missed) -> Anomaly {
+fn told(inserts: &Inserts<'_>, read: &Operation<'_>, missed: &Missed) -> Anomaly {
     let Missed { key, insert, seen } = missed;
     let (early, late) = (inserts.key(*key), inserts.key(seen.key));
     let writer = inserts.operation(*insert);

@@ -147,8 +147,8 @@ fn history(seed: u64, unknown: u64, forgetful: bool) -> History {
 /// Reads that miss a key though they see one whose insert began later, pair by pair.
 fn reversed_reads(history: &History) -> usize {
     let operations = history.operations();
-    let steps = |operation: &Operation| {
-        operation.output().unwrap_or(&operation.input).as_array().cloned().unwrap_or_default()
+    let steps = |operation: &Operation<'_>| {
+        operation.output().unwrap_or(operation.input).as_array().cloned().unwrap_or_default()
     };
     let insert = |key: &Value| {
         operations

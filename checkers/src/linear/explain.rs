@@ -201,7 +201,7 @@ struct Teller<'p, 'a, M: Model> {
 }
 
 impl<M: Model> Teller<'_, '_, M> {
-    fn operation(&self, number: usize) -> Operation {
+    fn operation(&self, number: usize) -> Operation<'_> {
         self.part.operation(number)
     }
 

@@ -3,10 +3,11 @@
 //! A history of many objects is linearizable if and only if that of each object is (Herlihy &
 //! Wing, theorem 1; as *P-compositionality* in Horn & Kroening, FORTE 2015).
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::model::{Answer, Asked, Leaves, Model, NEVER, Timed, Values};
+use crate::history::Open;
+use crate::numbers::Keys;
 use crate::{Event, History, Kind, Operation, Process};
 
 /// The calls on one object.
@@ -19,7 +20,7 @@ pub(super) struct Part<'h, M: Model> {
     /// `2 p + 1`.
     pub(super) calls: Vec<Timed<M::Call>>,
     /// What operations that certainly did not happen would have left behind.
-    pub(super) failed: Vec<(M::State, Operation)>,
+    pub(super) failed: Vec<(M::State, Operation<'h>)>,
 }
 
 /// A part that is being read: calls are pushed when they begin and known when they end.
@@ -37,7 +38,8 @@ pub(super) fn parts<'h, M: Model>(
 ) -> Result<Vec<Part<'h, M>>, String> {
     let mut growing: Vec<Growing<'h, M>> = Vec::new();
     let mut keys = Keys::default();
-    let mut open = OpenCalls::default();
+    // The open call of each process: its group and its place there.
+    let mut open: Open<(u32, u32)> = Open::default();
     for (position, event) in (0u32..).zip(history.events()) {
         let Process::Client(process) = event.process else { continue };
         let called = if event.kind == Kind::Invoke { None } else { open.take(process) };
@@ -46,9 +48,8 @@ pub(super) fn parts<'h, M: Model>(
             continue;
         }
         let key = if keyed { Some(split(&event.value, event)?.0) } else { None };
-        let next = growing.len() as u32;
-        let group = key.map_or(0, |key| keys.number(key, next));
-        if group == next {
+        let group = key.map_or(0, |key| keys.number(key));
+        if group as usize == growing.len() {
             growing.push(Growing::new(model, history, key));
         }
         let object = &mut growing[group as usize];
@@ -67,59 +68,6 @@ pub(super) fn parts<'h, M: Model>(
         growing[group as usize].unknown(model, place as usize)?;
     }
     Ok(growing.into_iter().map(Growing::done).collect())
-}
-
-/// Numbers of keys. Most keys are integers, and those hash faster by themselves.
-#[derive(Default)]
-struct Keys<'h> {
-    integers: FxHashMap<i64, u32>,
-    others: FxHashMap<&'h Value, u32>,
-}
-
-impl<'h> Keys<'h> {
-    fn number(&mut self, key: &'h Value, next: u32) -> u32 {
-        match key.as_i64() {
-            Some(integer) => *self.integers.entry(integer).or_insert(next),
-            None => *self.others.entry(key).or_insert(next),
-        }
-    }
-}
-
-/// The open call of each process: its group and its place there.
-#[derive(Default)]
-struct OpenCalls {
-    /// Of the processes with small numbers, which are nearly all.
-    small: Vec<Option<(u32, u32)>>,
-    large: FxHashMap<u32, (u32, u32)>,
-}
-
-impl OpenCalls {
-    const SMALL: u32 = 1 << 16;
-
-    fn take(&mut self, process: u32) -> Option<(u32, u32)> {
-        match self.small.get_mut(process as usize) {
-            Some(call) => call.take(),
-            None => self.large.remove(&process),
-        }
-    }
-
-    /// Notes a call, and returns the one that was open.
-    fn insert(&mut self, process: u32, call: (u32, u32)) -> Option<(u32, u32)> {
-        if process >= Self::SMALL {
-            return self.large.insert(process, call);
-        }
-        if self.small.len() <= process as usize {
-            self.small.resize(process as usize + 1, None);
-        }
-        self.small[process as usize].replace(call)
-    }
-
-    /// Those that were never answered, in the order of their processes.
-    fn left(self) -> impl Iterator<Item = (u32, u32)> {
-        let mut large: Vec<_> = self.large.into_iter().collect();
-        large.sort_unstable();
-        self.small.into_iter().flatten().chain(large.into_iter().map(|(_, call)| call))
-    }
 }
 
 impl<'h, M: Model> Growing<'h, M> {
@@ -146,7 +94,8 @@ impl<'h, M: Model> Growing<'h, M> {
             && let Ok(Some(would)) = self.part.read(model, invoked, Answer::Unknown)
             && let Leaves::State(state) = model.leaves(&would)
         {
-            let operation = self.part.history.operation(invoked, Some(event));
+            let operation =
+                Operation::new(&self.part.history.events()[invoked as usize], Some(event));
             self.part.failed.push((state, operation));
         }
         Ok(())
@@ -192,10 +141,10 @@ impl<'h, M: Model> Part<'h, M> {
     }
 
     /// The operation that call `number` is.
-    pub(super) fn operation(&self, number: usize) -> Operation {
+    pub(super) fn operation(&self, number: usize) -> Operation<'h> {
         let Timed { start, end, .. } = self.calls[number];
-        let completion = self.history.events().get(end as usize / 2);
-        self.history.operation(start / 2, completion)
+        let events = self.history.events();
+        Operation::new(&events[start as usize / 2], events.get(end as usize / 2))
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn fits(call: &Call, number: Option<i64>) -> bool {
 }
 
 /// Each process by itself; calls by begin. Linear.
-pub(crate) fn in_sessions(operations: &[Operation], calls: &[Call]) -> Vec<Fall> {
+pub(crate) fn in_sessions(operations: &[Operation<'_>], calls: &[Call]) -> Vec<Fall> {
     let mut falls = Vec::new();
     let mut known: FxHashMap<(u32, u32), Known> = FxHashMap::default();
     for call in calls {
@@ -55,7 +55,7 @@ pub(crate) fn in_sessions(operations: &[Operation], calls: &[Call]) -> Vec<Fall>
 
 /// Calls of different processes, of which one was over before the other began; calls by begin. A sort
 /// by end.
-pub(crate) fn in_real_time(operations: &[Operation], calls: &[Call], keys: usize) -> Vec<Fall> {
+pub(crate) fn in_real_time(operations: &[Operation<'_>], calls: &[Call], keys: usize) -> Vec<Fall> {
     let of = |call: &Call| &operations[call.operation as usize];
     let mut by_end: Vec<u32> = (0..calls.len() as u32).collect();
     by_end.sort_by_key(|at| of(&calls[*at as usize]).end());

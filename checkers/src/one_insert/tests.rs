@@ -73,7 +73,7 @@ proptest! {
             refused.kind = Kind::Ok;
             let key = refused.value[0].clone();
             let first = history.operations();
-            let won = first.iter().any(|o| &*o.f == "insert" && o.is_ok() && o.input[0] == key);
+            let won = first.iter().any(|o| o.f == "insert" && o.is_ok() && o.input[0] == key);
             let changed = History::new(events).expect("well-formed");
             let finding = OneInsert.check(&changed, &Budget::default());
             prop_assert_eq!(finding.anomaly_count, u64::from(won));

@@ -30,7 +30,7 @@ pub(super) enum Flaw {
 /// All messages of a history.
 #[derive(Debug)]
 pub(super) struct Ledger<'h> {
-    pub(super) operations: &'h [Operation],
+    pub(super) operations: &'h [Operation<'h>],
     pub(super) messages: Vec<Message<'h>>,
     /// Dequeues of unknown outcome, by begin.
     pub(super) unknown_dequeues: Vec<u32>,
@@ -60,7 +60,7 @@ impl Message<'_> {
 }
 
 impl<'h> Ledger<'h> {
-    pub(super) fn new(operations: &'h [Operation]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut ledger = Self {
             operations,
             messages: Vec::new(),
@@ -75,7 +75,7 @@ impl<'h> Ledger<'h> {
         };
         let mut numbers: FxHashMap<&'h Value, u32> = FxHashMap::default();
         for (number, operation) in (0u32..).zip(operations) {
-            match &*operation.f {
+            match operation.f {
                 "enqueue" => ledger.enqueue(&mut numbers, number, operation),
                 "dequeue" => ledger.dequeue(&mut numbers, number, operation),
                 "drain" => ledger.drain(&mut numbers, number, operation)?,
@@ -97,11 +97,11 @@ impl<'h> Ledger<'h> {
         &mut self,
         numbers: &mut FxHashMap<&'h Value, u32>,
         number: u32,
-        operation: &'h Operation,
+        operation: &'h Operation<'h>,
     ) {
         self.attempted += 1;
         self.acknowledged += usize::from(operation.is_ok());
-        let message = self.message(numbers, &operation.input);
+        let message = self.message(numbers, operation.input);
         message.acknowledged |= operation.is_ok();
         if operation.is_failed() {
             message.failed.get_or_insert(number);
@@ -114,9 +114,9 @@ impl<'h> Ledger<'h> {
         &mut self,
         numbers: &mut FxHashMap<&'h Value, u32>,
         number: u32,
-        operation: &'h Operation,
+        operation: &'h Operation<'h>,
     ) {
-        match &operation.outcome {
+        match operation.outcome {
             // Some say that there was none in this way.
             Outcome::Ok(Value::Null) => self.answered += 1,
             Outcome::Ok(value) => {
@@ -133,9 +133,9 @@ impl<'h> Ledger<'h> {
         &mut self,
         numbers: &mut FxHashMap<&'h Value, u32>,
         number: u32,
-        operation: &'h Operation,
+        operation: &'h Operation<'h>,
     ) -> Result<(), String> {
-        match &operation.outcome {
+        match operation.outcome {
             Outcome::Ok(Value::Array(list)) => {
                 self.answered += 1;
                 self.taken += list.len();

@@ -66,21 +66,20 @@ struct Taker<'h> {
     endless: bool,
 }
 
-fn copies(operations: &[Operation]) -> Vec<Copy<'_>> {
+fn copies<'h>(operations: &[Operation<'h>]) -> Vec<Copy<'h>> {
     let drains =
-        || operations.iter().filter(|operation| &*operation.f == "drain" && operation.is_ok());
-    let sent =
-        operations.iter().filter(|operation| &*operation.f == "enqueue" && operation.is_ok());
+        || operations.iter().filter(|operation| operation.f == "drain" && operation.is_ok());
+    let sent = operations.iter().filter(|operation| operation.f == "enqueue" && operation.is_ok());
     sent.map(|enqueue| {
         let later = drains().filter(|drain| drain.index > enqueue.end());
-        Copy { value: &enqueue.input, deadline: later.map(Operation::end).max() }
+        Copy { value: enqueue.input, deadline: later.map(Operation::end).max() }
     })
     .collect()
 }
 
-fn takers(operations: &[Operation]) -> Vec<Taker<'_>> {
+fn takers<'h>(operations: &[Operation<'h>]) -> Vec<Taker<'h>> {
     let mut takers = Vec::new();
-    for operation in operations.iter().filter(|operation| &*operation.f != "enqueue") {
+    for operation in operations.iter().filter(|operation| operation.f != "enqueue") {
         match operation.output() {
             Some(Value::Array(list)) => takers.extend(list.iter().map(|value| Taker {
                 value: Some(value),
@@ -89,7 +88,7 @@ fn takers(operations: &[Operation]) -> Vec<Taker<'_>> {
             })),
             Some(value) => takers.push(Taker { value: Some(value), begin: 0, endless: false }),
             None if operation.is_unknown() => {
-                let endless = &*operation.f == "drain";
+                let endless = operation.f == "drain";
                 takers.push(Taker { value: None, begin: operation.index, endless });
             }
             None => {}
@@ -118,9 +117,9 @@ fn fewest(copies: &[Copy<'_>], takers: &[Taker<'_>], used: &mut Vec<bool>, at: u
 
 /// Whether every message that came out can be given an enqueue of its own that had begun by then,
 /// or, if copies are allowed, any.
-fn accounted(operations: &[Operation], duplicates_allowed: bool) -> bool {
+fn accounted(operations: &[Operation<'_>], duplicates_allowed: bool) -> bool {
     let mut shown: Vec<(&Value, u64)> = Vec::new();
-    for operation in operations.iter().filter(|operation| &*operation.f != "enqueue") {
+    for operation in operations.iter().filter(|operation| operation.f != "enqueue") {
         match operation.output() {
             Some(Value::Array(list)) => {
                 shown.extend(list.iter().map(|value| (value, operation.end())));
@@ -129,19 +128,19 @@ fn accounted(operations: &[Operation], duplicates_allowed: bool) -> bool {
             None => {}
         }
     }
-    let sent: Vec<&Operation> = operations
+    let sent: Vec<&Operation<'_>> = operations
         .iter()
-        .filter(|operation| &*operation.f == "enqueue" && !operation.is_failed())
+        .filter(|operation| operation.f == "enqueue" && !operation.is_failed())
         .collect();
     fn assign(
         shown: &[(&Value, u64)],
-        sent: &[&Operation],
+        sent: &[&Operation<'_>],
         used: &mut Vec<bool>,
         again: bool,
     ) -> bool {
         let Some(((value, end), rest)) = shown.split_first() else { return true };
         (0..sent.len()).any(|number| {
-            if used[number] || sent[number].input != **value || sent[number].index > *end {
+            if used[number] || sent[number].input != *value || sent[number].index > *end {
                 return false;
             }
             used[number] = !again;

@@ -296,30 +296,30 @@ fn losses_may_be_allowed() {
 /// Messages that came out after one that the same producer sent later, pair by pair.
 fn reordered_by_definition(history: &History) -> u64 {
     let operations = history.operations();
-    let enqueues: Vec<&Operation> = operations.iter().filter(|o| &*o.f == "enqueue").collect();
-    let takes = |value: &Value| -> Vec<&Operation> {
-        let of = |o: &&Operation| match o.output() {
-            Some(Value::Array(list)) => &*o.f == "drain" && list.contains(value),
-            Some(output) => &*o.f == "dequeue" && output == value,
+    let enqueues: Vec<&Operation<'_>> = operations.iter().filter(|o| o.f == "enqueue").collect();
+    let takes = |value: &Value| -> Vec<&Operation<'_>> {
+        let of = |o: &&Operation<'_>| match o.output() {
+            Some(Value::Array(list)) => o.f == "drain" && list.contains(value),
+            Some(output) => o.f == "dequeue" && output == value,
             None => false,
         };
         operations.iter().filter(of).collect()
     };
-    let place = |drain: &Operation, value: &Value| {
+    let place = |drain: &Operation<'_>, value: &Value| {
         drain.output().and_then(Value::as_array)?.iter().position(|listed| listed == value)
     };
-    let before = |late: &Operation, early: &Operation| {
-        let early_takes = takes(&early.input);
-        takes(&late.input).iter().any(|first| {
+    let before = |late: &Operation<'_>, early: &Operation<'_>| {
+        let early_takes = takes(early.input);
+        takes(late.input).iter().any(|first| {
             !early_takes.is_empty()
                 && early_takes.iter().all(|second| {
                     first.end() < second.index
                         || first.index == second.index
-                            && place(first, &late.input) < place(first, &early.input)
+                            && place(first, late.input) < place(first, early.input)
                 })
         })
     };
-    let inverted = |early: &&&Operation| {
+    let inverted = |early: &&&Operation<'_>| {
         let late = enqueues.iter().filter(|late| {
             late.process == early.process && early.end() < late.index && !late.is_failed()
         });

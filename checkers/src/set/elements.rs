@@ -4,19 +4,20 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::bits::Bits;
+use crate::numbers::Numbers;
 use crate::{Operation, Outcome};
 
 #[derive(Debug)]
 pub(super) struct Element<'h> {
     pub(super) value: &'h Value,
     /// The call that adds it; of several, one that did not fail.
-    pub(super) add: Option<&'h Operation>,
+    pub(super) add: Option<&'h Operation<'h>>,
     /// When the last add was over that did not fail: never, if one has no answer.
     added_by: u64,
     /// When the first remove began that did not fail; `u64::MAX` if there is none.
     pub(super) removing: u64,
     /// The first acknowledged remove that began after all adds were over: it took the element.
-    pub(super) removed: Option<&'h Operation>,
+    pub(super) removed: Option<&'h Operation<'h>>,
     /// Reads that show it: stretches of those that follow one another by begin.
     runs: Vec<Run>,
 }
@@ -61,7 +62,7 @@ pub(super) enum Afterlife {
 pub(super) struct Ledger<'h> {
     pub(super) elements: Vec<Element<'h>>,
     /// Reads with an answer, ordered by begin.
-    pub(super) reads: Vec<&'h Operation>,
+    pub(super) reads: Vec<&'h Operation<'h>>,
     /// How many elements the last of them shows.
     pub(super) last_size: usize,
     /// What reads show more than once: read and element, both by number.
@@ -77,7 +78,7 @@ impl Element<'_> {
     }
 
     /// Whether a read could rightly show it.
-    fn may_be_in(&self, read: &Operation) -> bool {
+    fn may_be_in(&self, read: &Operation<'_>) -> bool {
         self.add.is_some_and(|add| !add.is_failed() && add.index < read.end())
     }
 
@@ -88,10 +89,10 @@ impl Element<'_> {
 }
 
 impl<'h> Ledger<'h> {
-    pub(super) fn new(operations: &'h [Operation]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut reader = Reader::new(operations);
         for operation in operations {
-            match (&*operation.f, &operation.outcome) {
+            match (operation.f, &operation.outcome) {
                 ("add", _) => reader.add(operation),
                 ("remove", _) => reader.remove(operation),
                 ("read", Outcome::Ok(answer)) => reader.read(operation, answer)?,
@@ -108,12 +109,12 @@ impl<'h> Ledger<'h> {
     }
 
     /// The read that began at this index.
-    pub(super) fn read(&self, index: u64) -> &'h Operation {
+    pub(super) fn read(&self, index: u64) -> &'h Operation<'h> {
         self.reads[self.reads.partition_point(|read| read.index < index)]
     }
 
     /// The last read that has an element.
-    pub(super) fn last_seen(&self, element: u32) -> Option<&'h Operation> {
+    pub(super) fn last_seen(&self, element: u32) -> Option<&'h Operation<'h>> {
         let last = self.elements[element as usize].runs.last()?;
         Some(self.reads[last.to as usize])
     }
@@ -132,7 +133,7 @@ impl<'h> Ledger<'h> {
     }
 
     /// The first read that shows an element which it could not rightly show.
-    pub(super) fn wrongly_shown(&self, number: u32) -> Option<&'h Operation> {
+    pub(super) fn wrongly_shown(&self, number: u32) -> Option<&'h Operation<'h>> {
         let element = &self.elements[number as usize];
         // Whatever begins after the add may show it, so these are few, unless there was no add.
         let shown = element.runs.iter().flat_map(|run| run.from..=run.to);
@@ -144,15 +145,15 @@ impl<'h> Ledger<'h> {
     }
 
     /// Whether a read shows an element that it could not rightly show.
-    pub(super) fn wrong_in(&self, number: u32, read: &Operation) -> bool {
+    pub(super) fn wrong_in(&self, number: u32, read: &Operation<'_>) -> bool {
         let element = &self.elements[number as usize];
         let position = self.reads.partition_point(|other| other.index < read.index);
         element.is_in(position as u32) && !element.may_be_in(read)
     }
 
     /// The first end of a read that shows it. Later reads end later, unless they overlap it.
-    fn first_seen(&self, element: &Element<'_>) -> Option<&'h Operation> {
-        let mut best: Option<&'h Operation> = None;
+    fn first_seen(&self, element: &Element<'_>) -> Option<&'h Operation<'h>> {
+        let mut best: Option<&'h Operation<'h>> = None;
         for number in element.runs.iter().flat_map(|run| run.from..=run.to) {
             let read = self.reads[number as usize];
             if best.is_some_and(|best| read.index > best.end()) {
@@ -208,7 +209,7 @@ impl<'h> Ledger<'h> {
     }
 
     /// The last read, by begin, that has an element and ended after a position.
-    fn last_with(&self, element: &Element<'_>, position: u64) -> Option<&'h Operation> {
+    fn last_with(&self, element: &Element<'_>, position: u64) -> Option<&'h Operation<'h>> {
         for number in element.runs.iter().rev().flat_map(|run| (run.from..=run.to).rev()) {
             let read = self.reads[number as usize];
             if read.end() > position {
@@ -267,7 +268,7 @@ impl<'h> Ledger<'h> {
 /// Makes a ledger, a call after another.
 struct Reader<'h> {
     ledger: Ledger<'h>,
-    numbers: FxHashMap<&'h Value, u32>,
+    numbers: Numbers<'h>,
     /// What the last read showed, by begin, and since which read.
     shown: Bits,
     since: Vec<u32>,
@@ -276,8 +277,8 @@ struct Reader<'h> {
 }
 
 impl<'h> Reader<'h> {
-    fn new(operations: &[Operation]) -> Self {
-        let relative = |operation: &Operation| operation.output().is_some_and(Value::is_object);
+    fn new(operations: &[Operation<'_>]) -> Self {
+        let relative = |operation: &Operation<'_>| operation.output().is_some_and(Value::is_object);
         Self {
             ledger: Ledger {
                 elements: Vec::new(),
@@ -286,7 +287,7 @@ impl<'h> Reader<'h> {
                 duplicates: Vec::new(),
                 ended: Vec::new(),
             },
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             shown: Bits::default(),
             since: Vec::new(),
             own: operations.iter().any(relative).then(FxHashMap::default),
@@ -295,7 +296,8 @@ impl<'h> Reader<'h> {
 
     fn number(&mut self, value: &'h Value) -> u32 {
         let elements = &mut self.ledger.elements;
-        *self.numbers.entry(value).or_insert_with(|| {
+        let number = self.numbers.number(0, value, elements.len() as u32);
+        if number as usize == elements.len() {
             elements.push(Element {
                 value,
                 add: None,
@@ -304,12 +306,12 @@ impl<'h> Reader<'h> {
                 removed: None,
                 runs: Vec::new(),
             });
-            elements.len() as u32 - 1
-        })
+        }
+        number
     }
 
-    fn add(&mut self, operation: &'h Operation) {
-        let number = self.number(&operation.input);
+    fn add(&mut self, operation: &'h Operation<'h>) {
+        let number = self.number(operation.input);
         let element = &mut self.ledger.elements[number as usize];
         if element.add.is_none_or(|add| !add.is_ok() && !operation.is_failed()) {
             element.add = Some(operation);
@@ -319,15 +321,15 @@ impl<'h> Reader<'h> {
         }
     }
 
-    fn remove(&mut self, operation: &'h Operation) {
-        let number = self.number(&operation.input);
+    fn remove(&mut self, operation: &'h Operation<'h>) {
+        let number = self.number(operation.input);
         let element = &mut self.ledger.elements[number as usize];
         if !operation.is_failed() {
             element.removing = element.removing.min(operation.index);
         }
     }
 
-    fn read(&mut self, operation: &'h Operation, answer: &'h Value) -> Result<(), String> {
+    fn read(&mut self, operation: &'h Operation<'h>, answer: &'h Value) -> Result<(), String> {
         let wrong = || {
             format!(
                 "operation {} read {}, where a list of all elements should be, or \
@@ -389,7 +391,7 @@ impl<'h> Reader<'h> {
         });
     }
 
-    fn finish(mut self, operations: &'h [Operation]) -> Ledger<'h> {
+    fn finish(mut self, operations: &'h [Operation<'h>]) -> Ledger<'h> {
         let last = (self.ledger.reads.len() as u32).saturating_sub(1);
         let (elements, since) = (&mut self.ledger.elements, &self.since);
         let mut size = 0;
@@ -410,11 +412,11 @@ impl<'h> Reader<'h> {
     }
 
     /// A remove took an element for good only if it began after all adds were over.
-    fn settle_removes(&mut self, operations: &'h [Operation]) {
-        let removes = operations.iter().filter(|operation| &*operation.f == "remove");
+    fn settle_removes(&mut self, operations: &'h [Operation<'h>]) {
+        let removes = operations.iter().filter(|operation| operation.f == "remove");
         for remove in removes.filter(|operation| operation.is_ok()) {
-            let Some(number) = self.numbers.get(&remove.input) else { continue };
-            let element = &mut self.ledger.elements[*number as usize];
+            let Some(number) = self.numbers.get(0, remove.input) else { continue };
+            let element = &mut self.ledger.elements[number as usize];
             let takes = element.add.is_some() && element.added_by < remove.index;
             if takes && element.removed.is_none_or(|other| other.end() > remove.end()) {
                 element.removed = Some(remove);

@@ -240,20 +240,20 @@ fn latencies_are_told() {
 /// What each element came to by the definition: every read is looked at for every element.
 fn literally(history: &History) -> (u64, u64, u64, u64) {
     let operations = history.operations();
-    let reads: Vec<_> = operations.iter().filter(|o| &*o.f == "read" && o.is_ok()).collect();
-    let shows = |read: &crate::Operation, value: &Value| {
+    let reads: Vec<_> = operations.iter().filter(|o| o.f == "read" && o.is_ok()).collect();
+    let shows = |read: &crate::Operation<'_>, value: &Value| {
         read.output().and_then(Value::as_array).is_some_and(|list| list.contains(value))
     };
     let (mut stable, mut lost, mut stale, mut never) = (0, 0, 0, 0);
-    let adds = operations.iter().filter(|o| &*o.f == "add").filter(|add| {
-        add.is_ok() || reads.iter().any(|read| shows(read, &add.input)) || !add.is_failed()
+    let adds = operations.iter().filter(|o| o.f == "add").filter(|add| {
+        add.is_ok() || reads.iter().any(|read| shows(read, add.input)) || !add.is_failed()
     });
     for add in adds {
-        let seen = reads.iter().filter(|read| shows(read, &add.input)).map(|read| read.end()).min();
+        let seen = reads.iter().filter(|read| shows(read, add.input)).map(|read| read.end()).min();
         let known = add.end().min(seen.unwrap_or(u64::MAX));
         let removing = operations
             .iter()
-            .filter(|o| &*o.f == "remove" && o.input == add.input && !o.is_failed())
+            .filter(|o| o.f == "remove" && o.input == add.input && !o.is_failed())
             .map(|o| o.index)
             .min()
             .unwrap_or(u64::MAX);
@@ -266,12 +266,12 @@ fn literally(history: &History) -> (u64, u64, u64, u64) {
                 late < removing && read.index > known
             })
             .collect();
-        let missing = later.iter().rfind(|read| !shows(read, &add.input));
+        let missing = later.iter().rfind(|read| !shows(read, add.input));
         match missing {
             _ if later.is_empty() => never += 1,
             None => stable += 1,
             Some(missing)
-                if reads.iter().any(|r| shows(r, &add.input) && r.end() > missing.index) =>
+                if reads.iter().any(|r| shows(r, add.input) && r.end() > missing.index) =>
             {
                 stale += 1;
             }

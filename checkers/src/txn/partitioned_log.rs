@@ -73,8 +73,8 @@ impl Checker for PartitionedLog {
     }
 
     fn check(&self, history: &History, budget: &Budget) -> Finding {
-        let (operations, values) = history.operations_and_values();
-        let logs = match Logs::new(&operations, &values) {
+        let operations = history.operations();
+        let logs = match Logs::new(&operations) {
             Ok(logs) => logs,
             Err(why) => return Finding::unknown(NAME, why),
         };
@@ -166,8 +166,8 @@ impl PartitionedLog {
                 continue;
             };
             for link in &example.links {
-                let values = &logs.values[link.from as usize];
-                let text = values.output.unwrap_or(values.input);
+                let operation = &logs.operations[link.from as usize];
+                let text = operation.output().unwrap_or(operation.input);
                 txns.set_text(link.from, text.clone());
             }
             let why = |link: &cycles::Link, from: &str, to: &str| {

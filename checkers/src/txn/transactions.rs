@@ -175,14 +175,14 @@ impl Transactions {
         self.texts.insert(number, text);
     }
 
-    /// A transaction as an operation, to be shown.
-    pub fn operation(&self, number: u32, write: &str) -> Operation {
-        let (txn, text) = (self.txn(number), self.text(number, write));
+    /// A transaction as an operation, to be shown with its [`text`](Self::text).
+    pub fn operation<'h>(&self, number: u32, text: &'h Value) -> Operation<'h> {
+        let txn = self.txn(number);
         Operation {
             index: txn.index,
             process: txn.process,
-            f: "txn".into(),
-            input: text.clone(),
+            f: "txn",
+            input: text,
             outcome: match txn.status {
                 Status::Committed => Outcome::Ok(text),
                 Status::Aborted => Outcome::Failed,

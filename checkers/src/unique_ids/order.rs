@@ -39,7 +39,7 @@ enum Id<'h> {
 /// An identifier that was given out.
 struct Given<'h> {
     id: Id<'h>,
-    operation: &'h Operation,
+    operation: &'h Operation<'h>,
     /// Its place among all of them; equal ones have equal places.
     rank: u32,
 }
@@ -47,7 +47,7 @@ struct Given<'h> {
 impl Order {
     /// Goes through the calls by begin, with all that were over long enough before in a tree of
     /// sums by rank. n log n.
-    pub(super) fn judge(self, operations: &[Operation]) -> Judged {
+    pub(super) fn judge(self, operations: &[Operation<'_>]) -> Judged {
         let mut given = match read(operations) {
             Ok(given) => given,
             Err(reason) => {
@@ -131,7 +131,7 @@ fn apart(early: &Given<'_>, late: &Given<'_>) -> u64 {
 }
 
 /// All that was given out, by begin. The error says why it cannot be put in order.
-fn read(operations: &[Operation]) -> Result<Vec<Given<'_>>, String> {
+fn read<'h>(operations: &'h [Operation<'h>]) -> Result<Vec<Given<'h>>, String> {
     let mut given: Vec<Given<'_>> = Vec::with_capacity(operations.len());
     for operation in operations {
         let Some(value) = generated_id(operation) else { continue };

@@ -78,9 +78,9 @@ fn an_order_may_be_kept_roughly() {
 /// The definition, pair by pair.
 fn inversions(history: &History, order: Order) -> Vec<u64> {
     let operations = history.operations();
-    let given: Vec<&Operation> = operations.iter().filter(|o| o.is_ok()).collect();
-    let id = |operation: &Operation| operation.output().and_then(Value::as_i64);
-    let late = |late: &&&Operation| {
+    let given: Vec<&Operation<'_>> = operations.iter().filter(|o| o.is_ok()).collect();
+    let id = |operation: &Operation<'_>| operation.output().and_then(Value::as_i64);
+    let late = |late: &&&Operation<'_>| {
         let greater = given.iter().filter(|early| {
             let apart = late.called.saturating_sub(early.returned.unwrap_or(u64::MAX));
             let long = order.milliseconds == 0 || apart > order.milliseconds * 1_000_000;

@@ -9,14 +9,14 @@ use crate::testing::Random;
 use crate::{Event, Kind, Operation, Verdict};
 
 /// Whether the writes in this order, as revisions from 1, explain every watch.
-fn fits(order: &[&Operation], watches: &[&Operation]) -> bool {
+fn fits(order: &[&Operation<'_>], watches: &[&Operation<'_>]) -> bool {
     watches.iter().all(|watch| {
         let Some(answer) = watch.output() else { return true };
         let (from, to) = (answer["from"].as_u64().unwrap(), answer["revision"].as_u64().unwrap());
         if to as usize > order.len() {
             return false;
         }
-        let acknowledged = |write: &&Operation| write.end() < watch.index;
+        let acknowledged = |write: &&Operation<'_>| write.end() < watch.index;
         let last = order.iter().rposition(acknowledged).map_or(0, |at| at as u64 + 1);
         if watch.input == "latest" && to < last {
             return false;
@@ -44,9 +44,9 @@ fn fits(order: &[&Operation], watches: &[&Operation]) -> bool {
 
 /// Tries every order that goes on from this one.
 fn explains<'h>(
-    order: &mut Vec<&'h Operation>,
-    left: &mut Vec<&'h Operation>,
-    watches: &[&Operation],
+    order: &mut Vec<&'h Operation<'h>>,
+    left: &mut Vec<&'h Operation<'h>>,
+    watches: &[&Operation<'_>],
 ) -> bool {
     if left.iter().all(|write| write.is_unknown()) && fits(order, watches) {
         return true;
@@ -109,9 +109,10 @@ fn nothing_is_found_in_what_can_be_explained() {
         let history = History::new(events).unwrap();
         let operations = history.operations();
         let is =
-            |name: &'static str| operations.iter().filter(move |operation| &*operation.f == name);
-        let watches: Vec<&Operation> = is("watch").collect();
-        let mut writes: Vec<&Operation> = is("write").filter(|write| !write.is_failed()).collect();
+            |name: &'static str| operations.iter().filter(move |operation| operation.f == name);
+        let watches: Vec<&Operation<'_>> = is("watch").collect();
+        let mut writes: Vec<&Operation<'_>> =
+            is("write").filter(|write| !write.is_failed()).collect();
         let fine = explains(&mut Vec::new(), &mut writes, &watches);
         let finding = Watch.check(&history, &Budget::default());
         if fine {

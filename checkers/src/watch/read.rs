@@ -1,10 +1,9 @@
 //! Reading: operations as writes, watches and events.
 
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
-use crate::history::Values;
+use crate::numbers::Keys;
 
 /// No write, no event.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -46,29 +45,27 @@ pub(super) struct Event<'h> {
 /// Everything that a history tells of watches. Operations are numbers in the list of all.
 #[derive(Debug)]
 pub(super) struct Reading<'h> {
-    pub(super) operations: &'h [Operation],
+    pub(super) operations: &'h [Operation<'h>],
     pub(super) writes: Vec<Write<'h>>,
     pub(super) watches: Vec<Watched>,
     pub(super) events: Vec<Event<'h>>,
-    pub(super) keys: Vec<&'h Value>,
-    numbers: FxHashMap<&'h Value, u32>,
+    pub(super) keys: Keys<'h>,
 }
 
 impl<'h> Reading<'h> {
     /// The error says which operation cannot be read.
-    pub(super) fn new(operations: &'h [Operation], values: &[Values<'h>]) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut reading = Self {
             operations,
             writes: Vec::new(),
             watches: Vec::new(),
             events: Vec::new(),
-            keys: Vec::new(),
-            numbers: FxHashMap::default(),
+            keys: Keys::default(),
         };
-        for ((number, operation), values) in (0u32..).zip(operations).zip(values) {
-            let read = match &*operation.f {
-                "write" => reading.write(number, operation.is_failed(), *values),
-                "watch" => reading.watch(number, *values),
+        for (number, operation) in (0u32..).zip(operations) {
+            let read = match operation.f {
+                "write" => reading.write(number, operation),
+                "watch" => reading.watch(number, operation),
                 _ => Err("there are only write and watch".to_owned()),
             };
             read.map_err(|what| {
@@ -78,13 +75,13 @@ impl<'h> Reading<'h> {
         Ok(reading)
     }
 
-    fn write(&mut self, operation: u32, failed: bool, of: Values<'h>) -> Result<(), String> {
+    fn write(&mut self, operation: u32, of: &Operation<'h>) -> Result<(), String> {
         let changes = of.input.as_array().map(Vec::as_slice);
         let pair = |change: &Value| change.as_array().is_some_and(|pair| pair.len() == 2);
         let Some(changes) = changes.filter(|changes| changes.iter().all(pair)) else {
             return Err(format!("{} is no list of keys with values", of.input));
         };
-        let revision = match of.output {
+        let revision = match of.output() {
             None => None,
             Some(answer) => {
                 let revision = answer[0].as_u64();
@@ -92,14 +89,14 @@ impl<'h> Reading<'h> {
             }
         };
         for change in changes {
-            self.key(&change[0]);
+            self.keys.number(&change[0]);
         }
-        self.writes.push(Write { operation, changes, revision, failed });
+        self.writes.push(Write { operation, changes, revision, failed: of.is_failed() });
         Ok(())
     }
 
-    fn watch(&mut self, operation: u32, of: Values<'h>) -> Result<(), String> {
-        let Some(answer) = of.output else { return Ok(()) };
+    fn watch(&mut self, operation: u32, of: &Operation<'h>) -> Result<(), String> {
+        let Some(answer) = of.output() else { return Ok(()) };
         let Some(to) = answer["revision"].as_u64() else {
             return Err(format!("{answer} does not say to which revision it goes"));
         };
@@ -115,7 +112,7 @@ impl<'h> Reading<'h> {
             let Some(revision) = revision.as_u64() else {
                 return Err(format!("{event} has no revision"));
             };
-            let key = self.key(key);
+            let key = self.keys.number(key);
             self.events.push(Event { revision, key, value, operation });
         }
         let (from, latest) = (answer["from"].as_u64(), *of.input == "latest");
@@ -124,25 +121,16 @@ impl<'h> Reading<'h> {
         Ok(())
     }
 
-    fn key(&mut self, key: &'h Value) -> u32 {
-        let next = self.keys.len() as u32;
-        let number = *self.numbers.entry(key).or_insert(next);
-        if number == next {
-            self.keys.push(key);
-        }
-        number
-    }
-
     /// The number of a key that the history speaks of.
     pub(super) fn number(&self, key: &Value) -> u32 {
-        self.numbers.get(key).copied().unwrap_or(NOBODY)
+        self.keys.get(key).unwrap_or(NOBODY)
     }
 
     pub(super) fn events_of(&self, watch: &Watched) -> &[Event<'h>] {
         &self.events[watch.first as usize..(watch.first + watch.count) as usize]
     }
 
-    pub(super) fn operation(&self, number: u32) -> &Operation {
+    pub(super) fn operation(&self, number: u32) -> &Operation<'_> {
         &self.operations[number as usize]
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Told<'r, 'h> {
 
 impl Told<'_, '_> {
     fn key(&self, key: u32) -> String {
-        shortened(self.reading.keys[key as usize])
+        shortened(self.reading.keys.all[key as usize])
     }
 
     /// "key 3 to 7 at revision 12"

@@ -23,7 +23,7 @@ pub struct Given<'a> {
     pub run: &'a RunDir,
     pub nodes: &'a [String],
     /// In order of their calls.
-    pub operations: &'a [Operation],
+    pub operations: &'a [Operation<'a>],
     pub faults: &'a [FaultRecord],
     /// The names of the faults that were asked for, each with its breaking function.
     pub asked: &'a [(String, String)],
@@ -103,7 +103,7 @@ impl Given<'_> {
     fn was_open(&self, f: &str, from: u64, to: u64) -> bool {
         let before = self.operations.partition_point(|operation| operation.called < from);
         self.operations[..before].iter().rev().any(|operation| {
-            &*operation.f == f && operation.returned.is_none_or(|returned| returned > to)
+            operation.f == f && operation.returned.is_none_or(|returned| returned > to)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `perjury export`: a history, its operations or its anomalies in the formats of other tools.
 
 use super::args::{ExportArgs, ExportFormat};
-use super::opened::{Need, Opened};
+use super::opened::{Need, Opened, Source};
 use super::stored::{find, wrong};
 use super::stream;
 use crate::Registry;
@@ -9,7 +9,7 @@ use crate::exit::{Stop, Usage};
 use crate::explain::anomaly::numbered;
 use crate::explain::select;
 use crate::export::drawings::{self, Drawn};
-use crate::export::{self, Events, ExportError, Paired, Pairing, csv, knossos};
+use crate::export::{self, Events, ExportError, Pairing, csv, knossos};
 use crate::store::{OutsideError, write_outside};
 use perjury_checkers::history::jsonl;
 use std::io::{BufWriter, ErrorKind, Write};
@@ -22,8 +22,8 @@ pub fn export(args: &ExportArgs, registry: &Registry) -> Result<(), Stop> {
         ExportFormat::Dot => drawn(args, registry, Drawn::Dot),
         ExportFormat::Svg => drawn(args, registry, Drawn::Svg),
         ExportFormat::Results => {
-            let opened =
-                Opened::open(&args.file, &args.store, &args.judge, registry, Need::Anomalies)?;
+            let source = Source::open(&args.file, &args.store, &args.judge)?;
+            let opened = source.judged(&args.file, &args.judge, registry, Need::Anomalies)?;
             put(args, args.output.as_deref(), |to| Ok(to.write_all(opened.results.as_bytes())?))
         }
         _ => of_events(args, registry),
@@ -55,11 +55,11 @@ fn of_events(args: &ExportArgs, registry: &Registry) -> Result<(), Stop> {
     let mut judge = args.judge.clone();
     let csv = args.format == ExportFormat::Csv;
     judge.workload = judge.workload.filter(|_| csv);
-    let opened = Opened::open(&args.file, &args.store, &judge, registry, Need::Operations)?;
+    let source = Source::open(&args.file, &args.store, &judge)?;
+    let opened = source.judged(&args.file, &judge, registry, Need::Operations)?;
     if csv && opened.history.is_none() {
-        let all = opened.subject.operations.into_iter();
-        let all = all.map(|operation| Ok(Paired { operation, error: None }));
-        return put(args, args.output.as_deref(), |to| csv::write(all, Some(false), to));
+        let all = &opened.subject.operations;
+        return put(args, args.output.as_deref(), |to| csv::write_all(all, to));
     }
     let history = opened.events()?;
     let events: Events<'_> = Box::new(history.events().iter().cloned().map(Ok));
@@ -138,7 +138,8 @@ fn safe(key: &str) -> String {
 
 /// Drawings: one, or all of them into a folder.
 fn drawn(args: &ExportArgs, registry: &Registry, how: Drawn) -> Result<(), Stop> {
-    let opened = Opened::open(&args.file, &args.store, &args.judge, registry, Need::Anomalies)?;
+    let source = Source::open(&args.file, &args.store, &args.judge)?;
+    let opened = source.judged(&args.file, &args.judge, registry, Need::Anomalies)?;
     let subject = &opened.subject;
     let write = |path: Option<&Path>, text: String| {
         put(args, path, |to| Ok(to.write_all(text.as_bytes())?))

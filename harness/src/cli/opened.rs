@@ -14,21 +14,36 @@ use crate::store::RunDir;
 use perjury_checkers::History;
 use perjury_checkers::history::{Reading, jsonl, read_with_hints};
 use perjury_checkers::txn::read::{TransactionsRead, is_of_sessions, read_transactions};
-use perjury_checkers::workload::checkers_of_transactions;
-use serde_json::json;
+use perjury_checkers::workload::{OfTransactions, checkers_of_transactions};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A run's file of results.
 pub const RESULTS: &str = "results.json";
 
-/// A run, or a history file.
-pub struct Opened {
-    pub subject: Subject,
+/// What was read: a run, or a history file.
+pub enum Source {
+    Run {
+        run: RunDir,
+        history: History,
+    },
+    File(Reading),
+    /// Transactions that have no times, with their texts.
+    Sessions {
+        workload: String,
+        read: TransactionsRead,
+        texts: Vec<Value>,
+    },
+}
+
+/// A run, or a history file, with what is known of it.
+pub struct Opened<'h> {
+    pub subject: Subject<'h>,
     /// `None` for formats that know only who ran what after what.
-    pub history: Option<History>,
+    pub history: Option<&'h History>,
     /// The run, with what is known of it.
-    pub run: Option<(RunDir, Option<Results>)>,
+    pub run: Option<(&'h RunDir, Option<Results>)>,
     /// The bytes of `results.json`, or what `perjury check --json` prints.
     pub results: String,
 }
@@ -40,34 +55,62 @@ pub enum Need {
     Operations,
 }
 
-impl Opened {
-    /// Opens a run or a history file. A file is judged, a run was.
-    pub fn open(
-        file: &Path,
-        store: &Path,
-        judge: &JudgeArgs,
-        registry: &Registry,
-        need: Need,
-    ) -> Result<Self, Stop> {
+impl Source {
+    /// Reads a run or a history file.
+    pub fn open(file: &Path, store: &Path, judge: &JudgeArgs) -> Result<Self, Stop> {
         if let Some(name) = &judge.workload {
             known_workload(name)?;
         }
         if file.is_file() {
-            return Self::of_file(file, judge, registry, need);
+            return Self::of_file(file, judge);
         }
         let run = find(file, store)?;
-        Self::of_run(run, judge, registry, need)
+        let source = run.read_history().map_err(|error| Usage(error.to_string()))?;
+        let path = source.path.clone();
+        let (history, _) = jsonl::read(source.reader).map_err(|error| wrong(&path, &error))?;
+        Ok(Self::Run { run, history })
     }
 
+    fn of_file(file: &Path, judge: &JudgeArgs) -> Result<Self, Stop> {
+        let (bytes, name) = read(file)?;
+        if !is_of_sessions(&bytes, &name) {
+            let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(file, &error))?;
+            return Ok(Self::File(reading));
+        }
+        let workload = workload(judge, &bytes, &name).unwrap_or_default().to_owned();
+        let write = of_transactions(file, judge, &workload)?.write;
+        let read = read_transactions(&bytes, &name, write).map_err(|error| wrong(file, &error))?;
+        let texts = (0u32..).take(read.transactions.len());
+        let texts = texts.map(|number| read.transactions.text(number, write)).collect();
+        Ok(Self::Sessions { workload, read, texts })
+    }
+
+    /// With what is known of it: a file is judged, a run was.
+    pub fn judged(
+        &self,
+        file: &Path,
+        judge: &JudgeArgs,
+        registry: &Registry,
+        need: Need,
+    ) -> Result<Opened<'_>, Stop> {
+        match self {
+            Self::Run { run, history } => Opened::of_run(run, history, judge, registry, need),
+            Self::File(reading) => Opened::of_file(file, reading, judge, registry, need),
+            Self::Sessions { workload, read, texts } => {
+                Opened::of_sessions(file, judge, workload, read, texts)
+            }
+        }
+    }
+}
+
+impl<'h> Opened<'h> {
     fn of_run(
-        run: RunDir,
+        run: &'h RunDir,
+        history: &'h History,
         judge: &JudgeArgs,
         registry: &Registry,
         need: Need,
     ) -> Result<Self, Stop> {
-        let source = run.read_history().map_err(|error| Usage(error.to_string()))?;
-        let path = source.path.clone();
-        let (history, _) = jsonl::read(source.reader).map_err(|error| wrong(&path, &error))?;
         let bytes = run.read(RESULTS).unwrap_or_default();
         let results = Results::from_json(&bytes);
         if let (Need::Anomalies, Err(why)) = (need, &results) {
@@ -83,13 +126,13 @@ impl Opened {
             true => format!("perjury test --plan {}", quoted(&plan)),
             false => String::new(),
         };
-        let mut subject = subject(&history, judge, again);
+        let mut subject = subject(history, judge, again);
         match &results {
             Some(results) => {
                 subject.findings = results.findings.clone();
                 subject.faults = results.faults.clone();
             }
-            None => subject.faults = faults_from(&history, &analysis::fault_pairs(registry)),
+            None => subject.faults = faults_from(history, &analysis::fault_pairs(registry)),
         }
         let results_text = String::from_utf8_lossy(&bytes).into_owned();
         Ok(Self {
@@ -102,49 +145,37 @@ impl Opened {
 
     fn of_file(
         file: &Path,
+        reading: &'h Reading,
         judge: &JudgeArgs,
         registry: &Registry,
         need: Need,
     ) -> Result<Self, Stop> {
-        let (bytes, name) = read(file)?;
-        let said = workload(judge, &bytes, &name);
-        if is_of_sessions(&bytes, &name) {
-            return Self::of_sessions(file, judge, &bytes, &name, said.unwrap_or_default());
-        }
-        let reading = read_with_hints(&bytes, &name).map_err(|error| wrong(file, &error))?;
-        drop(bytes);
         let Reading { history, recovery, hints } = reading;
-        let again = again(file, judge, said.or(hints.workload));
-        let mut subject = subject(&history, judge, again);
+        let workload = judge.workload.as_deref().or(hints.workload);
+        let mut subject = subject(history, judge, again(file, judge, workload));
         subject.keyed |= hints.keyed == Some(true);
-        subject.faults = faults_from(&history, &analysis::fault_pairs(registry));
-        match said.or(hints.workload) {
-            Some(workload) => subject.findings = judged(judge, workload, &history, &hints)?,
-            None if need == Need::Anomalies => return Err(untold(&hints).into()),
+        subject.faults = faults_from(history, &analysis::fault_pairs(registry));
+        match workload {
+            Some(workload) => subject.findings = judged(judge, workload, history, hints)?,
+            None if need == Need::Anomalies => return Err(untold(hints).into()),
             None => {}
         }
         let results = results_of(&subject, &json!(recovery));
         Ok(Self { subject, history: Some(history), run: None, results })
     }
 
-    /// Transactions that have no times.
     fn of_sessions(
         file: &Path,
         judge: &JudgeArgs,
-        bytes: &[u8],
-        name: &str,
         workload: &str,
+        read: &'h TransactionsRead,
+        texts: &'h [Value],
     ) -> Result<Self, Stop> {
-        let of = checkers_of_transactions(workload, &options(judge)).map_err(refused)?;
-        let of = of.ok_or_else(|| {
-            refused(format!("{} holds transactions, no {workload}: say key-value", file.display()))
-        })?;
-        let read = read_transactions(bytes, name, of.write).map_err(|error| wrong(file, &error))?;
         let TransactionsRead { transactions, recovery, .. } = read;
-        let limit = judge.check_limit.0;
-        let findings = analysis::check_transactions(of.checkers, &transactions, limit);
-        let count = u32::try_from(transactions.len()).unwrap_or(u32::MAX);
-        let operations = (0..count).map(|number| transactions.operation(number, of.write));
+        let checkers = of_transactions(file, judge, workload)?.checkers;
+        let findings = analysis::check_transactions(checkers, transactions, judge.check_limit.0);
+        let operations = (0u32..).zip(texts);
+        let operations = operations.map(|(number, text)| transactions.operation(number, text));
         let subject = Subject {
             operations: operations.collect(),
             findings,
@@ -157,8 +188,8 @@ impl Opened {
     }
 
     /// The history's events, which some formats do not have.
-    pub fn events(&self) -> Result<&History, Usage> {
-        self.history.as_ref().ok_or_else(|| {
+    pub fn events(&self) -> Result<&'h History, Usage> {
+        self.history.ok_or_else(|| {
             Usage(
                 "this format knows only who ran what after what, without calls and answers in \
                  time: it can be exported as csv, dot, svg or results"
@@ -173,7 +204,16 @@ impl Opened {
     }
 }
 
-fn subject(history: &History, judge: &JudgeArgs, again: String) -> Subject {
+/// Who judges a file of transactions.
+fn of_transactions(file: &Path, judge: &JudgeArgs, workload: &str) -> Result<OfTransactions, Stop> {
+    let of = checkers_of_transactions(workload, &options(judge)).map_err(refused)?;
+    of.ok_or_else(|| {
+        let file = file.display();
+        refused(format!("{file} holds transactions, no {workload}: say key-value")).into()
+    })
+}
+
+fn subject<'h>(history: &'h History, judge: &JudgeArgs, again: String) -> Subject<'h> {
     let operations = history.operations();
     let with_error = history.events().iter().filter(|event| event.process.client().is_some());
     let errors: BTreeMap<u64, String> = with_error
@@ -183,7 +223,7 @@ fn subject(history: &History, judge: &JudgeArgs, again: String) -> Subject {
     Subject { operations, errors, timed: true, keyed, again, ..Subject::default() }
 }
 
-fn results_of(subject: &Subject, recovery: &serde_json::Value) -> String {
+fn results_of(subject: &Subject<'_>, recovery: &serde_json::Value) -> String {
     let verdicts = subject.findings.iter().map(|finding| finding.verdict);
     let verdict = perjury_checkers::finding::worst(verdicts);
     let json = json!({

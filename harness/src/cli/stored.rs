@@ -16,7 +16,7 @@ use perjury_checkers::txn::weakest;
 use perjury_checkers::workload::{
     CheckOptions, Settings, WORKLOADS, checkers_for_workload, checkers_of_transactions,
 };
-use perjury_checkers::{Anomaly, Finding, History, Operation, Verdict};
+use perjury_checkers::{Anomaly, Finding, History, Verdict};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -85,7 +85,7 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Stop> {
         let all = history.operations();
         pictures(folder, &findings, |anomaly| {
             let involved = all.iter().filter(|call| anomaly.operations.contains(&call.index));
-            involved.cloned().collect()
+            report::picture_of(anomaly, &involved.copied().collect::<Vec<_>>())
         })?;
     }
     show(args, &findings, history.events().len() as u64, &recovery);
@@ -129,18 +129,16 @@ pub fn wrong(file: &Path, error: &dyn std::fmt::Display) -> Usage {
     Usage(format!("{}: {error}", file.display()))
 }
 
-/// Draws each anomaly into a folder, and cycles as DOT, too. `operations` gives those that an
-/// anomaly speaks of.
+/// Draws each anomaly into a folder, and cycles as DOT, too.
 pub fn pictures(
     folder: &Path,
     findings: &[Finding],
-    operations: impl Fn(&Anomaly) -> Vec<Operation>,
+    draw: impl Fn(&Anomaly) -> String,
 ) -> Result<(), Stop> {
     let mut files = Vec::new();
     for (number, anomaly) in findings.iter().flat_map(|finding| &finding.anomalies).enumerate() {
         let name = format!("{:02}-{}", number + 1, anomaly.kind);
-        let drawn = report::picture_of(anomaly, &operations(anomaly));
-        files.push((format!("{name}.svg"), drawn));
+        files.push((format!("{name}.svg"), draw(anomaly)));
         files.push((format!("{name}.dot"), anomaly.dot().unwrap_or_default()));
     }
     files.retain(|(_, content)| !content.is_empty());

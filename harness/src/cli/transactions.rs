@@ -4,12 +4,14 @@ use super::args::CheckArgs;
 use super::stored::{pictures, show, wrong};
 use crate::analysis;
 use crate::exit::{self, Stop};
+use crate::report;
 use indicatif::ProgressBar;
 use perjury_checkers::finding::worst;
 use perjury_checkers::txn::Transactions;
 use perjury_checkers::txn::read::{TransactionsRead, read_transactions};
 use perjury_checkers::workload::OfTransactions;
 use perjury_checkers::{Anomaly, Operation};
+use serde_json::Value;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,17 +31,21 @@ pub fn check(
     let findings = analysis::check_transactions(checkers, &transactions, args.judge.check_limit.0);
     bar.finish_and_clear();
     if let Some(folder) = &args.pictures {
-        pictures(folder, &findings, |anomaly| involved(anomaly, &transactions, write))?;
+        pictures(folder, &findings, |anomaly| drawn(anomaly, &transactions, write))?;
     }
     let verdict = worst(findings.iter().map(|finding| finding.verdict));
     show(args, &findings, events, &recovery);
     Ok(ExitCode::from(exit::of_verdict(verdict)))
 }
 
-/// The transactions that an anomaly speaks of.
-pub fn involved(anomaly: &Anomaly, transactions: &Transactions, write: &str) -> Vec<Operation> {
+/// The picture of an anomaly with the transactions that it speaks of.
+fn drawn(anomaly: &Anomaly, transactions: &Transactions, write: &str) -> String {
     let numbers = anomaly.operations.iter().filter_map(|index| transactions.by_index(*index));
-    numbers.map(|number| transactions.operation(number, write)).collect()
+    let texts: Vec<(u32, Value)> =
+        numbers.map(|number| (number, transactions.text(number, write))).collect();
+    let involved: Vec<Operation<'_>> =
+        texts.iter().map(|(number, text)| transactions.operation(*number, text)).collect();
+    report::picture_of(anomaly, &involved)
 }
 
 fn spinner(args: &CheckArgs) -> ProgressBar {

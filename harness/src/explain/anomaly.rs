@@ -79,13 +79,13 @@ pub struct AnomalyStory {
 
 impl AnomalyStory {
     /// Tells one of the subject's anomalies.
-    pub fn new(subject: &Subject, (number, finding, anomaly): Numbered<'_>) -> Self {
-        let mut involved: Vec<&Operation> =
+    pub fn new(subject: &Subject<'_>, (number, finding, anomaly): Numbered<'_>) -> Self {
+        let mut involved: Vec<&Operation<'_>> =
             anomaly.operations.iter().filter_map(|index| subject.find(*index).ok()).collect();
         involved.sort_by_key(|operation| (operation.called, operation.index));
         involved.dedup_by_key(|operation| operation.index);
         let from = involved.first().map_or(0, |operation| operation.called);
-        let ended = |operation: &&Operation| operation.returned.unwrap_or(operation.called);
+        let ended = |operation: &&Operation<'_>| operation.returned.unwrap_or(operation.called);
         let to = involved.iter().map(ended).max().unwrap_or(from);
         Self {
             number,

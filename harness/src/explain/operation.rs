@@ -68,7 +68,7 @@ pub struct KeyStory {
 }
 
 /// The first and last event of an operation, for being at the same time.
-fn extent(operation: &Operation) -> (u64, u64) {
+fn extent(operation: &Operation<'_>) -> (u64, u64) {
     (operation.index, operation.completion.unwrap_or(u64::MAX))
 }
 
@@ -77,7 +77,7 @@ impl OperationStory {
     ///
     /// # Errors
     /// A sentence that says which operations there are.
-    pub fn new(subject: &Subject, index: u64, logs: Vec<LogLine>) -> Result<Self, String> {
+    pub fn new(subject: &Subject<'_>, index: u64, logs: Vec<LogLine>) -> Result<Self, String> {
         let operation = subject.find(index)?;
         let keys = touches(operation, subject.keyed);
         let (concurrent, more_concurrent) = concurrent(subject, operation, &keys);
@@ -88,7 +88,7 @@ impl OperationStory {
         let named = indices.filter_map(|index| subject.find(*index).ok());
         let named = named.map(|other| (other.index, subject.shown(other).words)).collect();
         let of_process =
-            |other: &&Operation| other.process == operation.process && other.index != index;
+            |other: &&Operation<'_>| other.process == operation.process && other.index != index;
         let all = || subject.operations.iter().filter(of_process);
         let before = all().take_while(|other| other.index < index).last();
         let after = all().find(|other| other.index > index);
@@ -165,7 +165,7 @@ impl OperationStory {
     }
 }
 
-fn part_of(subject: &Subject, index: u64) -> Vec<PartOf> {
+fn part_of(subject: &Subject<'_>, index: u64) -> Vec<PartOf> {
     let all = super::anomaly::numbered(&subject.findings);
     let with = all.into_iter().filter(|(_, _, anomaly)| anomaly.operations.contains(&index));
     let told = with.map(|(number, _, anomaly)| PartOf {
@@ -177,7 +177,11 @@ fn part_of(subject: &Subject, index: u64) -> Vec<PartOf> {
 }
 
 /// Operations at the same time, those on the same keys first, and how many more there are.
-fn concurrent(subject: &Subject, operation: &Operation, keys: &[Touch<'_>]) -> (Vec<Shown>, u64) {
+fn concurrent(
+    subject: &Subject<'_>,
+    operation: &Operation<'_>,
+    keys: &[Touch<'_>],
+) -> (Vec<Shown>, u64) {
     if !subject.timed {
         return (Vec::new(), 0);
     }
@@ -186,42 +190,43 @@ fn concurrent(subject: &Subject, operation: &Operation, keys: &[Touch<'_>]) -> (
         let (from, to) = extent(other);
         other.index != operation.index && from < end && begin < to
     });
-    let shares = |other: &Operation| {
+    let shares = |other: &Operation<'_>| {
         touches(other, subject.keyed).iter().any(|touch| keys.iter().any(|k| k.key == touch.key))
     };
-    let mut all: Vec<(bool, &Operation)> = others.map(|other| (!shares(other), other)).collect();
+    let mut all: Vec<(bool, &Operation<'_>)> =
+        others.map(|other| (!shares(other), other)).collect();
     all.sort_by_key(|(elsewhere, other)| (*elsewhere, other.index));
     let more = all.len().saturating_sub(CONCURRENT_MAX) as u64;
     let told = all.iter().take(CONCURRENT_MAX).map(|(_, other)| subject.shown(other));
     (told.collect(), more)
 }
 
-fn key_story(subject: &Subject, operation: &Operation, touch: &Touch<'_>) -> KeyStory {
-    let on_key = |other: &Operation, wanted: fn(&Touch<'_>) -> bool| {
+fn key_story(subject: &Subject<'_>, operation: &Operation<'_>, touch: &Touch<'_>) -> KeyStory {
+    let on_key = |other: &Operation<'_>, wanted: fn(&Touch<'_>) -> bool| {
         let touches = touches(other, subject.keyed);
         touches.iter().any(|other| other.key == touch.key && wanted(other))
     };
     let end = operation.completion.unwrap_or(u64::MAX);
     let others = || subject.operations.iter().filter(|other| other.index != operation.index);
     // A transaction of a format without times says only what its process did before.
-    let over_before = |other: &&Operation| other.is_ok() && other.end() < operation.index;
-    let mut before: Vec<&Operation> =
+    let over_before = |other: &&Operation<'_>| other.is_ok() && other.end() < operation.index;
+    let mut before: Vec<&Operation<'_>> =
         others().filter(over_before).filter(|other| on_key(other, |t| t.writes)).collect();
     before.sort_by_key(|other| other.end());
     let before = before.split_off(before.len().saturating_sub(LIST_MAX));
-    let mut maybe: Vec<&Operation> = others()
+    let mut maybe: Vec<&Operation<'_>> = others()
         .filter(|other| other.is_unknown() && other.index < end)
         .filter(|other| on_key(other, |t| t.writes))
         .collect();
     let maybe = maybe.split_off(maybe.len().saturating_sub(MAYBE_MAX));
     let later = || others().filter(|other| other.is_ok() && other.index > end);
-    let mut after: Vec<&Operation> =
+    let mut after: Vec<&Operation<'_>> =
         later().filter(|other| on_key(other, |t| t.reads)).take(LIST_MAX).collect();
     if after.is_empty() {
         // What is taken from a queue is looked at, too.
         after = later().filter(|other| on_key(other, |_| true)).take(LIST_MAX).collect();
     }
-    let told = |found: Vec<&Operation>| found.into_iter().map(|o| subject.shown(o)).collect();
+    let told = |found: Vec<&Operation<'_>>| found.into_iter().map(|o| subject.shown(o)).collect();
     KeyStory {
         key: touch.key.cloned().unwrap_or(Value::Null),
         writes_before: told(before),

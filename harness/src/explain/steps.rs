@@ -25,7 +25,7 @@ pub struct StepStory {
 }
 
 /// The steps of an operation; none if it is no transaction. Linear in the history for each step.
-pub(super) fn steps(subject: &Subject, operation: &Operation) -> Vec<StepStory> {
+pub(super) fn steps(subject: &Subject<'_>, operation: &Operation<'_>) -> Vec<StepStory> {
     let told = |micro: &Value| {
         let words = text::printable(&text::micro_operation(micro));
         let Some((f, key, value)) = step(micro) else {
@@ -56,7 +56,7 @@ pub(super) fn steps(subject: &Subject, operation: &Operation) -> Vec<StepStory> 
 
 /// All operations, as far as they touch one key.
 struct Key<'a> {
-    subject: &'a Subject,
+    subject: &'a Subject<'a>,
     key: &'a Value,
     /// The operation whose steps are told.
     of: u64,
@@ -64,7 +64,7 @@ struct Key<'a> {
 
 impl<'a> Key<'a> {
     /// The steps on this key of operations that may have happened.
-    fn all(&self) -> impl Iterator<Item = (&'a Operation, &'a str, &'a Value)> {
+    fn all(&self) -> impl Iterator<Item = (&'a Operation<'a>, &'a str, &'a Value)> {
         let key = self.key;
         let operations = self.subject.operations.iter().filter(|other| !other.is_failed());
         operations.flat_map(move |operation| {

@@ -5,23 +5,27 @@ use perjury_checkers::{Anomaly, Step, Verdict};
 use serde_json::json;
 
 /// A write of each process, one after the other, and all of them at the same time as the next.
-fn operations(count: u32) -> Vec<Operation> {
-    let one = |number: u32| Operation {
+fn operations(numbers: &[Value]) -> Vec<Operation<'_>> {
+    let one = |(number, value): (u32, _)| Operation {
         index: u64::from(2 * number),
         process: number,
-        f: "write".into(),
-        input: json!(number),
-        outcome: if number % 5 == 4 { Outcome::Unknown } else { Outcome::Ok(json!(number)) },
+        f: "write",
+        input: value,
+        outcome: if number % 5 == 4 { Outcome::Unknown } else { Outcome::Ok(value) },
         called: u64::from(number) * 1_000,
         returned: (number % 5 != 4).then_some(u64::from(number) * 1_000 + 1_500),
         completion: Some(u64::from(2 * number + 3)),
-        node: Some("n1".into()),
+        node: Some("n1"),
     };
-    (0..count).map(one).collect()
+    (0u32..).zip(numbers).map(one).collect()
 }
 
-fn subject(count: u32) -> Subject {
-    let operations = operations(count);
+fn numbers(count: u32) -> Vec<Value> {
+    (0..count).map(Value::from).collect()
+}
+
+fn subject(numbers: &[Value]) -> Subject<'_> {
+    let operations = operations(numbers);
     let all = operations.iter().map(|operation| operation.index).collect();
     let anomaly = |kind: &str| Anomaly {
         kind: kind.to_owned(),
@@ -39,7 +43,8 @@ fn subject(count: u32) -> Subject {
 #[test]
 fn drawings_fit_the_width_and_keep_the_order() {
     for count in [1, 2, 3, 5, 8, 13, 24, 40] {
-        let subject = subject(count);
+        let numbers = numbers(count);
+        let subject = subject(&numbers);
         let chosen = select(&subject.findings, "1").unwrap();
         let story = AnomalyStory::new(&subject, chosen);
         for width in [60, 80, 100, 140] {
@@ -59,7 +64,8 @@ fn drawings_fit_the_width_and_keep_the_order() {
 
 #[test]
 fn an_anomaly_is_found_by_number_kind_or_checker() {
-    let subject = subject(3);
+    let numbers = numbers(3);
+    let subject = subject(&numbers);
     let number = |id: &str| select(&subject.findings, id).map(|(number, ..)| number);
     assert_eq!(number("2"), Ok(2));
     assert_eq!(number("lost-write"), Ok(2));
@@ -74,12 +80,14 @@ fn an_anomaly_is_found_by_number_kind_or_checker() {
 
 #[test]
 fn text_of_others_commands_no_terminal() {
-    let mut subject = subject(3);
+    let numbers = numbers(3);
+    let mut subject = subject(&numbers);
     let hostile = "\u{1b}[2J\u{202e}<script>";
+    let input = json!([hostile, hostile]);
     for operation in &mut subject.operations {
-        operation.node = Some(hostile.into());
-        operation.input = json!([hostile, hostile]);
-        operation.f = hostile.into();
+        operation.node = Some(hostile);
+        operation.input = &input;
+        operation.f = hostile;
     }
     let anomaly = &mut subject.findings[0].anomalies[0];
     anomaly.explanation = hostile.to_owned();
@@ -102,7 +110,8 @@ fn text_of_others_commands_no_terminal() {
 
 #[test]
 fn what_was_open_may_have_happened() {
-    let subject = subject(8);
+    let numbers = numbers(8);
+    let subject = subject(&numbers);
     let story = OperationStory::new(&subject, 12, Vec::new()).unwrap();
     let maybe: Vec<u64> = story.keys[0].maybe.iter().map(|shown| shown.index).collect();
     assert_eq!(maybe, [8]);
@@ -114,23 +123,24 @@ fn what_was_open_may_have_happened() {
 
 #[test]
 fn steps_know_who_wrote_and_who_came_next() {
-    let txn = |index: u64, steps: Value| Operation {
+    let txns = [
+        json!([["append", 1, 1]]),
+        json!([["append", 1, 2], ["w", 2, 5]]),
+        json!([["r", 1, [1]], ["r", 2, 5], ["w", 2, 6]]),
+        json!([["r", 1, [1, 2]], ["r", 2, null]]),
+    ];
+    let txn = |(index, steps)| Operation {
         index,
         process: index as u32,
-        f: "txn".into(),
-        input: steps.clone(),
+        f: "txn",
+        input: steps,
         outcome: Outcome::Ok(steps),
         called: index,
         returned: Some(index + 10),
         completion: Some(index + 10),
         node: None,
     };
-    let operations = vec![
-        txn(0, json!([["append", 1, 1]])),
-        txn(1, json!([["append", 1, 2], ["w", 2, 5]])),
-        txn(2, json!([["r", 1, [1]], ["r", 2, 5], ["w", 2, 6]])),
-        txn(3, json!([["r", 1, [1, 2]], ["r", 2, null]])),
-    ];
+    let operations = (0..).zip(&txns).map(txn).collect();
     let subject = Subject { operations, timed: true, ..Subject::default() };
     let story = OperationStory::new(&subject, 2, Vec::new()).unwrap();
     let told: Vec<_> = story

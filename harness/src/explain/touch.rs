@@ -23,10 +23,10 @@ pub(super) fn is_read(f: &str) -> bool {
 
 /// The steps of a transaction: what came back, or what was asked if nothing is known to have
 /// come back. Empty for any other operation.
-pub(super) fn micros(operation: &Operation) -> &[Value] {
-    let value = match &operation.outcome {
+pub(super) fn micros<'h>(operation: &Operation<'h>) -> &'h [Value] {
+    let value = match operation.outcome {
         Outcome::Ok(value) if text::is_transaction(value) => value,
-        _ => &operation.input,
+        _ => operation.input,
     };
     if !text::is_transaction(value) {
         return &[];
@@ -44,14 +44,14 @@ pub(super) fn step(micro: &Value) -> Option<(&str, &Value, &Value)> {
 }
 
 /// Each key once, in the order in which the operation comes to it.
-pub(super) fn touches(operation: &Operation, keyed: bool) -> Vec<Touch<'_>> {
+pub(super) fn touches<'h>(operation: &Operation<'h>, keyed: bool) -> Vec<Touch<'h>> {
     let micros = micros(operation);
     if micros.is_empty() {
-        let reads = is_read(&operation.f);
+        let reads = is_read(operation.f);
         let pair = operation.input.as_array().filter(|pair| keyed && pair.len() == 2);
         return vec![Touch { key: pair.map(|pair| &pair[0]), reads, writes: !reads }];
     }
-    let mut touches: Vec<Touch<'_>> = Vec::new();
+    let mut touches: Vec<Touch<'h>> = Vec::new();
     for (f, key, _) in micros.iter().filter_map(step) {
         let reads = is_read(f);
         match touches.iter_mut().find(|touch| touch.key == Some(key)) {
@@ -67,13 +67,13 @@ pub(super) fn touches(operation: &Operation, keyed: bool) -> Vec<Touch<'_>> {
 
 /// Whether values are `[key, value]`: every read asks for `[key, null]`, or, without reads,
 /// every operation has a pair.
-pub fn looks_keyed(operations: &[Operation]) -> bool {
+pub fn looks_keyed(operations: &[Operation<'_>]) -> bool {
     let pair = |value: &Value| value.as_array().is_some_and(|pair| pair.len() == 2);
-    let plain = || operations.iter().filter(|operation| !text::is_transaction(&operation.input));
-    let mut reads = plain().filter(|operation| is_read(&operation.f)).peekable();
+    let plain = || operations.iter().filter(|operation| !text::is_transaction(operation.input));
+    let mut reads = plain().filter(|operation| is_read(operation.f)).peekable();
     if reads.peek().is_some() {
-        return reads.all(|operation| pair(&operation.input) && operation.input[1].is_null());
+        return reads.all(|operation| pair(operation.input) && operation.input[1].is_null());
     }
     let mut all = plain().peekable();
-    all.peek().is_some() && all.all(|operation| pair(&operation.input) && &*operation.f != "cas")
+    all.peek().is_some() && all.all(|operation| pair(operation.input) && operation.f != "cas")
 }

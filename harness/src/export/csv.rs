@@ -36,13 +36,26 @@ pub fn write(
     let mut operations = operations;
     let beginning: Vec<Paired> = operations.by_ref().take(BEGINNING).collect::<Result<_, _>>()?;
     let keyed = keyed.unwrap_or_else(|| {
-        let plain: Vec<Operation> = beginning.iter().map(|one| one.operation.clone()).collect();
+        let plain: Vec<Operation<'_>> = beginning.iter().map(Paired::operation).collect();
         looks_keyed(&plain)
     });
     let mut lines = ::csv::WriterBuilder::new().from_writer(to);
     lines.write_record(COLUMNS).map_err(written)?;
     for paired in beginning.into_iter().map(Ok).chain(operations) {
-        lines.write_record(cells(&paired?, keyed)).map_err(written)?;
+        let paired = paired?;
+        let cells = cells(&paired.operation(), paired.error(), keyed);
+        lines.write_record(cells).map_err(written)?;
+    }
+    lines.flush()?;
+    Ok(())
+}
+
+/// The same for operations that are at hand, such as transactions, whose values have no keys.
+pub fn write_all(operations: &[Operation<'_>], to: &mut dyn Write) -> Result<(), ExportError> {
+    let mut lines = ::csv::WriterBuilder::new().from_writer(to);
+    lines.write_record(COLUMNS).map_err(written)?;
+    for operation in operations {
+        lines.write_record(cells(operation, None, false)).map_err(written)?;
     }
     lines.flush()?;
     Ok(())
@@ -55,10 +68,9 @@ fn written(error: ::csv::Error) -> ExportError {
     }
 }
 
-fn cells(paired: &Paired, keyed: bool) -> [String; 12] {
-    let Paired { operation, error } = paired;
-    let (key, input) = split(&operation.input, keyed);
-    let (outcome, output) = match &operation.outcome {
+fn cells(operation: &Operation<'_>, error: Option<&str>, keyed: bool) -> [String; 12] {
+    let (key, input) = split(operation.input, keyed);
+    let (outcome, output) = match operation.outcome {
         Outcome::Ok(value) => ("ok", split(value, keyed && key.is_some()).1),
         Outcome::Failed => ("fail", &Value::Null),
         Outcome::Unknown => ("info", &Value::Null),
@@ -68,8 +80,8 @@ fn cells(paired: &Paired, keyed: bool) -> [String; 12] {
     [
         operation.index.to_string(),
         operation.process.to_string(),
-        harmless(operation.node.as_deref().unwrap_or_default()).into_owned(),
-        harmless(&operation.f).into_owned(),
+        harmless(operation.node.unwrap_or_default()).into_owned(),
+        harmless(operation.f).into_owned(),
         json(key.unwrap_or(&Value::Null)),
         json(input),
         outcome.to_owned(),
@@ -77,7 +89,7 @@ fn cells(paired: &Paired, keyed: bool) -> [String; 12] {
         operation.called.to_string(),
         number(operation.returned),
         number(took),
-        harmless(error.as_deref().unwrap_or_default()).into_owned(),
+        harmless(error.unwrap_or_default()).into_owned(),
     ]
 }
 

@@ -24,13 +24,13 @@ impl Drawn {
 
 /// The drawing of an anomaly with the faults around it; `None` if it cannot be drawn so: DOT is
 /// for cycles, and SVG needs operations of this history.
-pub fn draw(subject: &Subject, numbered: Numbered<'_>, drawn: Drawn) -> Option<String> {
+pub fn draw(subject: &Subject<'_>, numbered: Numbered<'_>, drawn: Drawn) -> Option<String> {
     let (_, _, anomaly) = numbered;
     match drawn {
         Drawn::Dot => anomaly.dot(),
         Drawn::Svg => {
             let found = anomaly.operations.iter().filter_map(|index| subject.find(*index).ok());
-            let operations: Vec<Operation> = found.cloned().collect();
+            let operations: Vec<Operation<'_>> = found.copied().collect();
             let svg = report::picture_among(anomaly, &operations, &subject.faults);
             (!svg.is_empty()).then_some(svg)
         }

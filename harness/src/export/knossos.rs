@@ -4,7 +4,7 @@
 //! with what is left of the values: `[:cas [k [1 2]]]` becomes `[:cas [1 2]]`. Events are
 //! numbered anew, since Knossos takes an index for a position.
 
-use super::{Events, ExportError, Pairing};
+use super::{Events, ExportError, Paired, Pairing};
 use crate::explain::looks_keyed;
 use perjury_checkers::history::edn;
 use perjury_checkers::{Event, Kind, Operation};
@@ -50,8 +50,8 @@ pub fn look(events: Events<'_>) -> Result<(bool, Events<'_>), ExportError> {
     let mut events = events;
     let beginning: Vec<Event> = events.by_ref().take(BEGINNING).collect::<Result<_, _>>()?;
     let all = Pairing::new(Box::new(beginning.clone().into_iter().map(Ok)));
-    let operations: Vec<Operation> =
-        all.map(|paired| paired.map(|paired| paired.operation)).collect::<Result<_, _>>()?;
+    let paired: Vec<Paired> = all.collect::<Result<_, _>>()?;
+    let operations: Vec<Operation<'_>> = paired.iter().map(Paired::operation).collect();
     let keyed = looks_keyed(&operations);
     Ok((keyed, Box::new(beginning.into_iter().map(Ok).chain(events))))
 }

@@ -1,14 +1,26 @@
 //! Pairing while events go by: operations in the order of their calls, as soon as they ended.
 
 use super::{Events, ExportError};
-use perjury_checkers::{Event, Kind, Operation, Outcome};
+use perjury_checkers::{Event, Kind, Operation};
 use std::collections::{BTreeMap, VecDeque};
 
-/// An operation with the error that its completion brought.
+/// A call with the event that ended it, if one did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Paired {
-    pub operation: Operation,
-    pub error: Option<String>,
+    call: Event,
+    completion: Option<Event>,
+}
+
+impl Paired {
+    /// Both as one.
+    pub fn operation(&self) -> Operation<'_> {
+        Operation::new(&self.call, self.completion.as_ref())
+    }
+
+    /// The error that the completion brought.
+    pub fn error(&self) -> Option<&str> {
+        self.completion.as_ref().and_then(|event| event.error.as_deref())
+    }
 }
 
 /// Operations out of events. Those that ended wait for earlier ones that are still open, so
@@ -30,27 +42,16 @@ impl<'a> Pairing<'a> {
         Self { events, first: 0, waiting, open, ended: false }
     }
 
-    fn call(&mut self, event: Event, process: u32) -> u64 {
+    fn call(&mut self, call: Event) -> u64 {
         let number = self.first + self.waiting.len() as u64;
-        let operation = Operation {
-            index: event.index,
-            process,
-            f: event.f,
-            input: event.value,
-            outcome: Outcome::Unknown,
-            called: event.time,
-            returned: None,
-            completion: None,
-            node: event.node,
-        };
-        self.waiting.push_back((Paired { operation, error: None }, false));
+        self.waiting.push_back((Paired { call, completion: None }, false));
         number
     }
 
     fn take(&mut self, event: Event) {
         let Some(process) = event.process.client() else { return };
         if event.kind == Kind::Invoke {
-            let number = self.call(event, process);
+            let number = self.call(event);
             if let Some(abandoned) = self.open.insert(process, number) {
                 self.end(abandoned);
             }
@@ -58,22 +59,10 @@ impl<'a> Pairing<'a> {
         }
         // An answer without a call is an operation that took no time.
         let open = self.open.remove(&process);
-        let number = open.unwrap_or_else(|| self.call(event.clone(), process));
+        let number = open.unwrap_or_else(|| self.call(event.clone()));
         let at = (number - self.first) as usize;
         if let Some((paired, _)) = self.waiting.get_mut(at) {
-            paired.operation.completion = Some(event.index);
-            paired.error = event.error.as_deref().map(str::to_owned);
-            match event.kind {
-                Kind::Ok => {
-                    paired.operation.outcome = Outcome::Ok(event.value);
-                    paired.operation.returned = Some(event.time);
-                }
-                Kind::Fail => {
-                    paired.operation.outcome = Outcome::Failed;
-                    paired.operation.returned = Some(event.time);
-                }
-                Kind::Info | Kind::Invoke => {}
-            }
+            paired.completion = Some(event);
         }
         self.end(number);
     }

@@ -35,10 +35,11 @@ fn pairing_goes_by_as_it_does_of_the_whole() {
         state[process] = kind == Kind::Invoke;
         events.push(event(index, process as u32, kind));
     }
-    let whole = History::new_lenient(events.clone()).unwrap().operations();
-    let paired: Vec<_> = Pairing::new(Box::new(events.into_iter().map(Ok)))
-        .map(|paired| paired.unwrap().operation)
-        .collect();
+    let history = History::new_lenient(events.clone()).unwrap();
+    let whole = history.operations();
+    let paired: Vec<Paired> =
+        Pairing::new(Box::new(events.into_iter().map(Ok))).map(Result::unwrap).collect();
+    let paired: Vec<_> = paired.iter().map(Paired::operation).collect();
     assert!(whole.len() > 300);
     assert_eq!(paired, whole);
 }

@@ -17,24 +17,24 @@ const CHARACTER: f64 = 7.25;
 /// What a drawing may show.
 pub(super) struct Scene<'a> {
     /// By invocation index.
-    pub(super) operations: BTreeMap<u64, &'a Operation>,
+    pub(super) operations: BTreeMap<u64, &'a Operation<'a>>,
     pub(super) faults: &'a [FaultRecord],
 }
 
 impl<'a> Scene<'a> {
     /// All client operations of a run, and its faults.
-    pub(super) fn new(operations: &'a [Operation], faults: &'a [FaultRecord]) -> Self {
+    pub(super) fn new(operations: &'a [Operation<'a>], faults: &'a [FaultRecord]) -> Self {
         let by_index = operations.iter().map(|operation| (operation.index, operation)).collect();
         Self { operations: by_index, faults }
     }
 
     /// The operations of an anomaly, in its order; those that are not in the history are left out.
-    pub(super) fn involved(&self, anomaly: &Anomaly) -> Vec<&'a Operation> {
+    pub(super) fn involved(&self, anomaly: &Anomaly) -> Vec<&'a Operation<'a>> {
         anomaly.operations.iter().filter_map(|index| self.operations.get(index).copied()).collect()
     }
 
     /// From the first call to the last answer among `involved`, nanoseconds.
-    pub(super) fn span(involved: &[&Operation]) -> Option<(u64, u64)> {
+    pub(super) fn span(involved: &[&Operation<'_>]) -> Option<(u64, u64)> {
         let from = involved.iter().map(|operation| operation.called).min()?;
         let to = involved.iter().map(|operation| operation.returned.unwrap_or(operation.called));
         Some((from, to.max()?))
@@ -69,20 +69,20 @@ pub fn picture(anomaly: &Anomaly, history: &History, faults: &[FaultRecord]) -> 
 }
 
 /// The same, of no run: only the operations that the anomaly speaks of have to be there.
-pub fn picture_of(anomaly: &Anomaly, operations: &[Operation]) -> String {
+pub fn picture_of(anomaly: &Anomaly, operations: &[Operation<'_>]) -> String {
     drawn(anomaly, operations, &[])
 }
 
 /// The same, with faults that may have been in force meanwhile.
 pub fn picture_among(
     anomaly: &Anomaly,
-    operations: &[Operation],
+    operations: &[Operation<'_>],
     faults: &[FaultRecord],
 ) -> String {
     drawn(anomaly, operations, faults)
 }
 
-fn drawn(anomaly: &Anomaly, operations: &[Operation], faults: &[FaultRecord]) -> String {
+fn drawn(anomaly: &Anomaly, operations: &[Operation<'_>], faults: &[FaultRecord]) -> String {
     let scene = Scene::new(operations, faults);
     let Some(drawing) = draw(anomaly, &scene) else { return String::new() };
     let drawing = drawing.into_string();
@@ -94,7 +94,7 @@ fn drawn(anomaly: &Anomaly, operations: &[Operation], faults: &[FaultRecord]) ->
 
 /// The operation that cannot be explained: the last one that the proof speaks of, otherwise the
 /// last one called.
-pub(super) fn offender(anomaly: &Anomaly, involved: &[&Operation]) -> Option<u64> {
+pub(super) fn offender(anomaly: &Anomaly, involved: &[&Operation<'_>]) -> Option<u64> {
     let is_involved = |index: &&u64| involved.iter().any(|operation| operation.index == **index);
     let said = anomaly.steps.iter().rev().find_map(|step| {
         let known = step.operations.iter().filter(is_involved);

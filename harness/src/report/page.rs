@@ -29,7 +29,11 @@ const ANOMALIES_MAX: usize = 20;
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Renders the page. The same input gives the same bytes.
-pub(super) fn render(input: &ReportInput<'_>, operations: &[Operation], plots: &[Plot]) -> String {
+pub(super) fn render(
+    input: &ReportInput<'_>,
+    operations: &[Operation<'_>],
+    plots: &[Plot],
+) -> String {
     let results = input.results;
     let scene = Scene::new(operations, &results.faults);
     let anomalies = headline::anomalies(results);

@@ -25,7 +25,7 @@ pub(crate) const STYLE: &str = include_str!("plot/plot.css");
 /// What plots are made of.
 pub(super) struct PlotInput<'a> {
     pub(super) history: &'a History,
-    pub(super) operations: &'a [Operation],
+    pub(super) operations: &'a [Operation<'a>],
     pub(super) faults: &'a [FaultRecord],
     /// Length of the run, nanoseconds.
     pub(super) end_ns: u64,
@@ -91,7 +91,7 @@ impl PlotInput<'_> {
     }
 
     /// When the completion came.
-    fn completed(&self, operation: &Operation) -> Option<u64> {
+    fn completed(&self, operation: &Operation<'_>) -> Option<u64> {
         series::completed(self.history, operation)
     }
 }

@@ -58,7 +58,7 @@ pub struct ErrorSeries {
 
 impl Series {
     /// Counts a run that lasted `end_ns`. Cost: linear, but for sorts inside windows.
-    pub(super) fn of(history: &History, operations: &[Operation], end_ns: u64) -> Self {
+    pub(super) fn of(history: &History, operations: &[Operation<'_>], end_ns: u64) -> Self {
         let window_ns = end_ns.div_ceil(WINDOWS).max(1);
         let windows = Windows { window_ns, count: end_ns.div_ceil(window_ns).max(1) as usize };
         let (errors, other_errors) = windows.errors(history);
@@ -90,7 +90,7 @@ impl Windows {
     fn completions(
         &self,
         history: &History,
-        operations: &[Operation],
+        operations: &[Operation<'_>],
     ) -> BTreeMap<String, Completions> {
         let empty = || Completions { ok: self.zeros(), fail: self.zeros(), info: self.zeros() };
         let mut series: BTreeMap<String, Completions> =
@@ -98,7 +98,7 @@ impl Windows {
         for operation in operations {
             let Some(completed) = completed(history, operation) else { continue };
             let window = self.at(completed);
-            let name = if series.contains_key(&*operation.f) { &*operation.f } else { OTHERS };
+            let name = if series.contains_key(operation.f) { operation.f } else { OTHERS };
             let counts = series.entry(name.to_owned()).or_insert_with(empty);
             let counts = match operation.outcome {
                 Outcome::Ok(_) => &mut counts.ok,
@@ -110,7 +110,7 @@ impl Windows {
         series
     }
 
-    fn latency(&self, operations: &[Operation]) -> Vec<Option<Latency>> {
+    fn latency(&self, operations: &[Operation<'_>]) -> Vec<Option<Latency>> {
         let mut windows: Vec<Vec<u64>> = vec![Vec::new(); self.count];
         for operation in operations {
             if let (Outcome::Ok(_), Some(returned)) = (&operation.outcome, operation.returned) {
@@ -141,10 +141,10 @@ impl Windows {
 }
 
 /// Functions with a series of their own: all, or the busiest of many.
-fn own(operations: &[Operation]) -> Vec<&str> {
+fn own<'h>(operations: &[Operation<'h>]) -> Vec<&'h str> {
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     for operation in operations {
-        *totals.entry(&operation.f).or_default() += 1;
+        *totals.entry(operation.f).or_default() += 1;
     }
     let mut busiest: Vec<(&str, u64)> = totals.into_iter().collect();
     busiest.sort_by_key(|(_, total)| std::cmp::Reverse(*total));
@@ -155,7 +155,7 @@ fn own(operations: &[Operation]) -> Vec<&str> {
 }
 
 /// When the completion came: also for `info`, whose operation has no `returned`.
-pub(super) fn completed(history: &History, operation: &Operation) -> Option<u64> {
+pub(super) fn completed(history: &History, operation: &Operation<'_>) -> Option<u64> {
     if operation.returned.is_some() {
         return operation.returned;
     }

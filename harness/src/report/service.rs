@@ -50,12 +50,12 @@ impl Service {
 /// answered.
 pub(super) fn measure(
     history: &History,
-    operations: &[Operation],
+    operations: &[Operation<'_>],
     end_ns: u64,
     faults: &mut [FaultRecord],
 ) {
     let nodes: std::collections::BTreeSet<&str> =
-        operations.iter().filter_map(|operation| operation.node.as_deref()).collect();
+        operations.iter().filter_map(|operation| operation.node).collect();
     let mut begun: Vec<u64> = faults.iter().map(|fault| fault.from_ns).collect();
     begun.sort_unstable();
     for fault in faults {
@@ -71,7 +71,7 @@ pub(super) fn measure(
     }
 }
 
-fn within(history: &History, operations: &[Operation], from: u64, to: u64) -> Service {
+fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -> Service {
     let (calls, ok) = count(operations, from, to);
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
@@ -98,7 +98,7 @@ fn within(history: &History, operations: &[Operation], from: u64, to: u64) -> Se
 }
 
 /// Calls begun in a stretch of time, and those of them that were answered with ok.
-fn count(operations: &[Operation], from: u64, to: u64) -> (u64, u64) {
+fn count(operations: &[Operation<'_>], from: u64, to: u64) -> (u64, u64) {
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
     inside.fold((0, 0), |(calls, ok), one| (calls + 1, ok + u64::from(one.is_ok())))
@@ -113,13 +113,13 @@ const ERRORS: usize = 5;
 /// No call is believed to take longer than this, in nanoseconds.
 const LONG: u64 = 60_000_000_000;
 
-fn recover(operations: &[Operation], gone: u64, nodes: usize, service: &mut Service) {
+fn recover(operations: &[Operation<'_>], gone: u64, nodes: usize, service: &mut Service) {
     let first = operations.partition_point(|operation| operation.called < gone);
     for operation in operations[first..].iter().filter(|operation| operation.is_ok()) {
         let Some(returned) = operation.returned else { continue };
         let after = returned.saturating_sub(gone);
         service.recovery_ns = Some(service.recovery_ns.map_or(after, |least| least.min(after)));
-        if let Some(node) = operation.node.as_deref() {
+        if let Some(node) = operation.node {
             let least = service.node_recovery_ns.entry(node.to_owned()).or_insert(after);
             *least = after.min(*least);
         }

@@ -76,10 +76,10 @@ impl Latency {
 }
 
 /// Counts and latencies of every function. Cost: a sort of the latencies.
-pub(super) fn by_function(operations: &[Operation]) -> BTreeMap<String, Counts> {
+pub(super) fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, Counts> {
     let mut counts: BTreeMap<&str, (Counts, Vec<u64>)> = BTreeMap::new();
     for operation in operations {
-        let (count, latencies) = counts.entry(&operation.f).or_default();
+        let (count, latencies) = counts.entry(operation.f).or_default();
         count.invoked += 1;
         match operation.outcome {
             Outcome::Ok(_) => {
@@ -97,7 +97,7 @@ pub(super) fn by_function(operations: &[Operation]) -> BTreeMap<String, Counts> 
     counts.into_iter().map(|(f, entry)| (f.to_owned(), with_latency(entry))).collect()
 }
 
-fn latency(operation: &Operation) -> Option<u64> {
+fn latency(operation: &Operation<'_>) -> Option<u64> {
     Some(operation.returned?.saturating_sub(operation.called))
 }
 
@@ -113,7 +113,7 @@ pub(super) fn errors(history: &History) -> Vec<ErrorCount> {
 /// The errors that these operations of `history` ended with most often, `most` of them.
 pub(super) fn errors_of<'a>(
     history: &'a History,
-    operations: impl Iterator<Item = &'a Operation>,
+    operations: impl Iterator<Item = &'a Operation<'a>>,
     most: usize,
 ) -> Vec<ErrorCount> {
     let events = history.events();
@@ -123,7 +123,7 @@ pub(super) fn errors_of<'a>(
         });
         let kind = end.map_or(Kind::Info, |event| event.kind);
         let error = end.and_then(|event| event.error.as_deref()).unwrap_or("no answer");
-        (&*operation.f, kind, error)
+        (operation.f, kind, error)
     });
     most_frequent(told, most)
 }
@@ -149,13 +149,13 @@ fn most_frequent<'a>(
 
 /// Counts for each fault the operations that were called and answered with ok while it was
 /// certainly in force. `operations` are in order of their calls.
-pub(super) fn count_inside(operations: &[Operation], faults: &mut [FaultRecord]) {
+pub(super) fn count_inside(operations: &[Operation<'_>], faults: &mut [FaultRecord]) {
     for fault in faults {
         let Some((from, to)) = fault.window() else { continue };
         let first = operations.partition_point(|operation| operation.called < from);
         let called_inside =
             operations[first..].iter().take_while(|operation| operation.called <= to);
-        let answered_inside = |operation: &&Operation| {
+        let answered_inside = |operation: &&Operation<'_>| {
             matches!(operation.outcome, Outcome::Ok(_))
                 && operation.returned.is_some_and(|returned| returned <= to)
         };

@@ -172,16 +172,16 @@ fn is_word(text: &str) -> bool {
 
 /// `write 3 → ok`, `read → 2`, `cas 1 2 → ?`, and for a transaction its steps: `append 4 to 3; read
 /// 5 → [1]`. With `key`, values of the shape `[key, value]` lose the key, which is said elsewhere.
-pub fn operation(operation: &Operation, key: Option<&Value>) -> String {
-    if is_transaction(&operation.input) {
+pub fn operation(operation: &Operation<'_>, key: Option<&Value>) -> String {
+    if is_transaction(operation.input) {
         return transaction(operation);
     }
     format!("{}{} → {}", operation.f, asked(operation, key), answered(operation, key))
 }
 
 /// What was asked for, after a space; empty when nothing but the function was.
-pub(super) fn asked(operation: &Operation, key: Option<&Value>) -> String {
-    let input = without_key(&operation.input, key);
+pub(super) fn asked(operation: &Operation<'_>, key: Option<&Value>) -> String {
+    let input = without_key(operation.input, key);
     match input {
         Value::Null => String::new(),
         Value::Array(items) if items.len() <= 3 => {
@@ -193,8 +193,8 @@ pub(super) fn asked(operation: &Operation, key: Option<&Value>) -> String {
 }
 
 /// What was answered: `ok` when that says all, `failed`, `?` when nobody knows.
-pub(super) fn answered(operation: &Operation, key: Option<&Value>) -> String {
-    match &operation.outcome {
+pub(super) fn answered(operation: &Operation<'_>, key: Option<&Value>) -> String {
+    match operation.outcome {
         Outcome::Ok(output) => answer(operation, output, key),
         Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "?".to_owned(),
@@ -207,23 +207,23 @@ const ASKS: [&str; 11] = [
 ];
 
 /// `ok` where the answer only says that it was done.
-fn answer(operation: &Operation, output: &Value, key: Option<&Value>) -> String {
-    let asks = ASKS.contains(&&*operation.f);
-    let seen = answer_value(output, &operation.input, key);
+fn answer(operation: &Operation<'_>, output: &Value, key: Option<&Value>) -> String {
+    let asks = ASKS.contains(&operation.f);
+    let seen = answer_value(output, operation.input, key);
     if asks {
         return value(seen);
     }
-    let same = *output == operation.input || seen == without_key(&operation.input, key);
+    let same = output == operation.input || seen == without_key(operation.input, key);
     if same || seen.is_null() { "ok".to_owned() } else { value(seen) }
 }
 
 /// What came back, or what was asked if nothing is known to have come back.
-fn transaction(operation: &Operation) -> String {
-    let (steps, ending) = match &operation.outcome {
+fn transaction(operation: &Operation<'_>) -> String {
+    let (steps, ending) = match operation.outcome {
         Outcome::Ok(output) if is_transaction(output) => (output, ""),
-        Outcome::Ok(_) => (&operation.input, " → ok"),
-        Outcome::Failed => (&operation.input, " → failed"),
-        Outcome::Unknown => (&operation.input, " → ?"),
+        Outcome::Ok(_) => (operation.input, " → ok"),
+        Outcome::Failed => (operation.input, " → failed"),
+        Outcome::Unknown => (operation.input, " → ?"),
     };
     let known = operation.is_ok();
     let mut text = String::new();
@@ -323,11 +323,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn said(f: &str, input: Value, outcome: Outcome, key: Option<Value>) -> String {
+    fn said(f: &str, input: &Value, outcome: Outcome<'_>, key: Option<Value>) -> String {
         let operation = Operation {
             index: 0,
             process: 0,
-            f: f.into(),
+            f,
             input,
             outcome,
             called: 0,
@@ -340,35 +340,40 @@ mod tests {
 
     #[test]
     fn operations_in_few_words() {
-        let ok = |value: Value| Outcome::Ok(value);
         let x = || Some(json!("x"));
-        assert_eq!(said("write", json!(3), ok(json!(3)), None), "write 3 → ok");
-        assert_eq!(said("write", json!(["x", 3]), ok(json!(["x", 3])), x()), "write 3 → ok");
+        assert_eq!(said("write", &json!(3), Outcome::Ok(&json!(3)), None), "write 3 → ok");
         assert_eq!(
-            said("append", json!(["k", "b"]), ok(json!(["k", null])), None),
+            said("write", &json!(["x", 3]), Outcome::Ok(&json!(["x", 3])), x()),
+            "write 3 → ok"
+        );
+        assert_eq!(
+            said("append", &json!(["k", "b"]), Outcome::Ok(&json!(["k", null])), None),
             "append k b → ok"
         );
-        assert_eq!(said("read", Value::Null, ok(Value::Null), None), "read → nil");
-        let nothing = ok(json!(["x", null]));
-        assert_eq!(said("read", json!(["x", null]), nothing.clone(), None), "read x → nil");
-        assert_eq!(said("read", json!(["x", null]), nothing, x()), "read → nil");
-        assert_eq!(said("read", json!(["x", null]), ok(json!(["x", 5])), None), "read x → 5");
-        assert_eq!(said("read", json!(5), ok(json!(5)), None), "read 5 → 5");
-        assert_eq!(said("dequeue", Value::Null, ok(Value::Null), None), "dequeue → nil");
-        assert_eq!(said("acquire", Value::Null, ok(Value::Null), None), "acquire → ok");
-        assert_eq!(said("acquire", Value::Null, ok(json!(7)), None), "acquire → 7");
-        assert_eq!(said("cas", json!([1, 2]), Outcome::Unknown, None), "cas 1 2 → ?");
+        assert_eq!(said("read", &Value::Null, Outcome::Ok(&Value::Null), None), "read → nil");
+        let nothing = json!(["x", null]);
+        assert_eq!(said("read", &json!(["x", null]), Outcome::Ok(&nothing), None), "read x → nil");
+        assert_eq!(said("read", &json!(["x", null]), Outcome::Ok(&nothing), x()), "read → nil");
+        assert_eq!(
+            said("read", &json!(["x", null]), Outcome::Ok(&json!(["x", 5])), None),
+            "read x → 5"
+        );
+        assert_eq!(said("read", &json!(5), Outcome::Ok(&json!(5)), None), "read 5 → 5");
+        assert_eq!(said("dequeue", &Value::Null, Outcome::Ok(&Value::Null), None), "dequeue → nil");
+        assert_eq!(said("acquire", &Value::Null, Outcome::Ok(&Value::Null), None), "acquire → ok");
+        assert_eq!(said("acquire", &Value::Null, Outcome::Ok(&json!(7)), None), "acquire → 7");
+        assert_eq!(said("cas", &json!([1, 2]), Outcome::Unknown, None), "cas 1 2 → ?");
     }
 
     #[test]
     fn transactions_by_their_steps() {
         let asked = json!([["r", "x", null], ["append", "y", 1]]);
-        let got = Outcome::Ok(json!([["r", "x", [2]], ["append", "y", 1]]));
-        assert_eq!(said("txn", asked.clone(), got, None), "read x → [2]; append 1 to y");
-        assert_eq!(said("txn", asked.clone(), Outcome::Unknown, None), "read x; append 1 to y → ?");
-        assert_eq!(said("txn", asked, Outcome::Failed, None), "read x; append 1 to y → failed");
+        let got = json!([["r", "x", [2]], ["append", "y", 1]]);
+        assert_eq!(said("txn", &asked, Outcome::Ok(&got), None), "read x → [2]; append 1 to y");
+        assert_eq!(said("txn", &asked, Outcome::Unknown, None), "read x; append 1 to y → ?");
+        assert_eq!(said("txn", &asked, Outcome::Failed, None), "read x; append 1 to y → failed");
         let selects = json!([["rp", true, {}], ["rp", [">", 1], {"a": 2}]]);
         let told = "select all → {}; select where [\">\", 1] → {a: 2}";
-        assert_eq!(said("txn", selects.clone(), Outcome::Ok(selects), None), told);
+        assert_eq!(said("txn", &selects, Outcome::Ok(&selects), None), told);
     }
 }

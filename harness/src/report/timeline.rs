@@ -74,7 +74,7 @@ impl Timeline {
     /// order. The same arguments give the same bytes. Cost: linear, about a second a million.
     pub(super) fn new(
         input: &ReportInput<'_>,
-        operations: &[Operation],
+        operations: &[Operation<'_>],
         scene: &Scene<'_>,
         anomalies: &[&Anomaly],
     ) -> Self {
@@ -84,7 +84,7 @@ impl Timeline {
     /// At most so many operations and, unless those are few, bytes.
     pub(super) fn within(
         input: &ReportInput<'_>,
-        operations: &[Operation],
+        operations: &[Operation<'_>],
         scene: &Scene<'_>,
         anomalies: &[&Anomaly],
         (mut max, budget): (usize, usize),

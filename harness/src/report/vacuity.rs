@@ -29,7 +29,7 @@ pub struct Expectations {
 /// `Unknown`; none changes another verdict. Cost: linear, and a fault costs its window.
 pub fn vacuity(
     history: &History,
-    operations: &[Operation],
+    operations: &[Operation<'_>],
     faults: &[FaultRecord],
     expected: &Expectations,
 ) -> Vec<Reason> {
@@ -46,7 +46,7 @@ fn is_unexpected(error: &str) -> bool {
     UNEXPECTED.iter().any(|mark| error.starts_with(mark))
 }
 
-fn is_ok(operation: &Operation) -> bool {
+fn is_ok(operation: &Operation<'_>) -> bool {
     matches!(operation.outcome, Outcome::Ok(_))
 }
 
@@ -87,21 +87,21 @@ pub fn nonsense(history: &History) -> Option<String> {
     ))
 }
 
-fn silent_functions(operations: &[Operation], expected: &Expectations) -> Vec<Reason> {
+fn silent_functions(operations: &[Operation<'_>], expected: &Expectations) -> Vec<Reason> {
     if operations.is_empty() {
         let text = "no client operation was called at all";
         return vec![Reason::new(code::NO_OK_OPERATION, text)];
     }
-    let called: BTreeSet<&str> = operations.iter().map(|operation| &*operation.f).collect();
+    let called: BTreeSet<&str> = operations.iter().map(|operation| operation.f).collect();
     let ok: BTreeSet<&str> = operations
         .iter()
         .filter(|operation| is_ok(operation))
-        .map(|operation| &*operation.f)
+        .map(|operation| operation.f)
         .collect();
     let wanted = expected.functions.iter().map(String::as_str).chain(called.iter().copied());
     let silent: BTreeSet<&str> = wanted.filter(|f| !ok.contains(f)).collect();
     let reason = |f: &str| {
-        let count = operations.iter().filter(|operation| &*operation.f == f).count() as u64;
+        let count = operations.iter().filter(|operation| operation.f == f).count() as u64;
         let text = match count {
             0 => format!("{f} was never called, so nothing was learnt of it"),
             _ => format!("none of {} to {f} succeeded", text::count(count, "call")),
@@ -133,7 +133,7 @@ fn unobserved_faults(faults: &[FaultRecord], expected: &Expectations) -> Vec<Rea
 }
 
 /// Counts afresh, so that it holds for records from anywhere.
-fn idle_during_faults(operations: &[Operation], faults: &[FaultRecord]) -> Option<Reason> {
+fn idle_during_faults(operations: &[Operation<'_>], faults: &[FaultRecord]) -> Option<Reason> {
     let observed = |fault: &&FaultRecord| {
         fault.observed_ns.is_some() && fault.outcome != FaultOutcome::Skipped
     };
@@ -155,7 +155,7 @@ fn idle_during_faults(operations: &[Operation], faults: &[FaultRecord]) -> Optio
     ))
 }
 
-fn no_final_read(operations: &[Operation], expected: &Expectations) -> Option<Reason> {
+fn no_final_read(operations: &[Operation<'_>], expected: &Expectations) -> Option<Reason> {
     let from = expected.final_reads_from?;
     let first = operations.partition_point(|operation| operation.called < from);
     if operations[first..].iter().any(is_ok) {

@@ -73,13 +73,13 @@ fn what_was_acknowledged_long_before_is_in_every_read() {
 }
 
 /// Whether there are sets of updates, growing from read to read of a process, with these sums.
-fn explainable(operations: &[Operation]) -> bool {
-    let adds: Vec<&Operation> =
-        operations.iter().filter(|o| &*o.f == "add" && !o.is_failed()).collect();
+fn explainable(operations: &[Operation<'_>]) -> bool {
+    let adds: Vec<&Operation<'_>> =
+        operations.iter().filter(|o| o.f == "add" && !o.is_failed()).collect();
     let amount = |at: usize| adds[at].input[1].as_i64().expect("a number");
     (0..3).all(|process| {
         let mut possible = vec![0u32];
-        for read in operations.iter().filter(|o| &*o.f == "read" && o.process == process) {
+        for read in operations.iter().filter(|o| o.f == "read" && o.process == process) {
             let Some(output) = read.output() else { continue };
             let (mut must, mut may) = (0u32, 0u32);
             for (at, add) in adds.iter().enumerate() {

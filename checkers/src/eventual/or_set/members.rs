@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::eventual::ledger::{Call, Ledger};
+use crate::numbers::Numbers;
 use crate::words::shortened;
 
 #[derive(Debug)]
@@ -46,13 +47,21 @@ pub(super) struct Key {
     pub(super) ambiguous: bool,
 }
 
+/// What the last read of a key was answered, with the numbers of its elements.
+#[derive(Debug, Default)]
+struct Shown<'h> {
+    list: &'h [Value],
+    numbers: Vec<u32>,
+}
+
 #[derive(Debug)]
 pub(super) struct Members<'h> {
     pub(super) elements: Vec<Element<'h>>,
     pub(super) keys: Vec<Key>,
-    numbers: FxHashMap<(u32, &'h Value), u32>,
-    /// What each answered read shows, ascending; by begin.
-    contents: Vec<Vec<u32>>,
+    numbers: Numbers<'h>,
+    /// What each answered read shows, ascending; by begin, and where it ends.
+    contents: Vec<u32>,
+    ends: Vec<usize>,
     /// By the index of a read, what it shows more than once.
     duplicates: FxHashMap<u64, Vec<u32>>,
 }
@@ -62,16 +71,19 @@ impl<'h> Members<'h> {
         let mut members = Self {
             elements: Vec::new(),
             keys: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             contents: Vec::new(),
+            ends: Vec::new(),
             duplicates: FxHashMap::default(),
         };
         members.keys.resize_with(ledger.keys.len(), Key::default);
+        let mut last: Vec<Shown<'h>> = Vec::new();
+        last.resize_with(ledger.keys.len(), Shown::default);
         for call in &ledger.calls {
             match (call.f(), call.answer) {
                 ("add", _) => members.add(call),
                 ("remove", _) => members.remove(call),
-                (_, Some(answer)) => members.read(call, answer)?,
+                (_, Some(answer)) => members.read(call, answer, &mut last[call.key as usize])?,
                 _ => {}
             }
         }
@@ -81,8 +93,8 @@ impl<'h> Members<'h> {
 
     fn at(&mut self, key: u32, value: &'h Value) -> u32 {
         let (elements, keys) = (&mut self.elements, &mut self.keys);
-        *self.numbers.entry((key, value)).or_insert_with(|| {
-            let number = elements.len() as u32;
+        let number = self.numbers.number(key, value, elements.len() as u32);
+        if number as usize == elements.len() {
             keys[key as usize].elements.push(number);
             elements.push(Element {
                 value,
@@ -95,8 +107,8 @@ impl<'h> Members<'h> {
                 seen: Vec::new(),
                 unknown_remove: false,
             });
-            number
-        })
+        }
+        number
     }
 
     fn add(&mut self, call: &Call<'h>) {
@@ -132,7 +144,12 @@ impl<'h> Members<'h> {
         *last = Some(last.unwrap_or(0).max(call.returned()));
     }
 
-    fn read(&mut self, call: &Call<'h>, answer: &'h Value) -> Result<(), String> {
+    fn read(
+        &mut self,
+        call: &Call<'h>,
+        answer: &'h Value,
+        last: &mut Shown<'h>,
+    ) -> Result<(), String> {
         let Value::Array(list) = answer else {
             return Err(format!(
                 "operation {} read {}, where a list of all elements should be",
@@ -140,22 +157,36 @@ impl<'h> Members<'h> {
                 shortened(answer)
             ));
         };
-        let mut content: Vec<u32> = list.iter().map(|value| self.at(call.key, value)).collect();
-        content.sort_unstable();
+        // Most of what the last answer had stands where it stood, and keeps its number.
+        last.numbers.resize(list.len(), 0);
+        for (at, value) in list.iter().enumerate() {
+            if last.list.get(at) != Some(value) {
+                last.numbers[at] = self.at(call.key, value);
+            }
+        }
+        last.list = list;
+        let from = self.contents.len();
+        self.contents.extend(&last.numbers);
+        let content = &mut self.contents[from..];
+        if !content.is_sorted() {
+            content.sort_unstable();
+        }
         let twice = content.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         let mut twice: Vec<u32> = twice.collect();
-        twice.dedup();
         if !twice.is_empty() {
+            twice.dedup();
             self.duplicates.insert(call.operation.index, twice);
+            let mut content = self.contents.split_off(from);
+            content.dedup();
+            self.contents.append(&mut content);
         }
-        content.dedup();
-        for number in &content {
-            self.had(*number, call);
+        for at in from..self.contents.len() {
+            self.had(self.contents[at], call);
         }
-        if !content.is_empty() {
+        if from < self.contents.len() {
             self.keys[call.key as usize].last_known.get_or_insert(0);
         }
-        self.contents.push(content);
+        self.ends.push(self.contents.len());
         Ok(())
     }
 
@@ -193,7 +224,7 @@ impl<'h> Members<'h> {
 
     /// The element of an add or a remove.
     pub(super) fn number(&self, call: &Call<'h>) -> Option<u32> {
-        self.numbers.get(&(call.key, call.argument)).copied()
+        self.numbers.get(call.key, call.argument)
     }
 
     /// Answered reads with what they show, by begin.
@@ -201,7 +232,13 @@ impl<'h> Members<'h> {
         &'a self,
         ledger: &'a Ledger<'h>,
     ) -> impl Iterator<Item = (&'a Call<'h>, &'a [u32])> {
-        ledger.reads().map(|(call, _)| call).zip(self.contents.iter().map(Vec::as_slice))
+        let mut from = 0;
+        let contents = self.ends.iter().map(move |end| {
+            let content = &self.contents[from..*end];
+            from = *end;
+            content
+        });
+        ledger.reads().map(|(call, _)| call).zip(contents)
     }
 
     /// What a read shows more than once.

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::eventual::ledger::{Call, Ledger};
+use crate::numbers::Numbers;
 use crate::words::shortened;
 
 /// A write that did not fail.
@@ -55,7 +56,7 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct Values<'h> {
     pub(super) writes: Vec<Write<'h>>,
-    numbers: FxHashMap<(u32, &'h Value), u32>,
+    numbers: Numbers<'h>,
     failed: FxHashMap<(u32, &'h Value), Call<'h>>,
     /// By key and replica, writes that happened, by begin, each with the one of it and all later ones
     /// that was known first. With the order of real time there is one list a key.
@@ -69,7 +70,7 @@ impl<'h> Values<'h> {
     pub(super) fn new(ledger: &Ledger<'h>, real_time: bool) -> Result<Self, String> {
         let mut values = Self {
             writes: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             failed: FxHashMap::default(),
             happened: FxHashMap::default(),
             real_time,
@@ -86,13 +87,13 @@ impl<'h> Values<'h> {
     }
 
     fn write(&mut self, ledger: &Ledger<'h>, call: &Call<'h>) -> Result<(), String> {
-        let name = (call.key, call.argument);
         if call.operation.is_failed() {
-            self.failed.insert(name, *call);
+            self.failed.insert((call.key, call.argument), *call);
             return Ok(());
         }
         let number = self.writes.len() as u32;
-        if self.numbers.insert(name, number).is_some() || call.argument.is_null() {
+        let first = self.numbers.number(call.key, call.argument, number);
+        if first != number || call.argument.is_null() {
             return Err(format!(
                 "{} was written twice to key {}, or is what is there at first: which write a read \
                  shows can only be told if values are unique",
@@ -108,9 +109,9 @@ impl<'h> Values<'h> {
     /// A replica acknowledged or showed a value.
     fn show(&mut self, call: &Call<'h>) {
         let value = if call.is_read() { call.answer } else { Some(call.argument) };
-        let number = value.and_then(|value| self.numbers.get(&(call.key, value)));
+        let number = value.and_then(|value| self.numbers.get(call.key, value));
         let Some(number) = number.filter(|_| call.operation.is_ok()) else { return };
-        let write = &mut self.writes[*number as usize];
+        let write = &mut self.writes[number as usize];
         let end = call.operation.end();
         write.known = write.known.min(call.returned());
         write.known_at = write.known_at.min(end);
@@ -182,10 +183,9 @@ impl<'h> Values<'h> {
     pub(super) fn reading(&self, call: &Call<'h>) -> Reading {
         match call.answer {
             Some(Value::Null) | None => Reading::Nothing,
-            Some(value) => self
-                .numbers
-                .get(&(call.key, value))
-                .map_or(Reading::Phantom, |w| Reading::Value(*w)),
+            Some(value) => {
+                self.numbers.get(call.key, value).map_or(Reading::Phantom, Reading::Value)
+            }
         }
     }
 
@@ -211,8 +211,8 @@ impl<'h> Values<'h> {
             if call.is_read() {
                 return (call, self.reading(call));
             }
-            let write = self.numbers.get(&(call.key, call.argument));
-            (call, write.map_or(Reading::Phantom, |write| Reading::Value(*write)))
+            let write = self.numbers.get(call.key, call.argument);
+            (call, write.map_or(Reading::Phantom, Reading::Value))
         })
     }
 

@@ -91,7 +91,7 @@ fn missing_indices_and_times_are_filled_in() {
     let (history, recovery) = read(text.as_bytes()).expect("readable");
     let operations = history.operations();
     assert_eq!(operations.len(), 1);
-    assert_eq!((&*operations[0].f, operations[0].returned), ("txn", Some(1)));
+    assert_eq!((operations[0].f, operations[0].returned), ("txn", Some(1)));
     assert_eq!((recovery.renumbered, recovery.retimed), (2, 2));
 }
 

@@ -23,14 +23,14 @@ fn cas_hints(text: &str) -> Hints {
 fn an_etcd_log_of_porcupine_is_read() {
     let Reading { history, recovery, hints } = reading(PORCUPINE.as_bytes()).expect("readable");
     let operations = history.operations();
-    let found: Vec<_> = operations.iter().map(|o| (o.process, &*o.f, &o.outcome)).collect();
+    let found: Vec<_> = operations.iter().map(|o| (o.process, o.f, o.outcome)).collect();
     assert_eq!(
         found,
         [
-            (0, "read", &Outcome::Ok(json!(null))),
-            (1, "write", &Outcome::Unknown),
-            (0, "cas", &Outcome::Failed),
-            (1, "read", &Outcome::Unknown),
+            (0, "read", Outcome::Ok(&json!(null))),
+            (1, "write", Outcome::Unknown),
+            (0, "cas", Outcome::Failed),
+            (1, "read", Outcome::Unknown),
         ]
     );
     let info = &history.events()[4];

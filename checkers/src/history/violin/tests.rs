@@ -11,8 +11,7 @@ const QUEUE: &str = "# @object atomic-queue\n\n[1] call add(1)\n[1] return\n[2] 
 fn a_queue_is_read() {
     let Reading { history, recovery, hints } = reading(QUEUE.as_bytes()).expect("readable");
     let operations = history.operations();
-    let found: Vec<_> =
-        operations.iter().map(|o| (o.process, &*o.f, &o.input, o.output())).collect();
+    let found: Vec<_> = operations.iter().map(|o| (o.process, o.f, o.input, o.output())).collect();
     let null = json!(null);
     let expected = [
         (1, "enqueue", &json!(1), Some(&json!(1))),

@@ -135,7 +135,7 @@ pub(super) fn impossible_read(
             vec![seen],
         ),
         Impossible::Dirty { failed } => {
-            let tried: &Operation = &register.failed[failed].1;
+            let tried: &Operation<'_> = &register.failed[failed].1;
             let step = step(tried, "tried to leave that value there, which failed,");
             (
                 "dirty-read",

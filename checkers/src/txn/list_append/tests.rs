@@ -340,7 +340,11 @@ fn planted_faults_are_found_in_long_histories() {
 }
 
 /// Whether some order of the transactions, respecting real time, explains every read.
-fn brute_force(txns: &[crate::Operation], done: u32, lists: &BTreeMap<String, Vec<Value>>) -> bool {
+fn brute_force(
+    txns: &[crate::Operation<'_>],
+    done: u32,
+    lists: &BTreeMap<String, Vec<Value>>,
+) -> bool {
     let left: Vec<usize> = (0..txns.len()).filter(|n| done & (1 << n) == 0).collect();
     let first_end = left.iter().map(|n| txns[*n].end()).min().unwrap_or(u64::MAX);
     left.is_empty()
@@ -382,9 +386,9 @@ fn verdicts_agree_with_brute_force() {
         // A last read shows everything, so that every version order is known.
         let mut script = Script { events };
         let mut last: BTreeMap<String, (Value, Vec<Value>)> = BTreeMap::new();
-        let whole = atomic(seed, 6, 3, 0).operations();
+        let whole = atomic(seed, 6, 3, 0);
         let (mut appends, mut known) = (Vec::new(), BTreeMap::new());
-        for operation in &whole {
+        for operation in whole.operations() {
             for micro in operation.output().and_then(Value::as_array).into_iter().flatten() {
                 if micro[0] == "append" {
                     appends.push((micro[1].clone(), micro[2].clone()));

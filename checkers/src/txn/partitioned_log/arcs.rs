@@ -18,7 +18,7 @@ pub(super) fn transactions(logs: &Logs<'_>) -> Transactions {
         builder.key(atom);
     }
     for operation in logs.operations {
-        let status = match &operation.outcome {
+        let status = match operation.outcome {
             crate::Outcome::Ok(_) => Status::Committed,
             crate::Outcome::Failed => Status::Aborted,
             crate::Outcome::Unknown => Status::Unknown,
@@ -83,7 +83,7 @@ impl Web<'_, '_> {
 
     /// Whether an operation happens at once. Several sends that are no transaction do not.
     fn is_whole(&self, number: u32) -> bool {
-        let input = self.logs.values[number as usize].input;
+        let input = self.logs.operations[number as usize].input;
         self.logs.is_transaction(number) || input.as_array().is_some_and(|steps| steps.len() == 1)
     }
 

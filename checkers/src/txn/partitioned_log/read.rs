@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::Operation;
-use crate::history::Values;
+use crate::numbers::Numbers;
 
 /// No operation, no consumer, no record.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -67,8 +67,7 @@ pub(super) struct Sent {
 /// Everything that a history tells of logs.
 #[derive(Debug)]
 pub(super) struct Logs<'h> {
-    pub(super) operations: &'h [Operation],
-    pub(super) values: &'h [Values<'h>],
+    pub(super) operations: &'h [Operation<'h>],
     pub(super) keys: Vec<String>,
     pub(super) records: Vec<Record<'h>>,
     pub(super) sightings: Vec<Sighting>,
@@ -84,29 +83,24 @@ pub(super) struct Logs<'h> {
 
 /// What numbers have been given to.
 #[derive(Default)]
-struct Numbers<'h> {
+struct Known<'h> {
     keys: FxHashMap<&'h str, u32>,
     number_keys: FxHashMap<i64, u32>,
     texts: FxHashMap<String, u32>,
-    integers: FxHashMap<(u32, i64), u32>,
-    others: FxHashMap<(u32, &'h Value), u32>,
+    records: Numbers<'h>,
     consumers: FxHashMap<u32, u32>,
 }
 
 struct Reader<'h> {
     logs: Logs<'h>,
-    numbers: Numbers<'h>,
+    numbers: Known<'h>,
 }
 
 impl<'h> Logs<'h> {
     /// The error says which operation cannot be read.
-    pub(super) fn new(
-        operations: &'h [Operation],
-        values: &'h [Values<'h>],
-    ) -> Result<Self, String> {
+    pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let logs = Self {
             operations,
-            values,
             keys: Vec::new(),
             records: Vec::new(),
             sightings: Vec::new(),
@@ -117,7 +111,7 @@ impl<'h> Logs<'h> {
             attempts: 0,
             polls: 0,
         };
-        let mut reader = Reader { logs, numbers: Numbers::default() };
+        let mut reader = Reader { logs, numbers: Known::default() };
         for (number, operation) in (0u32..).zip(operations) {
             reader.operation(number, operation).map_err(|what| {
                 format!("operation {} ({}) cannot be read: {what}", operation.index, operation.f)
@@ -127,27 +121,27 @@ impl<'h> Logs<'h> {
     }
 
     pub(super) fn is_transaction(&self, operation: u32) -> bool {
-        &*self.operations[operation as usize].f == "txn"
+        self.operations[operation as usize].f == "txn"
     }
 }
 
 impl<'h> Reader<'h> {
-    fn operation(&mut self, number: u32, operation: &'h Operation) -> Result<(), String> {
-        match &*operation.f {
+    fn operation(&mut self, number: u32, operation: &'h Operation<'h>) -> Result<(), String> {
+        match operation.f {
             "send" | "poll" | "txn" => self.steps(number, operation),
-            "assign" | "subscribe" => self.consumer(number, operation),
+            "assign" | "subscribe" => self.consumer(operation),
             // Clients that end, and what Jepsen asks Kafka besides.
             "crash" | "debug-topic-partitions" => Ok(()),
             _ => Err("logs have only send, poll, txn, assign, subscribe and crash".to_owned()),
         }
     }
 
-    fn consumer(&mut self, number: u32, operation: &'h Operation) -> Result<(), String> {
+    fn consumer(&mut self, operation: &'h Operation<'h>) -> Result<(), String> {
         if !operation.is_ok() {
             return Ok(());
         }
-        let input = self.logs.values[number as usize].input;
-        let mode = if &*operation.f == "assign" {
+        let input = operation.input;
+        let mode = if operation.f == "assign" {
             Mode::Assigned { from_beginning: input["from"] == "beginning" }
         } else {
             let group = input["group"].as_str().unwrap_or_default();
@@ -166,13 +160,12 @@ impl<'h> Reader<'h> {
         Ok(())
     }
 
-    fn steps(&mut self, number: u32, operation: &'h Operation) -> Result<(), String> {
+    fn steps(&mut self, number: u32, operation: &'h Operation<'h>) -> Result<(), String> {
         let steps = |value: &'h Value| {
             value.as_array().map(Vec::as_slice).ok_or_else(|| format!("{value} is no list"))
         };
-        let Values { input, output } = self.logs.values[number as usize];
-        let asked = steps(input)?;
-        let answered = match output {
+        let asked = steps(operation.input)?;
+        let answered = match operation.output() {
             Some(output) => Some(steps(output)?).filter(|answered| answered.len() == asked.len()),
             None => None,
         };
@@ -199,7 +192,7 @@ impl<'h> Reader<'h> {
     fn send(
         &mut self,
         number: u32,
-        operation: &'h Operation,
+        operation: &'h Operation<'h>,
         key: &'h Value,
         value: &'h Value,
         answer: Option<&'h Value>,
@@ -266,10 +259,7 @@ impl<'h> Reader<'h> {
 
     fn record(&mut self, key: u32, value: &'h Value) -> u32 {
         let next = self.logs.records.len() as u32;
-        let number = match value.as_i64() {
-            Some(integer) => *self.numbers.integers.entry((key, integer)).or_insert(next),
-            None => *self.numbers.others.entry((key, value)).or_insert(next),
-        };
+        let number = self.numbers.records.number(key, value, next);
         if number == next {
             let nobody = (NOBODY, NOBODY, NOBODY);
             let (sender, failed, acknowledged) = nobody;

@@ -21,7 +21,7 @@ pub(super) struct Told<'l, 'h> {
 }
 
 impl Told<'_, '_> {
-    fn operation(&self, number: u32) -> &Operation {
+    fn operation(&self, number: u32) -> &Operation<'_> {
         &self.logs.operations[number as usize]
     }
 

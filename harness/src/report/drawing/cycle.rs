@@ -27,7 +27,7 @@ const LINES_OF_WHY: usize = 5;
 
 /// A transaction, ready to be drawn.
 struct Node<'a> {
-    operation: &'a Operation,
+    operation: &'a Operation<'a>,
     lines: Vec<String>,
     hidden: usize,
     y: f64,
@@ -83,7 +83,7 @@ fn place<'a>(
     scene: &Scene<'a>,
     y: f64,
 ) -> Option<(Placed<'a>, f64)> {
-    let operations: Vec<&Operation> = panel
+    let operations: Vec<&Operation<'_>> = panel
         .order
         .iter()
         .map(|index| scene.operations.get(index).copied())
@@ -137,7 +137,7 @@ fn names(anomaly: &Anomaly, placed: &[Placed<'_>]) -> BTreeMap<u64, String> {
     names
 }
 
-fn neighbours<'a>(position: usize, operations: &[&'a Operation]) -> Vec<&'a Operation> {
+fn neighbours<'a>(position: usize, operations: &[&'a Operation<'a>]) -> Vec<&'a Operation<'a>> {
     let count = operations.len();
     let around = [(position + count - 1) % count, (position + 1) % count];
     around.into_iter().filter(|other| *other != position).map(|other| operations[other]).collect()
@@ -146,8 +146,8 @@ fn neighbours<'a>(position: usize, operations: &[&'a Operation]) -> Vec<&'a Oper
 /// What a transaction did on keys that a neighbour in the cycle touches too; the rest is only
 /// counted. All of it, when that leaves nothing.
 fn relevant(
-    operation: &Operation,
-    neighbours: &[&Operation],
+    operation: &Operation<'_>,
+    neighbours: &[&Operation<'_>],
     anomaly: &Anomaly,
 ) -> (Vec<String>, usize) {
     let micro = micro_operations(operation);
@@ -176,10 +176,10 @@ fn relevant(
 }
 
 /// What came back, or what was asked if nothing is known to have come back.
-fn micro_operations(operation: &Operation) -> &[Value] {
-    let value = match &operation.outcome {
+fn micro_operations<'h>(operation: &Operation<'h>) -> &'h [Value] {
+    let value = match operation.outcome {
         perjury_checkers::Outcome::Ok(value) if text::is_transaction(value) => value,
-        _ => &operation.input,
+        _ => operation.input,
     };
     if !text::is_transaction(value) {
         return &[];
@@ -198,7 +198,7 @@ fn shorten(line: &str) -> String {
 fn draw_box(node: &Node<'_>, names: &BTreeMap<u64, String>) -> Markup {
     let operation = node.operation;
     let top = node.y;
-    let via = operation.node.as_deref().map(|node| format!(", via {}", text::elide(node, 20)));
+    let via = operation.node.map(|node| format!(", via {}", text::elide(node, 20)));
     let answered = operation
         .returned
         .map_or("no answer".to_owned(), |returned| format!("to {}", text::moment(returned)));

@@ -40,12 +40,12 @@ struct Squeezed {
 
 /// A bar, ready to be drawn.
 struct Bar<'a> {
-    operation: &'a Operation,
+    operation: &'a Operation<'a>,
     label: String,
     lane: usize,
 }
 
-pub(super) fn draw(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>) -> Markup {
+pub(super) fn draw(anomaly: &Anomaly, involved: &[&Operation<'_>], scene: &Scene<'_>) -> Markup {
     let culprit = offender(anomaly, involved);
     let shown = choose(involved, culprit);
     let lanes = lanes(&shown);
@@ -80,8 +80,8 @@ pub(super) fn draw(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>
 }
 
 /// In order of their calls; of too many, the last ones called, with the culprit.
-fn choose<'a>(involved: &[&'a Operation], culprit: Option<u64>) -> Vec<&'a Operation> {
-    let mut shown: Vec<&Operation> = involved.to_vec();
+fn choose<'a>(involved: &[&'a Operation<'a>], culprit: Option<u64>) -> Vec<&'a Operation<'a>> {
+    let mut shown: Vec<&Operation<'_>> = involved.to_vec();
     shown.sort_by_key(|operation| (operation.called, operation.index));
     shown.dedup_by_key(|operation| operation.index);
     while shown.len() > BARS_MAX {
@@ -92,7 +92,7 @@ fn choose<'a>(involved: &[&'a Operation], culprit: Option<u64>) -> Vec<&'a Opera
 }
 
 /// Lanes from the top in order of each process's first call.
-fn lanes(shown: &[&Operation]) -> BTreeMap<u32, usize> {
+fn lanes(shown: &[&Operation<'_>]) -> BTreeMap<u32, usize> {
     let mut lanes = BTreeMap::new();
     for operation in shown {
         let next = lanes.len();
@@ -103,7 +103,7 @@ fn lanes(shown: &[&Operation]) -> BTreeMap<u32, usize> {
 
 /// Bars with labels as long as still fits: many calls one after another make a wide drawing.
 fn fitted<'a>(
-    shown: &[&'a Operation],
+    shown: &[&'a Operation<'a>],
     lanes: &BTreeMap<u32, usize>,
     anomaly: &Anomaly,
     culprit: Option<u64>,
@@ -120,7 +120,7 @@ fn fitted<'a>(
 }
 
 fn bars<'a>(
-    shown: &[&'a Operation],
+    shown: &[&'a Operation<'a>],
     lanes: &BTreeMap<u32, usize>,
     anomaly: &Anomaly,
     label_max: usize,
@@ -128,7 +128,7 @@ fn bars<'a>(
     // A key stands above the drawing, unless others are in it too.
     let of_key = |key: &Value| shown.iter().all(|operation| operation.input.get(0) == Some(key));
     let key = anomaly.key.as_ref().filter(|key| of_key(key));
-    let bar = |operation: &&'a Operation| {
+    let bar = |operation: &&'a Operation<'a>| {
         let label = text::operation(operation, key);
         let label = text::elide(&text::printable(&label), label_max).into_owned();
         Bar { operation, label, lane: lanes[&operation.process] }
@@ -255,12 +255,12 @@ fn arrow_right(right: f64, middle: f64) -> String {
     format!("M{} {y}H{}m-7 -6l7 6l-7 6", px(right - 14.0), px(right + 8.0), y = px(middle))
 }
 
-fn lane_label(process: u32, lane: usize, top: f64, right: f64, shown: &[&Operation]) -> Markup {
+fn lane_label(process: u32, lane: usize, top: f64, right: f64, shown: &[&Operation<'_>]) -> Markup {
     let middle = top + lane as f64 * LANE + 20.0 + BAR / 2.0;
     let node = shown
         .iter()
         .find(|operation| operation.process == process)
-        .and_then(|operation| operation.node.as_deref());
+        .and_then(|operation| operation.node);
     html! {
         line class="lane" x1=(px(GUTTER - 8.0)) x2=(px(right)) y1=(px(middle)) y2=(px(middle)) {}
         text class="process" x="0" y=(px(middle + if node.is_some() { -3.0 } else { 4.0 })) {

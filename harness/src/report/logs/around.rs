@@ -105,7 +105,7 @@ pub fn around(
 /// The moment that matters is the last: an anomaly's first write may be minutes older.
 fn moments(history: &History, groups: &[Vec<u64>]) -> Vec<Option<Moment>> {
     let operations = history.operations();
-    let by_index: BTreeMap<u64, &Operation> =
+    let by_index: BTreeMap<u64, &Operation<'_>> =
         operations.iter().map(|operation| (operation.index, operation)).collect();
     let signed = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
     let moment = |group: &Vec<u64>| {

@@ -183,11 +183,11 @@ fn log_line(line: &LogLine) -> Markup {
 }
 
 /// When it was, what was broken then, and which node answered what.
-fn moment(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>) -> Markup {
+fn moment(anomaly: &Anomaly, involved: &[&Operation<'_>], scene: &Scene<'_>) -> Markup {
     let culprit = offender(anomaly, involved).filter(|_| anomaly.edges.is_empty());
     let (from, to) = Scene::span(involved).unwrap_or_default();
     let active = scene.active(from, to);
-    let mut shown: Vec<&Operation> = involved.to_vec();
+    let mut shown: Vec<&Operation<'_>> = involved.to_vec();
     shown.sort_by_key(|operation| (operation.called, operation.index));
     let left_out = shown.len().saturating_sub(OPERATIONS_MAX);
     shown.truncate(OPERATIONS_MAX);
@@ -223,7 +223,7 @@ fn moment(anomaly: &Anomaly, involved: &[&Operation], scene: &Scene<'_>) -> Mark
     }
 }
 
-fn row(operation: &Operation, culprit: Option<u64>) -> Markup {
+fn row(operation: &Operation<'_>, culprit: Option<u64>) -> Markup {
     let words = text::printable(&text::operation(operation, None));
     let marked = culprit == Some(operation.index);
     let took = match (&operation.outcome, operation.returned) {
@@ -240,7 +240,7 @@ fn row(operation: &Operation, culprit: Option<u64>) -> Markup {
             td class="number" { (text::moment(operation.called)) }
             td class="number" { (took) }
             td class="number" { (operation.process) }
-            td { (operation.node.as_deref().unwrap_or("")) }
+            td { (operation.node.unwrap_or("")) }
         }
     }
 }

@@ -141,7 +141,7 @@ fn hostile() -> Run {
     let operations: Vec<u64> =
         run.history.operations().iter().rev().take(3).map(|operation| operation.index).collect();
     let hostile_call =
-        run.history.operations().iter().find(|operation| &*operation.f == HOSTILE).unwrap().index;
+        run.history.operations().iter().find(|operation| operation.f == HOSTILE).unwrap().index;
     for finding in &mut run.results.findings {
         finding.checker = HOSTILE.to_owned();
         finding.stats = json!({HOSTILE: HOSTILE});

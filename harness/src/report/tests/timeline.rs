@@ -140,7 +140,7 @@ fn name(head: &Value, table: &str, number: u64) -> Option<String> {
 }
 
 /// Compares what was read with what went in.
-fn same(read: &Read, operations: &[Operation], history: &perjury_checkers::History) {
+fn same(read: &Read, operations: &[Operation<'_>], history: &perjury_checkers::History) {
     assert_eq!(read.head["count"], operations.len());
     assert_eq!((read.operations.len(), read.texts.len()), (operations.len(), operations.len()));
     for (entry, operation) in read.operations.iter().zip(operations) {
@@ -149,8 +149,8 @@ fn same(read: &Read, operations: &[Operation], history: &perjury_checkers::Histo
         assert_eq!(entry.called, operation.called);
         assert_eq!(entry.ended, ended.map(|event| event.time));
         assert_eq!(entry.process, u64::from(operation.process));
-        assert_eq!(name(&read.head, "functions", entry.f).as_deref(), Some(&*operation.f));
-        assert_eq!(name(&read.head, "nodes", entry.node).as_deref(), operation.node.as_deref());
+        assert_eq!(name(&read.head, "functions", entry.f).as_deref(), Some(operation.f));
+        assert_eq!(name(&read.head, "nodes", entry.node).as_deref(), operation.node);
         let error = ended.and_then(|event| event.error.as_deref());
         assert_eq!(name(&read.head, "errors", entry.error).as_deref(), error);
         let outcome = match operation.outcome {

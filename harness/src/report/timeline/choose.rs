@@ -15,7 +15,11 @@ pub(super) struct Gap {
 /// Ranges of positions, in order and apart from each other, of at most `max` operations in all:
 /// those called closest to one of the `moments`, and to the beginning and the end of the run.
 /// `operations` are in order of their calls.
-pub(super) fn choose(operations: &[Operation], moments: &[u64], max: usize) -> Vec<Range<usize>> {
+pub(super) fn choose(
+    operations: &[Operation<'_>],
+    moments: &[u64],
+    max: usize,
+) -> Vec<Range<usize>> {
     let (Some(first), Some(last)) = (operations.first(), operations.last()) else {
         return Vec::new();
     };
@@ -46,7 +50,7 @@ pub(super) fn choose(operations: &[Operation], moments: &[u64], max: usize) -> V
     fits.map_or_else(|| std::iter::once(0..max).collect(), |(_, ranges)| ranges)
 }
 
-fn around(operations: &[Operation], anchors: &[u64], radius: u64) -> Vec<Range<usize>> {
+fn around(operations: &[Operation<'_>], anchors: &[u64], radius: u64) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for anchor in anchors {
         let (from, to) = (anchor.saturating_sub(radius), anchor.saturating_add(radius));
@@ -62,7 +66,7 @@ fn around(operations: &[Operation], anchors: &[u64], radius: u64) -> Vec<Range<u
 }
 
 /// What lies between the ranges, as stretches of time.
-pub(super) fn gaps(operations: &[Operation], chosen: &[Range<usize>], end_ns: u64) -> Vec<Gap> {
+pub(super) fn gaps(operations: &[Operation<'_>], chosen: &[Range<usize>], end_ns: u64) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut at = 0;
     for range in chosen.iter().cloned().chain(std::iter::once(operations.len()..operations.len())) {

@@ -31,7 +31,7 @@ pub(super) struct Block {
 
 /// Turns operations into blocks. All blocks share its dictionaries.
 pub(super) struct Encoder<'a> {
-    operations: &'a [Operation],
+    operations: &'a [Operation<'a>],
     history: &'a History,
     /// Nanoseconds that times are counted in.
     tick: u64,
@@ -46,7 +46,7 @@ pub(super) struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     /// `operations` are those of the history.
-    pub(super) fn new(operations: &'a [Operation], history: &'a History, tick: u64) -> Self {
+    pub(super) fn new(operations: &'a [Operation<'a>], history: &'a History, tick: u64) -> Self {
         Self {
             operations,
             history,
@@ -79,9 +79,9 @@ impl<'a> Encoder<'a> {
                 ended.map_or(0, |ended| (ended / self.tick).max(ticks) - ticks + 1),
             );
             put(&mut columns[3], u64::from(operation.process));
-            put(&mut columns[4], u64::from(self.functions.number(&operation.f)));
+            put(&mut columns[4], u64::from(self.functions.number(operation.f)));
             columns[5].push(outcome(operation));
-            let node = operation.node.as_deref().map_or(0, |node| self.nodes.number(node));
+            let node = operation.node.map_or(0, |node| self.nodes.number(node));
             // Nearly always a process stays with its node, which then costs nothing.
             let same = nodes.insert(operation.process, node).unwrap_or(0) == node;
             put(&mut columns[6], if same { 0 } else { u64::from(node) + 1 });
@@ -121,7 +121,7 @@ impl<'a> Encoder<'a> {
 
     /// When it was over for its client, and the number of its error. Of a call whose outcome is
     /// unknown this is when the client gave up.
-    fn ending(&mut self, operation: &Operation) -> (Option<u64>, u64) {
+    fn ending(&mut self, operation: &Operation<'_>) -> (Option<u64>, u64) {
         if operation.is_ok() {
             return (operation.returned, 0);
         }
@@ -136,7 +136,7 @@ impl<'a> Encoder<'a> {
     }
 }
 
-fn outcome(operation: &Operation) -> u8 {
+fn outcome(operation: &Operation<'_>) -> u8 {
     match operation.outcome {
         Outcome::Ok(_) => 0,
         Outcome::Failed => 1,

@@ -67,10 +67,10 @@ pub(super) fn line(words: &str, max: usize) -> String {
 
 /// Whether values have the shape `[key, value]` throughout, apart from transactions and calls
 /// that say nothing. A single call of another shape shows that the first part is no key.
-pub(super) fn keyed(operations: &[Operation]) -> bool {
+pub(super) fn keyed(operations: &[Operation<'_>]) -> bool {
     let mut speaking =
-        operations.iter().filter(|operation| !text::is_transaction(&operation.input)).peekable();
-    speaking.peek().is_some() && speaking.all(|operation| pair(&operation.input).is_some())
+        operations.iter().filter(|operation| !text::is_transaction(operation.input)).peekable();
+    speaking.peek().is_some() && speaking.all(|operation| pair(operation.input).is_some())
 }
 
 fn pair(value: &Value) -> Option<&Value> {
@@ -94,8 +94,13 @@ pub(super) struct Told {
 }
 
 /// Puts an operation in words of at most `max` characters each for the question and the answer.
-pub(super) fn tell(operation: &Operation, keyed: bool, keys: &mut Dictionary, max: usize) -> Told {
-    if text::is_transaction(&operation.input) {
+pub(super) fn tell(
+    operation: &Operation<'_>,
+    keyed: bool,
+    keys: &mut Dictionary,
+    max: usize,
+) -> Told {
+    if text::is_transaction(operation.input) {
         let steps = transaction(operation);
         let numbers = numbers(steps.iter().filter_map(|step| step.get(1)), keys);
         let words: Vec<String> = match max {
@@ -109,12 +114,12 @@ pub(super) fn tell(operation: &Operation, keyed: bool, keys: &mut Dictionary, ma
             answered: String::new(),
         };
     }
-    let key = if keyed { pair(&operation.input) } else { None };
+    let key = if keyed { pair(operation.input) } else { None };
     let numbers = numbers(key.into_iter(), keys);
     if max == 0 {
         return Told { keys: numbers, asked: String::new(), answered: String::new() };
     }
-    let answered = match &operation.outcome {
+    let answered = match operation.outcome {
         Outcome::Ok(_) => Some(text::answered(operation, key)).filter(|answer| answer != "ok"),
         Outcome::Failed | Outcome::Unknown => None,
     };
@@ -126,10 +131,10 @@ pub(super) fn tell(operation: &Operation, keyed: bool, keys: &mut Dictionary, ma
 }
 
 /// The steps with their answers if there are any, otherwise as they were asked for.
-fn transaction(operation: &Operation) -> &[Value] {
-    let value = match &operation.outcome {
+fn transaction<'h>(operation: &Operation<'h>) -> &'h [Value] {
+    let value = match operation.outcome {
         Outcome::Ok(output) if text::is_transaction(output) => output,
-        _ => &operation.input,
+        _ => operation.input,
     };
     value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -46,7 +46,7 @@ impl Teller<'_, '_> {
         anomaly
     }
 
-    fn operation(&self, node: u32) -> Operation {
+    fn operation(&self, node: u32) -> Operation<'_> {
         let node = self.program.node(node);
         self.registers[node.key as usize].operation(node.call as usize)
     }

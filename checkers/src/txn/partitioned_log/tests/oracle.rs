@@ -15,9 +15,9 @@ struct Logs {
 
 impl Logs {
     /// Does an operation; `None` if its answer cannot be.
-    fn after(mut self, operation: &Operation) -> Option<Self> {
+    fn after(mut self, operation: &Operation<'_>) -> Option<Self> {
         let output = operation.output();
-        match &*operation.f {
+        match operation.f {
             "assign" => {
                 let start = operation.input.is_object().then_some(0);
                 self.positions.insert(operation.process, [start; 3]);
@@ -77,7 +77,7 @@ impl Logs {
 }
 
 /// Whether the operations that are left can follow.
-fn explains(operations: &[Operation], done: &mut Vec<bool>, logs: &Logs) -> bool {
+fn explains(operations: &[Operation<'_>], done: &mut Vec<bool>, logs: &Logs) -> bool {
     let open: Vec<usize> = (0..operations.len()).filter(|at| !done[*at]).collect();
     if open.iter().all(|at| !operations[*at].is_ok()) {
         return true;
