@@ -55,6 +55,21 @@ fn every_planted_bug_is_found_and_named() {
     }
 }
 
+/// A read of which each key comes from a moment of its own sees a later insert without an earlier one.
+#[test]
+fn torn_transactions_show_as_causal_reverse() {
+    let found = (1..=3).any(|seed| {
+        let bench = Bench::beside_others();
+        let seed = seed.to_string();
+        let mut words = vec!["test", "--bug", "torn-transactions", "--nemesis", "none"];
+        words.extend(["--workload", "causal-reverse", "--time-limit", "10s", "--seed", &seed]);
+        let ran = bench.run(&words);
+        println!("seed {seed}: exit {:?}", ran.code);
+        ran.code == Some(1) && anomaly_kinds(&bench.results()).contains("causal-reverse")
+    });
+    assert!(found, "no seed of three shows a key without one before it");
+}
+
 fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }

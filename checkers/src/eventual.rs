@@ -16,6 +16,10 @@ mod findings;
 mod ledger;
 mod mv_register;
 mod or_set;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod oracle_tests;
 mod poll;
 mod register;
 #[cfg(test)]

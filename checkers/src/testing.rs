@@ -178,3 +178,6 @@ pub(crate) fn golden_index(prefix: &str) -> Vec<[String; 4]> {
     assert!(!rows.is_empty(), "INDEX.tsv has no {prefix}");
     rows
 }
+
+#[cfg(test)]
+mod golden_tests;

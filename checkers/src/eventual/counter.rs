@@ -171,10 +171,17 @@ impl<'a, 'h> Judge<'a, 'h> {
             }
         }
         let poll = |counter: &Counter| {
-            // Unknown updates both ways may lead back to an answer that was given before.
-            let known = counter.acknowledged.last().map(|(returned, _)| *returned)?;
-            let one_way = counter.unknown.up == 0 || counter.unknown.down == 0;
-            one_way.then(|| Poll::new(known.max(healed), promise.converge_within))
+            let (known, all) = counter.acknowledged.last().copied()?;
+            let (unknown, base) = (counter.unknown, known.max(healed));
+            // Unknown updates both ways may lead back to an answer that was given before; one way, to
+            // one that was given before acknowledged ones of the other way had arrived.
+            let up = unknown.down == 0 && (unknown.up == 0 || all.down == 0);
+            let down = unknown.up == 0 && (unknown.down == 0 || all.up == 0);
+            match unknown.up == 0 || unknown.down == 0 {
+                true if up || down => Some(Poll::new(base, promise.converge_within)),
+                true => Some(Poll::that_may_go_back(base, promise.converge_within)),
+                false => None,
+            }
         };
         Ok(Self {
             ledger,

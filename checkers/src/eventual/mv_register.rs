@@ -44,8 +44,9 @@ struct Write<'h> {
 #[derive(Debug, Default)]
 struct Register {
     writes: Vec<u32>,
-    /// The begin of the first write that does not tell what it replaced.
-    blind: Option<u64>,
+    /// The first two writes that do not tell what they replaced, each after its begin: none of them
+    /// replaced itself.
+    blind: Vec<(u64, u32)>,
     /// When the last write was acknowledged; `None` if none happened.
     last_known: Option<u64>,
 }
@@ -213,7 +214,10 @@ impl<'h> Siblings<'h> {
         let list = write.call.evidence.and_then(|evidence| evidence.get("replaced")?.as_array());
         let Some(list) = list else {
             let blind = &mut self.registers[key as usize].blind;
-            *blind = Some(blind.unwrap_or(begun).min(begun));
+            // They come ordered by begin.
+            if blind.len() < 2 {
+                blind.push((begun, number));
+            }
             return;
         };
         for value in list {
@@ -232,11 +236,12 @@ impl<'h> Siblings<'h> {
     }
 
     /// Whether a value may have been replaced by the end of a call.
-    fn may_be_replaced(&self, write: u32, by: &Call<'_>) -> bool {
-        let write = &self.writes[write as usize];
+    fn may_be_replaced(&self, number: u32, by: &Call<'_>) -> bool {
+        let write = &self.writes[number as usize];
         let end = by.operation.end();
-        let blind = self.registers[write.call.key as usize].blind;
-        write.replacing < end || blind.is_some_and(|begun| begun < end)
+        let blind = &self.registers[write.call.key as usize].blind;
+        let blind = blind.iter().find(|(_, other)| *other != number);
+        write.replacing < end || blind.is_some_and(|(begun, _)| *begun < end)
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use self::members::Members;
 use super::findings::{convergence, differ, merges, read_step, update_step};
 use super::ledger::{Call, Ledger, healed};
-use super::poll::{Outcomes, Poll};
+use super::poll::{Agreement, Outcomes, Poll};
 use super::{OF_SESSIONS, Promise, RULED_OUT};
 use crate::tally::{Tally, anomaly};
 use crate::words::{seconds, shortened};
@@ -84,21 +84,38 @@ impl Checker for OrSet {
 impl OrSet {
     fn ends(&self, ledger: &Ledger<'_>, members: &Members<'_>, healed: u64) -> (Tally, Outcomes) {
         let limit = self.promise.converge_within;
-        let poll = |key: &members::Key| {
-            // An unknown add and an unknown remove of an element may lead back to an earlier answer.
-            let base = key.last_known.filter(|_| !key.ambiguous)?;
-            Some(Poll::new(base.max(healed), limit))
-        };
+        let poll = |key: &members::Key| Some(Poll::new(key.last_known?.max(healed), limit));
         let mut polls: Vec<Option<Poll<'_>>> = members.keys.iter().map(poll).collect();
-        let mut contents: FxHashMap<&[u32], u32> = FxHashMap::default();
+        // The same without elements that may go and come back, where there are any.
+        let certain = |key: &members::Key| poll(key).filter(|_| key.ambiguous);
+        let mut parts: Vec<Option<Poll<'_>>> = members.keys.iter().map(certain).collect();
+        let mut contents: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+        let mut number = |content: Vec<u32>| {
+            let next = contents.len() as u32;
+            *contents.entry(content).or_insert(next)
+        };
         for (call, content) in members.contents(ledger) {
             let Some(poll) = &mut polls[call.key as usize] else { continue };
-            let next = contents.len() as u32;
-            poll.take(*call, *contents.entry(content).or_insert(next));
+            poll.take(*call, number(content.to_vec()));
+            if let Some(part) = &mut parts[call.key as usize] {
+                let certain = |of: &&u32| !members.elements[**of as usize].is_ambiguous();
+                part.take(*call, number(content.iter().filter(certain).copied().collect()));
+            }
         }
         let (mut tally, mut outcomes) = (Tally::default(), Outcomes::default());
-        for poll in polls.iter().flatten() {
-            if let Some(pair) = outcomes.count(poll.agreement(ledger.nodes.len())) {
+        for (poll, part) in polls.iter().zip(&parts) {
+            let Some(poll) = poll else { continue };
+            let whole = poll.agreement(ledger.nodes.len());
+            let agreement = match (part, &whole) {
+                (Some(part), Agreement::Differ(..) | Agreement::Unsettled) => {
+                    match part.agreement(ledger.nodes.len()) {
+                        Agreement::Agreed { .. } => Agreement::Unsettled,
+                        differ => differ,
+                    }
+                }
+                _ => whole,
+            };
+            if let Some(pair) = outcomes.count(agreement) {
                 tally.add(|| differ(ledger, pair, limit));
             }
         }

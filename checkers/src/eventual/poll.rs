@@ -9,12 +9,16 @@ use super::ledger::Call;
 /// Let replica A have answered `x`, and B `y`. If A answered later than `limit` after somebody had
 /// first answered `y`, then A had by then seen all updates that made up `y`; and B, if the same holds
 /// the other way round, those of `x`. What merges updates in the same way everywhere then has one answer
-/// for both. That also holds if an update of unknown outcome arrives while replicas are asked.
+/// for both. That also holds if an update of unknown outcome arrives while replicas are asked, unless it
+/// may lead back to an answer that was given before all that is acknowledged had arrived: then `first`
+/// has to be an answer given when it had; see [`Poll::that_may_go_back`].
 #[derive(Debug)]
 pub(super) struct Poll<'h> {
     /// Nanoseconds of the run: when the last update was known and the last fault was gone.
     base: u64,
     limit: u64,
+    /// From when on an answer is taken for one of everything that was acknowledged.
+    complete: u64,
     /// The last answer of each replica, and since when it has been the same.
     last: FxHashMap<u32, Last<'h>>,
     /// When each answer was first given.
@@ -41,7 +45,18 @@ pub(super) enum Agreement<'h> {
 
 impl<'h> Poll<'h> {
     pub(super) fn new(base: u64, limit: u64) -> Self {
-        Self { base, limit, last: FxHashMap::default(), first: FxHashMap::default() }
+        Self {
+            base,
+            limit,
+            complete: base,
+            last: FxHashMap::default(),
+            first: FxHashMap::default(),
+        }
+    }
+
+    /// One about which unknown updates may make an answer equal to one that lacked acknowledged ones.
+    pub(super) fn that_may_go_back(base: u64, limit: u64) -> Self {
+        Self { complete: base.saturating_add(limit), ..Self::new(base, limit) }
     }
 
     /// Takes an answer, a number that stands for it. Calls have to come ordered by begin.
@@ -50,8 +65,10 @@ impl<'h> Poll<'h> {
             return;
         }
         let returned = call.returned();
-        let first = self.first.entry(answer).or_insert(returned);
-        *first = returned.min(*first);
+        if call.operation.called >= self.complete {
+            let first = self.first.entry(answer).or_insert(returned);
+            *first = returned.min(*first);
+        }
         let last = self.last.entry(call.node).or_insert(Last { answer, call, since: returned });
         let since = if last.answer == answer { last.since } else { returned };
         *last = Last { answer, call, since };

@@ -35,6 +35,12 @@ impl<'h> Element<'h> {
         let had = self.seen.iter().any(|(node, at)| *node == remove.node && *at < begun);
         remove.operation.is_ok() && !self.twice && had
     }
+
+    /// Whether it may be missing, be there, and be missing again, all after the last acknowledgement:
+    /// its add arrives, and then a remove of which nobody knows.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.unknown_remove || self.twice
+    }
 }
 
 /// One set.
@@ -43,7 +49,7 @@ pub(super) struct Key {
     pub(super) elements: Vec<u32>,
     /// When the last update was acknowledged; `None` if none happened.
     pub(super) last_known: Option<u64>,
-    /// Some element has an add and a remove without an answer.
+    /// Some element may go and come back.
     pub(super) ambiguous: bool,
 }
 
@@ -214,11 +220,8 @@ impl<'h> Members<'h> {
             }
         }
         for key in &mut self.keys {
-            key.ambiguous = key.elements.iter().any(|number| {
-                let element = &self.elements[*number as usize];
-                let unknown = element.add.is_some_and(|add| !add.operation.is_ok());
-                element.unknown_remove && (unknown || element.twice)
-            });
+            let ambiguous = |number: &u32| self.elements[*number as usize].is_ambiguous();
+            key.ambiguous = key.elements.iter().any(ambiguous);
         }
     }
 
