@@ -46,10 +46,20 @@ pub(super) fn dependencies(
     walks: &Walks,
     order: bool,
 ) -> Dependencies {
-    let mut web = Web { logs, arcs: Vec::new() };
+    // Asked once for each operation and record, and not for each of the many who polled it.
+    let whole: Vec<bool> =
+        (0..logs.operations.len()).map(|number| is_whole(logs, number)).collect();
+    let senders = (0..logs.records.len() as u32).map(|record| sender(logs, record));
+    let senders = senders.map(|by| if by != NOBODY && whole[by as usize] { by } else { NOBODY });
+    let mut web = Web {
+        logs,
+        senders: senders.collect(),
+        whole,
+        arcs: Vec::with_capacity(logs.sightings.len()),
+    };
     for sighting in logs.sightings.iter().filter(|sighting| sighting.polled) {
         let key = logs.records[sighting.record as usize].key;
-        web.arc(sender(logs, sighting.record), sighting.operation, Relation::Wr, key);
+        web.arc(web.senders[sighting.record as usize], sighting.operation, Relation::Wr, key);
     }
     if order {
         web.order(entries, walks);
@@ -68,36 +78,42 @@ fn sender(logs: &Logs<'_>, record: u32) -> u32 {
     if record.sends == 1 { record.sender } else { NOBODY }
 }
 
+/// Whether an operation happens at once. Several sends that are no transaction do not.
+fn is_whole(logs: &Logs<'_>, number: usize) -> bool {
+    let input = logs.operations[number].input;
+    input.as_array().is_some_and(|steps| steps.len() == 1) || logs.is_transaction(number as u32)
+}
+
 struct Web<'l, 'h> {
     logs: &'l Logs<'h>,
+    /// Of each operation, whether it happens at once.
+    whole: Vec<bool>,
+    /// Of each record, the only operation that can have sent it, if that happens at once.
+    senders: Vec<u32>,
     arcs: Vec<Arc>,
 }
 
 impl Web<'_, '_> {
     fn arc(&mut self, from: u32, to: u32, relation: Relation, key: u32) {
-        let whole = |number: u32| number != NOBODY && self.is_whole(number);
+        let whole = |number: u32| number != NOBODY && self.whole[number as usize];
         if from != to && whole(from) && whole(to) {
             self.arcs.push(Arc { from, to, relation, key });
         }
-    }
-
-    /// Whether an operation happens at once. Several sends that are no transaction do not.
-    fn is_whole(&self, number: u32) -> bool {
-        let input = self.logs.operations[number as usize].input;
-        self.logs.is_transaction(number) || input.as_array().is_some_and(|steps| steps.len() == 1)
     }
 
     fn order(&mut self, entries: &Entries, walks: &Walks) {
         for key in 0..self.logs.keys.len() as u32 {
             let of_key = entries.of_key(key);
             for pair in of_key.windows(2).filter(|pair| pair[0].offset < pair[1].offset) {
-                let [from, to] = [pair[0], pair[1]].map(|entry| sender(self.logs, entry.record));
+                let [from, to] =
+                    [pair[0], pair[1]].map(|entry| self.senders[entry.record as usize]);
                 self.arc(from, to, Relation::Ww, key);
             }
             for end in &walks.ends[key as usize] {
                 let next = of_key.partition_point(|entry| entry.offset < end.from);
                 if let Some(next) = of_key.get(next) {
-                    self.arc(end.operation, sender(self.logs, next.record), Relation::Rw, key);
+                    let to = self.senders[next.record as usize];
+                    self.arc(end.operation, to, Relation::Rw, key);
                 }
             }
         }
