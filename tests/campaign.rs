@@ -67,7 +67,8 @@ workload = "set"
 expect = "anomaly"
 [[matrix]]
 bug = "lost-cas"
-rate = 300
+rate = 600
+keys = 2
 time-limit = "5s"
 expect = ["lost-update", "lost-write", "stale-read", "nonlinearizable"]
 "#;
