@@ -1,4 +1,4 @@
-//! Bench: how much load the harness itself can make, and how punctual it is.
+//! Bench: how much load the harness itself can make.
 //!
 //! Everything that a run has is there but the database: a generator, the scheduler, workers and the
 //! history on a disk. So what is measured is what a database under test can never be given more of.
@@ -24,7 +24,7 @@ use usage::Usage;
 #[derive(Clone, Debug)]
 pub struct Load {
     pub workers: usize,
-    /// Names of nodes that workers are bound to, in turn.
+    /// How many nodes workers are bound to, in turn.
     pub nodes: usize,
     /// How long, unless `operations` come first.
     pub time: Duration,
