@@ -14,7 +14,7 @@ use crate::report::{Expectations, Pair, ReportInput};
 use crate::run::clocks;
 use crate::run::record::RunRecord;
 use crate::store::{RunDir, StoreError};
-use crate::{Registry, Workload, report};
+use crate::{Options, Registry, Workload, report};
 use perjury_checkers::history::{Recovery, jsonl};
 use perjury_checkers::txn::{TransactionChecker, Transactions};
 use perjury_checkers::{Budget, Checker, Finding, History};
@@ -224,6 +224,21 @@ pub fn check_all(
         Job { name, check: Box::new(check) }
     });
     run_all(jobs.collect(), limit)
+}
+
+/// Judges the first events of a run. Calls that are open may have taken effect or not, which is what
+/// they are in the whole history at that moment. `None` if a checker panics: a bug of ours, which is
+/// to disturb nobody who only looks on.
+pub fn check_beginning(
+    workload: &dyn Workload,
+    options: &Options,
+    history: &History,
+    limit: Duration,
+) -> Option<Vec<Finding>> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        check_all(workload.checkers(options), history, limit)
+    }))
+    .ok()
 }
 
 /// Lets each checker judge transactions, at the same time, for as long as `limit`.

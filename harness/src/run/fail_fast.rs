@@ -97,14 +97,10 @@ fn watch(
     }
 }
 
-/// The title of an anomaly in what there is so far. Calls that are open may have taken effect or
-/// not, which is what they are in the whole history at that moment.
+/// The title of an anomaly in what there is so far.
 fn first_anomaly(workload: &dyn Workload, options: &Options, events: &[Event]) -> Option<String> {
     let history = History::new(events.to_vec()).ok()?;
-    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        analysis::check_all(workload.checkers(options), &history, LIMIT)
-    }));
-    let findings = judged.ok()?;
+    let findings = analysis::check_beginning(workload, options, &history, LIMIT)?;
     let wrong = findings.iter().find(|finding| finding.verdict == Verdict::Invalid)?;
     Some(wrong.anomalies.first().map_or_else(|| wrong.checker.clone(), |it| it.title.clone()))
 }

@@ -150,8 +150,7 @@ impl Judge {
     }
 }
 
-/// Runs the checkers on the first events of a run. Calls that are open may have taken effect or
-/// not, which is what they are in the whole history at that moment.
+/// Runs the checkers on the first events of a run.
 fn judge(
     workload: &dyn Workload,
     options: &Options,
@@ -162,10 +161,7 @@ fn judge(
     let Ok(history) = History::new(events) else {
         return Opinion::AtTheEnd { why: "The history is damaged.".to_owned() };
     };
-    let checkers = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        analysis::check_all(workload.checkers(options), &history, LIMIT)
-    }));
-    let Ok(findings) = checkers else {
+    let Some(findings) = analysis::check_beginning(workload, options, &history, LIMIT) else {
         let why = "a checker failed, which is a bug in Perjury".to_owned();
         return Opinion::Undecided { operations, why };
     };
