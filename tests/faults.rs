@@ -9,30 +9,31 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Every fault of local nodes once: what is asked, and when.
+/// Every fault of local nodes once: what is asked, and when. They wait for each other: a slow machine
+/// has the rest of the load to be late in.
 const LOCAL: &[&str] = &[
-    "1s kill n1 for 1s",
-    "3s pause n2 for 1s",
-    "5s stop n3 for 1s",
-    "7s crash-loop n4 for 2s",
-    "10s cut n1|n2,n3,n4,n5 for 1s",
-    "13s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"delay_ms\":40,\"seed\":1}} for 1s",
-    "17s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"loss_percent\":30,\"seed\":1}} for 1s",
-    "20s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"loss_percent\":30,\"seed\":2}} for 1s",
-    "23s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"duplicate_percent\":30,\"seed\":3}} for 1s",
-    "26s packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"duplicate_percent\":30,\"seed\":4}} for 1s",
-    "29s spread for 1s",
-    "33s clock jump 30000 n2 for 1s",
-    "35s clock drift 100000 n3 for 1s",
-    "37s power n4 for 1s",
-    "40s disk slow n5 for 1s",
-    "42s file bit-flips n1 for 1s",
-    "44s remove-members n2 for 1s",
-    "47s surge 5 for 1s",
-    "49s mark n3 for 1s",
-    "44s file rollback n3 for 1s",
-    "49s cpu n4 for 2s",
-    "52s memory n5 for 1s",
+    "1000ms kill n1 for 800ms",
+    "2600ms pause n2 for 800ms",
+    "4200ms stop n3 for 800ms",
+    "5800ms crash-loop n4 for 2s",
+    "7400ms cut n1|n2,n3,n4,n5 for 800ms",
+    "9000ms packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"delay_ms\":40,\"seed\":1}} for 800ms",
+    "10600ms packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"loss_percent\":30,\"seed\":1}} for 800ms",
+    "12200ms packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"loss_percent\":30,\"seed\":2}} for 800ms",
+    "13800ms packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"duplicate_percent\":30,\"seed\":3}} for 800ms",
+    "15400ms packet {\"links\":[[\"n1\",\"n2\"]],\"policy\":{\"duplicate_percent\":30,\"seed\":4}} for 800ms",
+    "17000ms spread for 800ms",
+    "18600ms clock jump 30000 n2 for 800ms",
+    "20200ms clock drift 100000 n3 for 800ms",
+    "21800ms power n4 for 800ms",
+    "23400ms disk slow n5 for 800ms",
+    "25000ms file bit-flips n1 for 800ms",
+    "26600ms remove-members n2 for 800ms",
+    "28200ms surge 5 for 800ms",
+    "29800ms mark n3 for 800ms",
+    "31400ms file rollback n3 for 800ms",
+    "33000ms cpu n4 for 2s",
+    "34600ms memory n5 for 800ms",
 ];
 
 /// A fault of a user's own.
