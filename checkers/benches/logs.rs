@@ -98,6 +98,7 @@ fn push(events: &mut Vec<Event>, process: usize, kind: Kind, f: &str, value: Val
         value,
         node: None,
         error: None,
+        due: None,
     });
 }
 

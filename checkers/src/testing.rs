@@ -27,6 +27,7 @@ impl Script {
             value,
             node: None,
             error: None,
+            due: None,
         });
         self
     }

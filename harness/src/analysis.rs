@@ -191,6 +191,7 @@ fn evidence(
     }
     Evidence {
         phases: record.phases.clone(),
+        load: record.load.clone(),
         findings,
         fault_pairs,
         expectations,

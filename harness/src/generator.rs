@@ -13,6 +13,7 @@
 //! Generators are asked by one task at a time and are cloned freely: a clone goes on as the original
 //! would. [`simulate`] plays one in virtual time, without a cluster.
 
+mod arrivals;
 mod bounds;
 mod choose;
 mod context;
@@ -24,12 +25,12 @@ mod pace;
 mod roster;
 mod sequence;
 mod simulate;
-mod surge;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod who;
 
+pub use arrivals::{Load, ReadLoad, arriving};
 pub use choose::{any, clients_and_nemesis, mix, shortest_any, weighted_mix};
 pub use context::{Context, MAX_WORKERS, Worker, Workers};
 pub use draw::{below, chance, pick, shuffle};
@@ -39,7 +40,6 @@ pub use leaf::{from_fn, from_ops, log, nothing, op, repeat, sleep, unfold};
 pub use roster::Roster;
 pub use sequence::{concat, cycle_times, flip_flop, phases, synchronize};
 pub use simulate::{Completion, Simulation, imperfect, invocations, perfect, quick, simulate};
-pub use surge::{Load, ReadLoad, surging};
 pub use who::{
     each_process, each_thread, each_thread_fn, on_clients, on_nemesis, on_workers, reserve,
 };
@@ -53,9 +53,9 @@ pub type BoxGenerator = Box<dyn Generator>;
 /// What a generator says when asked for the next operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// Do `op` on `process` (one that is free) at `at`, nanoseconds since the run began, never
-    /// before the time of the context. A later `at` means: wait, but ask again if something
-    /// happens meanwhile.
+    /// Do `op` on `process` (one that is free) at `at`, nanoseconds since the run began. A later
+    /// `at` than the context's time means: wait, but ask again if something happens meanwhile. An
+    /// earlier one: at once, it was due then and is late.
     Emit { at: u64, process: Process, op: Op },
     /// Nothing now: ask again after the next event, and at `until` at the latest.
     Pending { until: Option<u64> },

@@ -24,6 +24,7 @@ pub mod machines;
 pub mod op;
 pub mod options;
 pub mod plan;
+pub mod rate;
 pub mod registry;
 pub mod report;
 pub mod repro;

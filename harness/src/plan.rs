@@ -4,6 +4,7 @@ use crate::database::{Definition, DefinitionText};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
+use crate::rate::{Arrival, Rate};
 use crate::report::limits::{Bound, Limit};
 use crate::script::{self, Step};
 use crate::span::Span;
@@ -38,8 +39,11 @@ pub struct Plan {
     pub seed: u64,
     /// Client workers, over all nodes.
     pub concurrency: usize,
-    /// Operations a second, over all workers; 0 is as many as the database answers.
-    pub rate: f64,
+    /// Operations a second, over all workers, a number or text; 0 is as many as the database answers.
+    pub rate: Rate,
+    /// Whether they come whatever the database does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub arrival: Arrival,
     pub time_limit: Span,
     pub nemesis_interval: Span,
     pub operation_timeout: Span,
@@ -275,10 +279,10 @@ impl Plan {
         between("--concurrency", self.concurrency, 1, 10_000)?;
         between("--keys", self.keys, 1, 1_000_000)?;
         between("--ops-per-key", self.ops_per_key, 1, 100_000_000)?;
-        if !self.rate.is_finite() || self.rate < 0.0 {
+        if self.arrival.is_open() && self.rate.is_unlimited() {
+            let arrival = self.arrival;
             return Err(Usage(format!(
-                "--rate: {} is no rate; write operations a second",
-                self.rate
+                "--arrival {arrival}: operations that come whatever the database does need a --rate"
             )));
         }
         if self.min_availability.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
@@ -293,6 +297,10 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Whether the faults that the database's definition speaks of exist.

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod headline;
 pub mod junit;
 pub mod limits;
+pub mod load;
 pub mod logs;
 pub(crate) mod page;
 mod plot;

@@ -5,9 +5,11 @@
 //! hears of it and a completion after the client has answered: the history may show a call as
 //! longer than it was, never as shorter, so no checker is led to believe an order that was not.
 
+mod alarm;
 mod clients;
 mod phase;
 mod progress;
+mod spread;
 mod stop;
 mod summary;
 #[cfg(test)]
@@ -16,12 +18,14 @@ mod worker;
 
 pub use clients::{NemesisAnswer, NemesisHandler, NoNemesis, NodeClients, OpenClient};
 pub use progress::Progress;
+pub use spread::Spread;
 pub use stop::Stop;
 pub use summary::{Counts, PhaseSummary};
 
 use crate::generator::{Context, MAX_WORKERS, Worker};
 use crate::store::{LiveError, LiveHistory};
 use crate::{Op, Seed};
+use alarm::Alarm;
 use perjury_checkers::{Name, Process};
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Reverse;
@@ -98,6 +102,7 @@ pub struct Scheduler {
     report_to: mpsc::UnboundedSender<Report>,
     /// When to look for overdue calls next, in nanoseconds since the start.
     next_watch: u64,
+    alarm: Alarm,
 }
 
 /// A worker as the scheduler sees it.
@@ -110,6 +115,8 @@ struct Slot {
     open: Option<OpenCall>,
     /// Attempts to connect that failed in a row.
     refusals: u32,
+    /// Since when it is free, or was before its open call: nanoseconds since the start.
+    free_since: u64,
 }
 
 struct Task {
@@ -153,6 +160,7 @@ impl Scheduler {
             generation: 0,
             open: None,
             refusals: 0,
+            free_since: 0,
         };
         let mut slots: Vec<Slot> = (0..concurrency)
             .map(|worker| slot(Worker::Client(worker), config.clients.node_name(worker)))
@@ -172,6 +180,7 @@ impl Scheduler {
             reports,
             report_to,
             next_watch: 0,
+            alarm: Alarm::new(),
         })
     }
 

@@ -95,7 +95,7 @@ fn ask(n: u64, dice: u64) -> (&'static str, Value, Value) {
 
 fn event(time: u64, process: Process, kind: Kind, f: &str, value: Value) -> Event {
     let node = process.client().map(|number| format!("n{}", number % 5 + 1).as_str().into());
-    Event { index: 0, time, process, kind, f: f.into(), value, node, error: None }
+    Event { index: 0, time, process, kind, f: f.into(), value, node, error: None, due: None }
 }
 
 fn subject() -> Subject {

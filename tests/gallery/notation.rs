@@ -64,6 +64,7 @@ impl Script {
             value,
             node: Some(format!("n{}", 1 + op.process % 3).as_str().into()),
             error: None,
+            due: None,
         });
     }
 

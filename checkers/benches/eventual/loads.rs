@@ -32,6 +32,7 @@ impl Script {
                 value,
                 node: Some(format!("n{}", process % 3).as_str().into()),
                 error: None,
+                due: None,
             });
         }
     }

@@ -197,6 +197,7 @@ pub fn keys_streamed(attempts: usize) -> Measured {
                 value: if begins { asked } else { answered },
                 node: None,
                 error: None,
+                due: None,
             };
             stream.push(&event).expect("a good event");
         }

@@ -95,6 +95,7 @@ fn history(operations: usize, mut next: impl FnMut(&mut Random) -> Call) -> Hist
             value,
             node: None,
             error: None,
+            due: None,
         });
     }
     History::new(events).unwrap_or_default()
@@ -228,7 +229,17 @@ fn queue(operations: usize) -> History {
         let index = events.len() as u64;
         let (process, f) = (Process::Client(0), "drain".into());
         let time = index * 1_000;
-        events.push(Event { index, time, process, kind, f, value, node: None, error: None });
+        events.push(Event {
+            index,
+            time,
+            process,
+            kind,
+            f,
+            value,
+            node: None,
+            error: None,
+            due: None,
+        });
     }
     History::new(events).unwrap_or_default()
 }

@@ -46,6 +46,7 @@ impl Store<'_> {
             value,
             node: self.named.then(|| node.as_str().into()),
             error: None,
+            due: None,
         });
     }
 
@@ -374,6 +375,7 @@ fn by_hand(calls: &[(u64, u32, &str, Value, Value)]) -> History {
                 value: json!([1, value]),
                 node: Some(format!("n{node}").as_str().into()),
                 error: None,
+                due: None,
             });
         }
     }

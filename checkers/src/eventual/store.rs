@@ -176,6 +176,7 @@ impl Run {
             value,
             node: node.map(|node| format!("n{node}").as_str().into()),
             error: None,
+            due: None,
         });
     }
 

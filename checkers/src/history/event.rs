@@ -56,6 +56,10 @@ pub struct Event {
     /// Why it failed or is unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<Name>,
+    /// When the call was due, in nanoseconds since the run began, if it began later than that: the
+    /// users of an open load do not wait for each other, so their latency counts from here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<u64>,
 }
 
 impl Process {

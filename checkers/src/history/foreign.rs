@@ -133,6 +133,7 @@ impl Assembler {
             value: self.keys.in_front(process, kind, event.key, event.value),
             node: event.node,
             error: event.error,
+            due: None,
         });
     }
 

@@ -144,7 +144,8 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
         use serde::de::Error;
         let (mut index, mut time, mut process, mut kind) = (None, None, None, None);
-        let (mut f, mut value, mut node, mut error) = (None, Value::Null, None, None);
+        let (mut f, mut value, mut node) = (None, Value::Null, None);
+        let (mut error, mut due) = (None, None);
         while let Some(field) = map.next_key_seed(FieldSeed)? {
             match field {
                 Field::Index => index = Some(map.next_value()?),
@@ -155,6 +156,7 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
                 Field::Value => value = map.next_value()?,
                 Field::Node => node = map.next_value_seed(NameSeed(self.0))?,
                 Field::Error => error = map.next_value_seed(NameSeed(self.0))?,
+                Field::Due => due = map.next_value()?,
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -167,6 +169,7 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
             value,
             node,
             error,
+            due,
         })
     }
 }
@@ -180,6 +183,7 @@ enum Field {
     Value,
     Node,
     Error,
+    Due,
     Other,
 }
 
@@ -210,6 +214,7 @@ impl Visitor<'_> for FieldSeed {
             "value" => Field::Value,
             "node" => Field::Node,
             "error" => Field::Error,
+            "due" => Field::Due,
             _ => Field::Other,
         })
     }

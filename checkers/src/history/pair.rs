@@ -29,6 +29,9 @@ pub struct Operation<'h> {
     pub outcome: Outcome<'h>,
     /// Nanoseconds since the run began.
     pub called: u64,
+    /// When it was due, in nanoseconds since the run began: no later than it was called, and sooner in
+    /// an open load that found no worker free.
+    pub due: u64,
     /// When the answer came, in nanoseconds since the run began; `None` while unknown, for an
     /// unknown call never ends.
     pub returned: Option<u64>,
@@ -38,6 +41,11 @@ pub struct Operation<'h> {
 }
 
 impl<'h> Operation<'h> {
+    /// How long who wanted it waited for its answer, in nanoseconds.
+    pub fn latency(&self) -> Option<u64> {
+        Some(self.returned?.saturating_sub(self.due))
+    }
+
     /// A call with the event that ended it, if one did.
     pub fn new(call: &'h Event, completion: Option<&'h Event>) -> Self {
         let open = Self {
@@ -47,6 +55,7 @@ impl<'h> Operation<'h> {
             input: &call.value,
             outcome: Outcome::Unknown,
             called: call.time,
+            due: call.due.unwrap_or(call.time).min(call.time),
             returned: None,
             completion: None,
             node: call.node.as_deref(),

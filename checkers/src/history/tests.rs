@@ -5,7 +5,17 @@ use serde_json::{Value, json};
 use super::*;
 
 fn event(index: u64, process: Process, kind: Kind, f: &str, value: Value) -> Event {
-    Event { index, time: index * 10, process, kind, f: f.into(), value, node: None, error: None }
+    Event {
+        index,
+        time: index * 10,
+        process,
+        kind,
+        f: f.into(),
+        value,
+        node: None,
+        error: None,
+        due: None,
+    }
 }
 
 fn client(index: u64, process: u32, kind: Kind, f: &str) -> Event {

@@ -179,6 +179,7 @@ pub fn events<C>(calls: &[Timed<C>], words: impl Fn(&C) -> Words) -> History {
             value,
             node: None,
             error: None,
+            due: None,
         };
         if *end == NEVER {
             events.push(event(*start, Kind::Invoke, asked));

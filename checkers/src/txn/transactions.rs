@@ -189,6 +189,7 @@ impl Transactions {
                 Status::Unknown => Outcome::Unknown,
             },
             called: txn.called,
+            due: txn.called,
             returned: Some(txn.returned).filter(|returned| *returned != u64::MAX),
             completion: None,
             node: None,

@@ -93,7 +93,8 @@ impl<C: Client> Player<C> {
 
     fn record(&mut self, process: Process, kind: Kind, f: Name, value: Value) {
         let (index, time) = (self.events.len() as u64, self.context.time);
-        let event = Event { index, time, process, kind, f, value, node: None, error: None };
+        let event =
+            Event { index, time, process, kind, f, value, node: None, error: None, due: None };
         self.generator.update(&self.context, &event);
         self.events.push(event);
     }

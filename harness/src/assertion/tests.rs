@@ -62,6 +62,7 @@ fn history(end: u64) -> History {
         value: Value::Null,
         node: Some("n1".into()),
         error: None,
+        due: None,
     };
     History::new(vec![event(0, SECOND / 2, Of::Invoke), event(1, end, Of::Ok)]).unwrap()
 }

@@ -9,6 +9,7 @@ pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
 pub use repro::ReproArgs;
 
 use crate::campaign::record::Shard;
+use crate::rate::{Arrival, Rate};
 use crate::span::Span;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -115,9 +116,14 @@ pub struct TestArgs {
     /// Client workers: a number, or `2n` for two on each node [default: 2n]
     #[arg(short, long, value_name = "NUMBER[n]")]
     pub concurrency: Option<String>,
-    /// Operations a second over all workers; 0 for as many as are answered [default: 200]
-    #[arg(short, long, value_name = "NUMBER")]
-    pub rate: Option<f64>,
+    /// Operations a second over all workers; 0 for as many as are answered. Or stretches, such as
+    /// "100 for 10s, 100..5000 for 30s, 5000"; `repeat` at the end begins again [default: 200]
+    #[arg(short, long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// Whether operations wait for a free worker (closed), or come whatever the database does [default:
+    /// closed]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub arrival: Option<Arrival>,
     /// Root of every choice made by chance [default: drawn, and printed]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,

@@ -6,6 +6,7 @@ use crate::database::{Bug, Definition};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
 use crate::plan::{ClusterPlan, Plan, VERSION, VagrantPlan};
+use crate::rate::{Arrival, Rate};
 use crate::registry::unknown;
 use crate::span::Span;
 use crate::{Database, Registry, secret};
@@ -73,7 +74,8 @@ fn defaults(registry: &Registry) -> Plan {
         script: Vec::new(),
         seed: drawn_seed(),
         concurrency: 0,
-        rate: 200.0,
+        rate: Rate::constant(200.0),
+        arrival: Arrival::default(),
         time_limit: Span::seconds(30),
         nemesis_interval: Span::seconds(5),
         operation_timeout: Span::seconds(5),
@@ -211,7 +213,7 @@ fn plant(plan: &mut Plan, database: &dyn Database, name: &str) -> Result<(), Usa
             "nemesis-interval" => plan.nemesis_interval = value.parse().map_err(wrong)?,
             "time-limit" => plan.time_limit = value.parse().map_err(wrong)?,
             "operation-timeout" => plan.operation_timeout = value.parse().map_err(wrong)?,
-            "rate" => plan.rate = number(value).map_err(wrong)?,
+            "rate" => plan.rate = value.parse().map_err(wrong)?,
             "keys" => plan.keys = number(value).map_err(wrong)?,
             "ops-per-key" => plan.ops_per_key = number(value).map_err(wrong)?,
             "concurrency" => plan.concurrency = concurrency(Some(value), plan)?,
@@ -247,6 +249,7 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     take(&mut plan.nemesis_interval, &args.nemesis_interval);
     take(&mut plan.time_limit, &args.time_limit);
     take(&mut plan.rate, &args.rate);
+    take(&mut plan.arrival, &args.arrival);
     take(&mut plan.seed, &args.seed);
     take(&mut plan.keys, &args.keys);
     take(&mut plan.ops_per_key, &args.ops_per_key);

@@ -14,6 +14,7 @@ fn event(index: u64, process: u32, kind: Kind) -> Event {
         value: json!(index),
         node: None,
         error: None,
+        due: None,
     }
 }
 

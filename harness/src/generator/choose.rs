@@ -98,7 +98,7 @@ impl Generator for Any {
     fn next(&mut self, context: &Context) -> Next {
         let mut race = Race::default();
         for (position, generator) in self.generators.iter_mut().enumerate() {
-            let done = race.enter(position, generator.next(context));
+            let done = race.enter(position, generator.next(context), context.time);
             if done && self.shortest {
                 return Next::Done;
             }
@@ -132,10 +132,12 @@ pub(super) struct Race {
 }
 
 impl Race {
-    /// Enters what the generator at `position` said; true if it said that it has ended.
-    pub(super) fn enter(&mut self, position: usize, next: Next) -> bool {
+    /// Enters what the generator at `position` said at the time `now`; true if it said that it has
+    /// ended. What is late does not win over what is due now: else it might win for ever.
+    pub(super) fn enter(&mut self, position: usize, next: Next, now: u64) -> bool {
         match next {
             Next::Emit { at, process, .. } => {
+                let at = at.max(now);
                 if self.offers.is_empty() || at < self.at {
                     self.offers.clear();
                     self.at = at;

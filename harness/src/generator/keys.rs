@@ -165,7 +165,7 @@ where
         }
         let mut race = Race::default();
         for position in 0..self.groups.len() {
-            race.enter(position, self.ask(context, position));
+            race.enter(position, self.ask(context, position), context.time);
         }
         let (next, offered) = race.finish(context);
         self.offered = offered;

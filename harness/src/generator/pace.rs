@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 /// How late an operation may be and still not delay those after it, in nanoseconds. It makes up
 /// for the scheduler's timer, which has ticks of a millisecond, and not for a database that
 /// stood still: a burst of everything that was missed would be a load that nobody asked for.
-const CATCH_UP: u64 = 5_000_000;
+pub(super) const CATCH_UP: u64 = 5_000_000;
 
 /// Time from one operation to the next.
 #[derive(Clone)]
@@ -30,11 +30,6 @@ impl Interval {
     }
 }
 
-/// From when the next interval counts, for an operation that was `due` and came `at` a time.
-pub(super) fn base(due: Option<u64>, at: u64) -> u64 {
-    due.filter(|due| at.saturating_sub(*due) <= CATCH_UP).unwrap_or(at)
-}
-
 /// Operations at drawn times. One interval is drawn for each operation taken.
 #[derive(Clone)]
 pub(super) struct Pace {
@@ -50,7 +45,7 @@ impl Generator for Pace {
     }
 
     fn took(&mut self, context: &Context, at: u64, process: Process) {
-        let base = base(self.due, at);
+        let base = self.due.filter(|due| at.saturating_sub(*due) <= CATCH_UP).unwrap_or(at);
         self.due = Some(base.saturating_add(self.interval.draw()));
         self.generator.took(context, at, process);
     }

@@ -121,8 +121,8 @@ impl<F: FnMut(&Event) -> Completion> Player<F> {
             let next = self.generator.next(&self.context);
             let wake = match next {
                 Next::Emit { at, process, op } if self.is_first(at) => {
-                    self.context.time = at;
-                    self.invoke(process, op);
+                    self.context.time = self.context.time.max(at);
+                    self.invoke(process, op, at);
                     continue;
                 }
                 Next::Emit { at, .. } => Some(at),
@@ -147,7 +147,7 @@ impl<F: FnMut(&Event) -> Completion> Player<F> {
         at <= self.context.time || self.open.peek().is_none_or(|Reverse((time, _))| at < *time)
     }
 
-    fn invoke(&mut self, process: Process, op: Op) {
+    fn invoke(&mut self, process: Process, op: Op, at: u64) {
         let worker = self.context.worker(process);
         assert!(self.context.free.contains(worker), "{process} is not free, and was given {op:?}");
         let time = self.context.time;
@@ -157,7 +157,8 @@ impl<F: FnMut(&Event) -> Completion> Player<F> {
         self.invoked += 1;
         let nemesis = process == Process::Nemesis;
         let kind = if nemesis { Kind::Info } else { Kind::Invoke };
-        let event = self.event(process, kind, op.f, op.value);
+        let due = (at < time).then_some(at);
+        let event = self.event(process, kind, op.f, op.value, due);
         self.generator.update(&self.context, &event);
         let answer = (self.complete)(&event);
         let kind = if nemesis { Kind::Info } else { answer.kind };
@@ -170,7 +171,7 @@ impl<F: FnMut(&Event) -> Completion> Player<F> {
         let Some(Reverse((time, call))) = self.open.pop() else { return };
         let Some(answer) = self.answers.remove(&call) else { return };
         self.context.time = self.context.time.max(time);
-        let event = self.event(answer.process, answer.kind, answer.f, answer.value);
+        let event = self.event(answer.process, answer.kind, answer.f, answer.value, None);
         let worker = self.context.worker(event.process);
         self.context.release(worker);
         if event.kind == Kind::Info && worker != Worker::Nemesis {
@@ -179,9 +180,16 @@ impl<F: FnMut(&Event) -> Completion> Player<F> {
         self.generator.update(&self.context, &event);
     }
 
-    fn event(&mut self, process: Process, kind: Kind, f: Name, value: Value) -> Event {
+    fn event(
+        &mut self,
+        process: Process,
+        kind: Kind,
+        f: Name,
+        value: Value,
+        due: Option<u64>,
+    ) -> Event {
         let (index, time) = (self.events.len() as u64, self.context.time);
-        let event = Event { index, time, process, kind, f, value, node: None, error: None };
+        let event = Event { index, time, process, kind, f, value, node: None, error: None, due };
         self.events.push(event.clone());
         event
     }

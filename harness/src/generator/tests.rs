@@ -1,5 +1,6 @@
 //! Tests of generators, in virtual time.
 
+mod arrivals;
 mod bounds;
 mod determinism;
 mod fairness;

@@ -91,7 +91,7 @@ impl Generator for Reserve {
         for (position, generator) in self.generators.iter_mut().enumerate() {
             let range = &self.ranges[position];
             if !range.is_empty() {
-                race.enter(position, generator.next(&context.restrict(range)));
+                race.enter(position, generator.next(&context.restrict(range)), context.time);
             }
         }
         let (next, offered) = race.finish(context);
@@ -200,7 +200,7 @@ impl Generator for Each {
         let workers: Vec<Worker> = all.iter().collect();
         let mut race = Race::default();
         for (position, worker) in workers.iter().enumerate() {
-            race.enter(position, self.ask(context, *worker));
+            race.enter(position, self.ask(context, *worker), context.time);
         }
         let (next, offered) = race.finish(context);
         self.offered = workers.get(offered).copied();

@@ -3,6 +3,7 @@
 use super::clocks::ClockReading;
 use super::faults::{FaultRecord, Pair, faults_from};
 use super::limits::{self, Limit};
+use super::load::LoadRecord;
 use super::logs::LogLine;
 use super::series::Series;
 use super::service;
@@ -75,6 +76,9 @@ pub struct Results {
     /// From time 0 to the last event or the end of the last phase.
     pub duration_ns: u64,
     pub phases: Vec<Phase>,
+    /// What the main load was like.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub load: Option<LoadRecord>,
     /// Counts and latencies by function.
     pub operations: BTreeMap<String, Counts>,
     /// The most frequent errors, most frequent first.
@@ -105,6 +109,7 @@ pub struct Results {
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub phases: Vec<Phase>,
+    pub load: Option<LoadRecord>,
     pub findings: Vec<Finding>,
     /// Which function mends which.
     pub fault_pairs: Vec<Pair>,
@@ -143,6 +148,7 @@ impl Results {
             subject,
             duration_ns,
             phases: evidence.phases,
+            load: evidence.load,
             operations: stats::by_function(&operations),
             errors: stats::errors(history),
             faults,

@@ -113,8 +113,8 @@ impl Windows {
     fn latency(&self, operations: &[Operation<'_>]) -> Vec<Option<Latency>> {
         let mut windows: Vec<Vec<u64>> = vec![Vec::new(); self.count];
         for operation in operations {
-            if let (Outcome::Ok(_), Some(returned)) = (&operation.outcome, operation.returned) {
-                windows[self.at(operation.called)].push(returned.saturating_sub(operation.called));
+            if let (Outcome::Ok(_), Some(latency)) = (&operation.outcome, operation.latency()) {
+                windows[self.at(operation.called)].push(latency);
             }
         }
         windows.iter_mut().map(|latencies| Latency::of(latencies)).collect()

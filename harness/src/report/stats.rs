@@ -84,7 +84,7 @@ pub(super) fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, Coun
         match operation.outcome {
             Outcome::Ok(_) => {
                 count.ok += 1;
-                latencies.extend(latency(operation));
+                latencies.extend(operation.latency());
             }
             Outcome::Failed => count.fail += 1,
             Outcome::Unknown => count.info += 1,
@@ -95,10 +95,6 @@ pub(super) fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, Coun
         count
     };
     counts.into_iter().map(|(f, entry)| (f.to_owned(), with_latency(entry))).collect()
-}
-
-fn latency(operation: &Operation<'_>) -> Option<u64> {
-    Some(operation.returned?.saturating_sub(operation.called))
 }
 
 /// The errors that were seen most often.

@@ -104,6 +104,10 @@ fn facts(results: &Results) -> Vec<(&'static str, String)> {
     if let Some(latency) = latency(results) {
         facts.push(("latency", latency));
     }
+    if let Some(load) = &results.load {
+        let warning = load.warning().map(|warning| format!("; {warning}")).unwrap_or_default();
+        facts.push(("load", load.sentence() + &warning));
+    }
     facts.push(("faults", faults(results)));
     facts.extend(service(results).map(|text| ("service", text)));
     if !results.ends.is_empty() {

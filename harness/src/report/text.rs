@@ -331,6 +331,7 @@ mod tests {
             input,
             outcome,
             called: 0,
+            due: 0,
             returned: None,
             completion: None,
             node: None,

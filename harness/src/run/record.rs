@@ -3,6 +3,7 @@
 use crate::assertion::End;
 use crate::exit::HarnessFailure;
 use crate::plan::Plan;
+use crate::report::load::LoadRecord;
 use crate::report::verdict::Reason;
 use crate::report::{Phase, RunError, Subject};
 use crate::store::{RunDir, StoreError};
@@ -30,6 +31,9 @@ pub struct RunRecord {
     /// Why a clean history would prove nothing: interrupted, not recovered.
     #[serde(default)]
     pub doubts: Vec<Reason>,
+    /// What the main load was like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadRecord>,
     #[serde(default)]
     pub error: Option<RunError>,
     /// Database processes that ended without having been told to.
@@ -49,6 +53,7 @@ impl RunRecord {
             started,
             phases: Vec::new(),
             doubts: Vec::new(),
+            load: None,
             error: None,
             ends: Vec::new(),
             ended: false,
@@ -109,6 +114,7 @@ fn options(plan: &Plan) -> BTreeMap<String, String> {
         ("nemesis", nemesis),
         ("concurrency", plan.concurrency.to_string()),
         ("rate", plan.rate.to_string()),
+        ("arrival", plan.arrival.to_string()),
         ("time-limit", plan.time_limit.to_string()),
         ("nemesis-interval", plan.nemesis_interval.to_string()),
         ("operation-timeout", plan.operation_timeout.to_string()),

@@ -14,6 +14,7 @@ use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
 use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::plan::Plan;
+use crate::report::load::LoadRecord;
 use crate::scheduler::{
     NemesisAnswer, NemesisHandler, NodeClients, Progress, Scheduler, SchedulerConfig, Stop,
 };
@@ -90,7 +91,7 @@ fn conductor(
         lifecycle: lifecycle.clone(),
         options: plan.options(),
         progress: setting.progress.clone(),
-        rate: plan.rate,
+        rate: plan.rate.mean(nanos(plan.time_limit.0)),
         virtual_machines: plan.cluster.vagrant.is_some(),
     };
     Ok(Conductor::new(plan.faults(setting.registry)?, context))
@@ -113,7 +114,7 @@ async fn testify(
     let began = Instant::now();
     assertions.count_from(began);
     keep(record, setting);
-    let since = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let since = || nanos(began.elapsed());
     // Either ends the load: Ctrl-C, or the first anomaly.
     let load_stop = Stop::new();
     let _forward = forward(setting.stop.clone(), load_stop.clone());
@@ -128,6 +129,7 @@ async fn testify(
     let loaded = scheduler.phase(load(plan, setting.registry)?).await;
     record.phase(LOAD, from, since());
     record.doubts.extend(watching.and_then(|watching| watching.end(since())));
+    record.load = loaded.as_ref().ok().map(|summary| LoadRecord::of(plan, summary));
     keep(record, setting);
 
     (setting.say)("healing all faults");
@@ -165,6 +167,10 @@ async fn testify(
         sealed.map_err(|error| HarnessFailure::new("the history", error))
     });
     failure.map_or(sealed.map(|_| ()), Err)
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Judges the history as it grows, if that was asked for and can be.
@@ -311,12 +317,12 @@ fn load(plan: &Plan, registry: &Registry) -> Result<BoxGenerator, HarnessFailure
     let lost = |error: Usage| HarnessFailure::new("the load", error);
     let workload = registry.find_workload(&plan.workload).map_err(lost)?;
     let mut clients = workload.generator(&options, seed.derive("workload")).on_clients();
-    if plan.rate > 0.0 {
+    if !plan.rate.is_unlimited() {
         let faults = plan.faults(registry).map_err(lost)?;
         let read: generator::ReadLoad =
             Arc::new(move |event| faults.iter().find_map(|fault| fault.load(event)));
-        let mean = Duration::from_secs_f64(1.0 / plan.rate);
-        clients = generator::surging(clients, seed.derive("rate"), mean, read);
+        let seed = seed.derive("rate");
+        clients = generator::arriving(clients, seed, plan.rate.clone(), plan.arrival, read);
     }
     let nemesis = plan.nemesis(registry).map_err(lost)?.on_nemesis();
     Ok(generator::any(vec![nemesis, clients]).time_limit(plan.time_limit.0))

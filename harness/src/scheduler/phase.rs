@@ -16,6 +16,8 @@ use std::time::Duration;
 const BATCH: usize = 64;
 /// Bytes of history waiting for the disk above which nothing is asked until it has caught up.
 const MAX_BACKLOG: u64 = 16 << 20;
+/// For how long then, in nanoseconds.
+const STALL: u64 = 1_000_000;
 /// How long a worker that could not connect pauses: doubled each time, up to the second number.
 const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How often to look for calls whose worker gives no sign of life.
@@ -82,11 +84,12 @@ impl Scheduler {
         for _ in 0..BATCH {
             self.context.time = self.now();
             if self.history.backlog() > MAX_BACKLOG {
-                return Ok(Some(self.context.time + 1_000_000));
+                phase.summary.stalled += STALL;
+                return Ok(Some(self.context.time + STALL));
             }
             match phase.generator.next(&self.context) {
                 Next::Emit { at, process, op } if at <= self.context.time => {
-                    self.invoke(phase, process, op)?;
+                    self.invoke(phase, process, op, at)?;
                 }
                 Next::Emit { at, .. } => return Ok(Some(at)),
                 Next::Pending { until } => {
@@ -113,27 +116,24 @@ impl Scheduler {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        // Far deadlines are cut: the loop comes round again anyway.
-        let pause = Duration::from_nanos(deadline - now).min(Duration::from_secs(3600));
-        tokio::select! {
+        let pause = Duration::from_nanos(deadline - now);
+        let report = tokio::select! {
             biased;
-            report = self.reports.recv() => {
-                if let Some(report) = report {
-                    self.complete(phase, report)?;
-                }
-            }
-            () = tokio::time::sleep(pause) => {}
-            () = self.stop.requested(), if !phase.summary.stopped => {}
-        }
-        Ok(())
+            report = self.reports.recv() => report,
+            () = self.alarm.wait(deadline, pause) => None,
+            () = self.stop.requested(), if !phase.summary.stopped => None,
+        };
+        phase.summary.idle += self.now().saturating_sub(now);
+        report.map_or(Ok(()), |report| self.complete(phase, report))
     }
 
-    /// Writes an invocation down and hands it to its worker.
+    /// Writes an invocation that was due `at` a time down, and hands it to its worker.
     fn invoke(
         &mut self,
         phase: &mut Phase,
         process: Process,
         op: Op,
+        at: u64,
     ) -> Result<(), SchedulerError> {
         let worker = self.context.worker(process);
         if !self.context.free.contains(worker) || self.context.process(worker) != process {
@@ -145,10 +145,14 @@ impl Scheduler {
         self.context.occupy(worker);
         let kind = if worker == Worker::Nemesis { Kind::Info } else { Kind::Invoke };
         let position = self.slot(worker);
-        let node = self.slots[position].node.clone();
-        let Op { f, value } = op;
-        let event =
-            Event { index: self.next_index, time, process, kind, f, value, node, error: None };
+        let slot = &self.slots[position];
+        let (node, due) = (slot.node.clone(), (at < time).then_some(at));
+        if due.is_some() {
+            phase.summary.late.add(time - at);
+            phase.summary.scheduling.add(time - at.max(slot.free_since));
+        }
+        let (Op { f, value }, index) = (op, self.next_index);
+        let event = Event { index, time, process, kind, f, value, node, error: None, due };
         self.record(phase, &event)?;
         // Taken apart and put together again: a value is dear to copy.
         let op = Arc::new(Op { f: event.f, value: event.value });
@@ -209,12 +213,13 @@ impl Scheduler {
         self.context.time = self.now();
         let (process, f) = (call.process, call.op.f.clone());
         let (index, time) = (self.next_index, self.context.time);
-        let event = Event { index, time, process, kind, f, value, node, error };
+        let event = Event { index, time, process, kind, f, value, node, error, due: None };
         self.show(phase, &event, worker);
         if no_client {
             self.rest(report.slot);
         } else {
-            self.slots[report.slot].refusals = 0;
+            let slot = &mut self.slots[report.slot];
+            (slot.refusals, slot.free_since) = (0, time);
             self.context.release(worker);
         }
         if let Worker::Client(number) = worker
@@ -278,6 +283,7 @@ impl Scheduler {
                 return;
             }
             self.resting.pop();
+            self.slots[position].free_since = until;
             self.context.release(self.slots[position].worker);
         }
     }

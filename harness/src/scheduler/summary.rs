@@ -1,5 +1,6 @@
 //! Summaries: what happened in a phase, in numbers.
 
+use super::Spread;
 use perjury_checkers::{Kind, Name};
 use std::collections::BTreeMap;
 
@@ -57,6 +58,14 @@ pub struct PhaseSummary {
     /// Nanoseconds since the run began.
     pub began: u64,
     pub ended: u64,
+    /// How long after they were due operations began, where they were due at a time of their own.
+    pub late: Spread,
+    /// How much of that somebody was free to perform it: what is the harness's own fault.
+    pub scheduling: Spread,
+    /// Nanoseconds in which the scheduler had nothing to do.
+    pub idle: u64,
+    /// Nanoseconds in which nothing was asked since the disk had not taken the history yet.
+    pub stalled: u64,
     /// Whether it ended by the stop signal and not by its generator.
     pub stopped: bool,
 }

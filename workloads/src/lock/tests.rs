@@ -56,6 +56,7 @@ fn events(script: &[(u32, &str, Kind, Value)]) -> Vec<Event> {
                 value,
                 node: None,
                 error: None,
+                due: None,
             });
         }
     }

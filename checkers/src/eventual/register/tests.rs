@@ -35,6 +35,7 @@ impl Hand {
             // Processes 0, 3, 6 … are bound to n0, and so on.
             node: process.client().map(|number| format!("n{}", number % 3).as_str().into()),
             error: None,
+            due: None,
         });
         self
     }

@@ -24,6 +24,7 @@ fn sample() -> Vec<Event> {
         value,
         node: Some("n1".into()),
         error: (kind == Kind::Info).then(|| "timed out".into()),
+        due: None,
     };
     vec![
         event(0, Process::Client(0), Kind::Invoke, json!([["append", 1, 2], ["r", 3, null]])),

@@ -104,6 +104,7 @@ impl Made {
                 value: json!([key, value]),
                 node: None,
                 error: None,
+                due: None,
             }
         };
         History::new_lenient(moments.into_iter().map(event).collect()).expect("well-formed")

@@ -1,6 +1,7 @@
 //! Surges: the pace follows what the nemesis is asked for, and what is asked stays the same.
 
 use crate::generator::*;
+use crate::rate::{Arrival, Rate};
 use crate::{Op, Seed};
 use perjury_checkers::{Event, Kind, Process};
 use serde_json::{Value, json};
@@ -22,8 +23,8 @@ fn play(complete: impl FnMut(&Event) -> Completion) -> Vec<Event> {
         count += 1;
         Some(op(Op::new("write", json!(count))))
     });
-    let mean = Duration::from_millis(100);
-    let clients = surging(work.on_clients(), Seed::root(2), mean, Arc::new(read));
+    let (rate, read) = (Rate::constant(10.0), Arc::new(read));
+    let clients = arriving(work.on_clients(), Seed::root(2), rate, Arrival::Closed, read);
     let at = |seconds, f: &str| {
         concat(vec![sleep(Duration::from_secs(seconds)), op(Op::new(f, Value::Null))]).on_nemesis()
     };

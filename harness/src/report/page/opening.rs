@@ -69,6 +69,12 @@ pub(crate) fn tested(results: &Results) -> Markup {
                     "{answered}, {} a second", text::number(rate.round() as u64))))
                 (tile("Faults", &text::number(results.faults.len() as u64), &fault_kinds(results)))
             }
+            @if let Some(load) = &results.load {
+                p { "Load: " (load.sentence()) "." }
+                @if let Some(warning) = load.warning() {
+                    p class="note" { "The load: " (warning) "." }
+                }
+            }
             dl class="facts" {
                 div { dt { "seed" } dd { (subject.seed) } }
                 @for (name, value) in &subject.options {

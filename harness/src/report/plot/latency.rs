@@ -80,7 +80,7 @@ fn points(input: &PlotInput<'_>, kind: Kind) -> Points {
     let operations = input.operations.iter().filter(|operation| wanted(&operation.outcome));
     operations
         .filter_map(|operation| {
-            let latency = input.completed(operation)?.saturating_sub(operation.called);
+            let latency = input.completed(operation)?.saturating_sub(operation.due);
             Some((operation.called, latency))
         })
         .collect()

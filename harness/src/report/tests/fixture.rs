@@ -42,7 +42,17 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn push(&mut self, time: u64, process: Process, kind: Kind, f: &str, value: Value) {
         let node = process.client().map(|number| format!("n{}", number % 5 + 1).as_str().into());
-        let event = Event { index: 0, time, process, kind, f: f.into(), value, node, error: None };
+        let event = Event {
+            index: 0,
+            time,
+            process,
+            kind,
+            f: f.into(),
+            value,
+            node,
+            error: None,
+            due: None,
+        };
         self.events.push((time, event));
     }
 

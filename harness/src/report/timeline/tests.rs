@@ -13,6 +13,7 @@ fn operation<'h>(at: u64, input: &'h Value, outcome: Outcome<'h>) -> Operation<'
         input,
         outcome,
         called: at * 10,
+        due: at * 10,
         returned: Some(at * 10 + 5),
         completion: Some(2 * at + 1),
         node: None,

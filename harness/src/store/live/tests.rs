@@ -21,6 +21,7 @@ fn event(index: u64) -> Event {
         value: json!([index % 8, index]),
         node: Some("n1".into()),
         error: None,
+        due: None,
     }
 }
 

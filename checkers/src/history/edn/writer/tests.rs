@@ -7,7 +7,17 @@ use super::*;
 use crate::history::edn;
 
 fn event(process: Process, kind: Kind, f: &str, value: Value) -> Event {
-    Event { index: 3, time: 42, process, kind, f: f.into(), value, node: None, error: None }
+    Event {
+        index: 3,
+        time: 42,
+        process,
+        kind,
+        f: f.into(),
+        value,
+        node: None,
+        error: None,
+        due: None,
+    }
 }
 
 fn line(event: &Event) -> String {
