@@ -8,6 +8,8 @@ fn main() -> ExitCode {
     // Definitions name workloads, which have to be known before.
     let registry = perjury_workloads::register(Registry::default())
         .database(perjury_demo::database())
+        .database(perjury_demo::alone::database())
+        .target(perjury_demo::alone::target())
         .protocol(perjury_etcd::driver(), perjury_etcd::DEFINITIONS, perjury_etcd::FINDINGS)
         .protocol(perjury_mysql::driver(), perjury_mysql::DEFINITIONS, perjury_mysql::FINDINGS)
         .protocol(perjury_nats::driver(), perjury_nats::DEFINITIONS, perjury_nats::FINDINGS)
@@ -27,7 +29,8 @@ fn main() -> ExitCode {
             perjury_zookeeper::DEFINITIONS,
             perjury_zookeeper::FINDINGS,
         )
-        .internal("demo-server", perjury_demo::server::main);
+        .internal(perjury_demo::SERVER_COMMAND, perjury_demo::server::main)
+        .internal(perjury_demo::alone::COMMAND, perjury_demo::alone::main);
     let registry = perjury_nemesis::register(registry).machines(perjury_vagrant::keeper());
     cli::main(&registry)
 }

@@ -7,12 +7,13 @@ mod usage;
 
 use crate::client::{Client, DynClient, Failure};
 use crate::generator::{self, GeneratorExt, below};
+use crate::rate::{Arrival, Rate};
 use crate::scheduler::{
     NoNemesis, OpenClient, PhaseSummary, Progress, Scheduler, SchedulerConfig, SchedulerError, Stop,
 };
 use crate::store::LiveHistory;
 use crate::{BoxFuture, BoxGenerator, Op, Seed};
-use perjury_checkers::Name;
+use perjury_checkers::{Event, Name};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,11 +25,11 @@ use usage::Usage;
 #[derive(Clone, Debug)]
 pub struct Load {
     pub workers: usize,
-    /// How many nodes workers are bound to, in turn.
-    pub nodes: usize,
     /// How long, unless `operations` come first.
     pub time: Duration,
     pub operations: Option<u64>,
+    pub rate: Rate,
+    pub arrival: Arrival,
     pub seed: u64,
 }
 
@@ -36,16 +37,54 @@ pub struct Load {
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
     pub operations: u64,
+    /// Of them, those that were not answered with ok.
+    pub not_ok: u64,
     pub seconds: f64,
     /// Operations in a second.
     pub rate: f64,
-    /// Nanoseconds that all threads worked for an operation.
+    /// Nanoseconds that all threads of this process worked for an operation.
     pub cpu_ns: f64,
+    /// How long after it was due an operation began though a worker was free, in microseconds; of
+    /// an open load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduling_error_us: Option<Quantiles>,
     /// The most memory that was resident, in megabytes, and how much of that was there at the start.
     pub resident_mb: f64,
     pub resident_before_mb: f64,
     /// Size of the history, in megabytes.
     pub history_mb: f64,
+}
+
+/// What half of the operations, 99 of a hundred, and all did not exceed.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+/// What a load can be made against.
+#[derive(Clone)]
+pub struct Target {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Starts it. The error says why that cannot be.
+    pub open: fn() -> Result<Opened, String>,
+}
+
+/// A target that is there.
+pub struct Opened {
+    pub clients: Arc<dyn OpenClient>,
+    /// What ends it when dropped.
+    pub _server: Box<dyn std::any::Any + Send>,
+}
+
+/// The target that is always there: clients that answer at once.
+pub fn scheduler() -> Target {
+    let open = || Ok(Opened { clients: answering_at_once(5), _server: Box::new(()) });
+    let about =
+        "clients that answer at once, so that the scheduler and the history are all there is";
+    Target { name: "scheduler", about, open }
 }
 
 /// Answers at once, with what it was asked.
@@ -80,7 +119,7 @@ pub fn answering_at_once(nodes: usize) -> Arc<dyn OpenClient> {
     Arc::new(HereOnly { names: (1..=nodes).map(|n| format!("n{n}").into()).collect() })
 }
 
-/// Makes the load, with a history at `path`, which must not exist.
+/// Makes the load, with a history at `path`, which must not exist, until it is asked to stop.
 ///
 /// # Errors
 /// When the history cannot be kept.
@@ -88,6 +127,8 @@ pub async fn run(
     load: &Load,
     clients: Arc<dyn OpenClient>,
     path: &Path,
+    progress: Arc<Progress>,
+    stop: Stop,
 ) -> Result<Measured, SchedulerError> {
     let history = LiveHistory::create(path)?;
     let config = SchedulerConfig {
@@ -98,11 +139,12 @@ pub async fn run(
         nemesis_timeout: Duration::from_secs(5),
         seed: Seed::root(load.seed),
         start: Instant::now(),
-        progress: Arc::new(Progress::default()),
+        progress,
     };
-    let mut scheduler = Scheduler::new(config, history, Stop::new())?;
+    let mut scheduler = Scheduler::new(config, history, stop)?;
     let before = Usage::now();
-    let (began, summary) = (Instant::now(), scheduler.phase(registers(load)).await?);
+    let began = Instant::now();
+    let summary = scheduler.phase(registers(load)).await?;
     scheduler.finish().await?;
     let (seconds, after) = (began.elapsed().as_secs_f64(), Usage::now());
     Ok(measured(&summary, seconds, (&before, &after), path))
@@ -116,10 +158,15 @@ fn measured(
 ) -> Measured {
     let operations = summary.operations.total();
     let each = |total: f64| total / (operations.max(1)) as f64;
+    let error = &summary.scheduling;
+    let at = |share| error.quantile(share) as f64 / 1e3;
+    let quantiles = Quantiles { p50: at(0.5), p99: at(0.99), max: error.max() as f64 / 1e3 };
     Measured {
         operations,
+        not_ok: operations - summary.operations.ok,
         seconds,
         rate: operations as f64 / seconds,
+        scheduling_error_us: (error.count() > 0).then_some(quantiles),
         cpu_ns: each((after.cpu - before.cpu).as_nanos() as f64),
         resident_mb: after.peak_kb as f64 / 1e3,
         resident_before_mb: before.peak_kb as f64 / 1e3,
@@ -127,7 +174,7 @@ fn measured(
     }
 }
 
-/// Reads and writes of registers, as fast as workers are free.
+/// Reads and writes of registers, as fast as workers are free or at the rate.
 fn registers(load: &Load) -> BoxGenerator {
     let mut written = 0;
     let ops = generator::from_fn(Seed::root(load.seed).derive("bench"), move |rng| {
@@ -138,7 +185,13 @@ fn registers(load: &Load) -> BoxGenerator {
         written += 1;
         Op::new("write", json!([key, written]))
     });
-    let ops = generator::on_clients(ops).time_limit(load.time);
+    let mut ops = generator::on_clients(ops);
+    if !load.rate.is_unlimited() {
+        let seed = Seed::root(load.seed).derive("rate");
+        let calm = Arc::new(|_: &Event| None);
+        ops = generator::arriving(ops, seed, load.rate.clone(), load.arrival, calm);
+    }
+    let ops = ops.time_limit(load.time);
     match load.operations {
         Some(most) => ops.limit(most),
         None => ops,

@@ -2,6 +2,7 @@
 
 mod anomalies;
 pub mod args;
+mod bench;
 mod campaign;
 mod client_check;
 mod definitions;
@@ -94,6 +95,7 @@ fn run(registry: &Registry, cli: &Cli) -> Result<ExitCode, Stop> {
         Command::New(args) => new::new(args, registry)?,
         Command::Heal(args) => return heal::heal(args, registry),
         Command::Gc(args) => return gc::gc(args),
+        Command::Bench(args) => bench::bench(args, registry)?,
         Command::Schema(args) => return Ok(schema::schema(args)),
         Command::Repro(args) => return repro::repro(args, registry),
         Command::Serve(args) => return serve::serve(args, registry),

@@ -1,5 +1,6 @@
 //! The registry: which databases, workloads and faults this binary has.
 
+use crate::bench::Target;
 use crate::database::{DefinitionText, FileDatabase};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
@@ -27,6 +28,8 @@ pub struct Registry {
     pub custom: Option<fn(CustomFault) -> Arc<dyn Fault>>,
     /// Published findings that can be reproduced.
     pub findings: Vec<Finding>,
+    /// What `perjury bench` can make a load against, besides the scheduler itself.
+    pub targets: Vec<Target>,
     /// Who gets virtual machines.
     pub machines: Option<Arc<dyn MachineKeeper>>,
     /// Those of a user's own that are among `faults` already.
@@ -59,6 +62,12 @@ impl Registry {
         findings: &str,
     ) -> Self {
         self.driver(driver).definitions(definitions).findings(findings)
+    }
+
+    /// Adds something to make a load against, to measure the harness.
+    pub fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
     }
 
     /// Adds a workload.

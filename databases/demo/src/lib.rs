@@ -4,6 +4,7 @@
 //! partitions. The correct server is in [`server`], `node`, `state`, `log` and `machine`; the
 //! mistakes that it can be told to make are in [`bugs`], and nowhere else.
 
+pub mod alone;
 pub mod bugs;
 pub mod client;
 mod clock;

@@ -231,6 +231,7 @@ impl Node {
                 Err(error) => Response::Malformed(format!("not a piece of a snapshot: {error}")),
             },
             Request::Local(command) => Response::Local(self.gossip.execute(&command).await),
+            Request::Echo(value) => Response::Echo(value),
             Request::Exchange(exchange) => {
                 Response::Exchanged(self.gossip.exchanged(exchange).await)
             }

@@ -38,6 +38,8 @@ pub enum Request {
     Local(Local),
     /// From a peer: what it has, or asks for.
     Exchange(Exchange),
+    /// From who measures: say this again.
+    Echo(serde_json::Value),
 }
 
 /// What is answered, in the order of [`Request`].
@@ -52,6 +54,7 @@ pub enum Response {
     Received(Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>),
     Local(Result<Answer, Refusal>),
     Exchanged(Exchanged),
+    Echo(serde_json::Value),
     /// The request could not be understood, and nothing was done.
     Malformed(String),
 }

@@ -77,6 +77,8 @@ pub enum Command {
     Workloads(ListArgs),
     /// List the faults
     Faults(ListArgs),
+    /// Measure how much load this machine can make, without a database
+    Bench(BenchArgs),
     /// Print the JSON schema of a file that machines read
     Schema(SchemaArgs),
     /// Print a completion script for a shell
@@ -306,6 +308,36 @@ pub struct MergeArgs {
     /// Colour on the terminal
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub colour: Colour,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// What to make a load against: `scheduler` (clients that answer at once) or `echo` (over TCP)
+    #[arg(default_value = "scheduler")]
+    pub target: String,
+    /// Client workers
+    #[arg(short, long, value_name = "NUMBER", default_value_t = 1024)]
+    pub concurrency: usize,
+    /// How long the load lasts
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    pub time_limit: Span,
+    /// Ends after so many operations, if they come first
+    #[arg(long, value_name = "NUMBER")]
+    pub operations: Option<u64>,
+    /// Operations a second, as in `perjury test` [default: as many as are answered]
+    #[arg(short, long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// Whether operations wait for a free worker, or come whatever happens
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub arrival: Arrival,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Where the history is written, and removed afterwards
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// Print the figures as JSON, and nothing else, on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -56,7 +56,9 @@ pub enum Limit {
 impl LoadRecord {
     /// What the load of this plan was like.
     pub fn of(plan: &Plan, summary: &PhaseSummary) -> Self {
-        let nanos = summary.ended.saturating_sub(summary.began).max(1);
+        // Without the time in which the last calls were waited for.
+        let limit = u64::try_from(plan.time_limit.0.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = summary.ended.saturating_sub(summary.began).min(limit).max(1);
         let share = |part: u64| (part as f64 / nanos as f64).min(1.0);
         let mut load = Self {
             arrival: plan.arrival.to_string(),

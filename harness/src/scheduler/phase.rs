@@ -1,6 +1,6 @@
 //! Phases: the loop that plays one generator to its end.
 
-use super::worker::{Outcome, Report, Reporter, spawn_client, spawn_nemesis};
+use super::worker::{Connecting, Outcome, Report, Reporter, spawn_client, spawn_nemesis};
 use super::{Counts, OpenCall, PhaseSummary, Scheduler, SchedulerError};
 use crate::generator::{Generator, Next, Worker, sooner};
 use crate::{BoxGenerator, Op};
@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Operations begun before answers are looked at again.
 const BATCH: usize = 64;
@@ -24,6 +25,8 @@ const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const WATCH: Duration = Duration::from_millis(250);
 /// What a worker may take beyond its own timeouts before it is given up.
 const SLACK: Duration = Duration::from_secs(2);
+/// How long a phase waits at the most for its workers to connect.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 /// What open calls get after a stop, at the most.
 const CLIENT_GRACE: Duration = Duration::from_secs(3);
 const NEMESIS_GRACE: Duration = Duration::from_secs(10);
@@ -44,6 +47,7 @@ impl Scheduler {
     /// Plays `generator` until it has ended and all its calls have, or until the run is stopped.
     pub async fn phase(&mut self, generator: BoxGenerator) -> Result<PhaseSummary, SchedulerError> {
         let by_worker = vec![Counts::default(); self.config.concurrency];
+        self.connect().await;
         let summary = PhaseSummary { began: self.now(), ..PhaseSummary::default() };
         let mut phase = Phase { generator, summary, by_worker, done: false };
         let result = self.play(&mut phase).await;
@@ -58,6 +62,21 @@ impl Scheduler {
         }
         phase.summary.ended = self.now();
         Ok(phase.summary)
+    }
+
+    /// Lets all workers connect that have not yet, so that no call has to wait for that. Who cannot
+    /// is asked anyway: that a node cannot be reached is for the history to tell.
+    async fn connect(&mut self) {
+        let (connecting, mut all) = mpsc::channel(1);
+        for position in 0..self.config.concurrency {
+            if self.slots[position].task.is_none() {
+                self.start(position, Some(connecting.clone()));
+            }
+        }
+        drop(connecting);
+        let limit = self.config.operation_timeout.min(CONNECT_PATIENCE);
+        // It ends when nobody holds the other end any more.
+        let _ = tokio::time::timeout(limit, all.recv()).await;
     }
 
     async fn play(&mut self, phase: &mut Phase) -> Result<(), SchedulerError> {
@@ -176,6 +195,15 @@ impl Scheduler {
                 Err(unsent) => op = unsent.0,
             }
         }
+        self.start(position, None);
+        if let Some(task) = &self.slots[position].task {
+            // A task that was just started has its channel open.
+            let _ = task.ops.send(op);
+        }
+    }
+
+    /// Starts the slot's task.
+    fn start(&mut self, position: usize, connecting: Option<Connecting>) {
         let slot = &mut self.slots[position];
         slot.generation += 1;
         let reporter =
@@ -185,6 +213,7 @@ impl Scheduler {
                 Arc::clone(&self.config.clients),
                 reporter,
                 self.config.operation_timeout,
+                connecting,
             ),
             Worker::Nemesis => spawn_nemesis(
                 Arc::clone(&self.config.nemesis),
@@ -192,8 +221,6 @@ impl Scheduler {
                 self.config.nemesis_timeout,
             ),
         };
-        // A task that was just started has its channel open.
-        let _ = task.ops.send(op);
         slot.task = Some(task);
     }
 

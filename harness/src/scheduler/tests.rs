@@ -90,7 +90,10 @@ impl OpenClient for Script {
                 "refuse" => Err("connection refused".to_owned()),
                 "hang" => std::future::pending().await,
                 "panic" => panic!("no such configuration, say"),
-                _ => {
+                word => {
+                    if word == "slow" {
+                        tokio::time::sleep(Duration::from_millis(80)).await;
+                    }
                     let dropped = Arc::clone(&self.dropped);
                     Ok(Box::new(Scripted { latency: self.latency, dropped }) as Box<dyn DynClient>)
                 }

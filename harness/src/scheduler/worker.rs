@@ -53,20 +53,30 @@ impl Reporter {
     }
 }
 
+/// Held by a worker until it has tried to connect for the first time; nothing is ever sent.
+pub(super) type Connecting = mpsc::Sender<std::convert::Infallible>;
+
 /// Starts a task that performs operations with clients of worker `slot`, until the channel that
 /// it returns is closed.
 pub(super) fn spawn_client(
     clients: Arc<dyn OpenClient>,
     reporter: Reporter,
     timeout: Duration,
+    connecting: Option<Connecting>,
 ) -> Task {
     let (ops, mut asked) = mpsc::unbounded_channel::<Arc<Op>>();
     let handle = tokio::spawn(async move {
-        let mut client = None;
+        let mut client = connect_early(&*clients, &reporter, timeout, &mut asked).await;
+        drop(connecting);
         while let Some(op) = asked.recv().await {
             let outcome = perform(&mut client, &*clients, reporter.slot, &op, timeout).await;
+            // The scheduler says when to try again where there was no connection.
+            let lost = client.is_none() && !matches!(outcome, Outcome::NoClient(_));
             if !reporter.report(outcome) {
                 break;
+            }
+            if lost {
+                client = connect_early(&*clients, &reporter, timeout, &mut asked).await;
             }
         }
         if let Some(client) = client {
@@ -75,6 +85,25 @@ pub(super) fn spawn_client(
         }
     });
     Task { ops, handle }
+}
+
+/// Connects while nobody waits for it: what that costs is no part of any call. An operation that came
+/// meanwhile has waited long enough if there is no connection, and is told so.
+async fn connect_early(
+    clients: &dyn OpenClient,
+    reporter: &Reporter,
+    timeout: Duration,
+    asked: &mut mpsc::UnboundedReceiver<Arc<Op>>,
+) -> Option<Box<dyn DynClient>> {
+    match connect(clients, reporter.slot, timeout).await {
+        Ok(client) => Some(client),
+        Err(outcome) => {
+            if asked.try_recv().is_ok() {
+                reporter.report(outcome);
+            }
+            None
+        }
+    }
 }
 
 /// One operation. The client is kept only if its connection is still good: after an `ok` or a

@@ -112,20 +112,45 @@ async fn a_client_that_blocks_its_thread_is_given_up() {
 #[tokio::test]
 async fn without_a_connection_nothing_was_sent_and_nobody_spins() {
     let script =
-        Script { connect: |count| if count < 4 { "refuse" } else { "ok" }, ..Script::new() };
+        Script { connect: |count| if count < 5 { "refuse" } else { "ok" }, ..Script::new() };
     let reads = generator::repeat(Op::new("read", json!(1))).until_ok().on_clients();
     let (summary, events, script) = Rig::new(script, 1).run(reads).await;
     assert_eq!((summary.no_client, summary.operations.fail), (3, 3));
     assert_eq!(events[1].error.as_deref(), Some("no client: connection refused"));
     assert!(events.iter().all(|event| event.process == CLIENT(0)));
-    assert_eq!(script.opened(), 4);
+    assert_eq!(script.opened(), 5, "once before the first call, and once in each");
     let waited = Duration::from_nanos(events.last().unwrap().time);
     assert!(waited >= Duration::from_millis(100 + 200 + 400), "{waited:?}");
 }
 
 #[tokio::test]
+async fn connecting_takes_place_before_the_call_and_is_no_part_of_it() {
+    let script = Script { connect: |_| "slow", ..Script::new() };
+    let reads = generator::from_ops(["indefinite", "read"].map(|f| Op::new(f, json!(1))));
+    let reads = generator::on_clients(reads).delay(Duration::from_millis(300));
+    let (_, events, script) = Rig::new(script, 1).run(reads).await;
+    assert_eq!(script.opened(), 2);
+    assert!(events[0].time >= 80_000_000, "{events:?}");
+    for call in events.chunks(2) {
+        assert!(call[1].time - call[0].time < 80_000_000, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_waited_for_a_connection_in_vain_is_told_so() {
+    let connect = |count: usize| ["", "ok", "hang", "ok"][count];
+    let script = Script { connect, ..Script::new() };
+    let generator = all_of(&["indefinite", "read", "read"]);
+    let (summary, events, script) = Rig::new(script, 1).run(generator).await;
+    assert_eq!((summary.no_client, script.opened()), (1, 3));
+    assert_eq!(events[3].error.as_deref(), Some("no client: connecting timed out after 100ms"));
+}
+
+#[tokio::test]
 async fn connecting_that_hangs_or_panics_is_a_failure_to_connect() {
-    let script = Script { connect: |count| ["", "hang", "panic", "ok"][count], ..Script::new() };
+    // The first attempt is made before there is a call.
+    let connect = |count: usize| ["", "refuse", "hang", "panic", "ok"][count];
+    let script = Script { connect, ..Script::new() };
     let (summary, events, _) = Rig::new(script, 1).run(all_of(&["read", "read", "read"])).await;
     assert_eq!((summary.no_client, summary.client_panics), (2, 1));
     let errors: Vec<_> = completions(&events).into_iter().map(|(_, kind, e)| (kind, e)).collect();

@@ -1,0 +1,109 @@
+//! `perjury bench`: how much load the harness itself can make on this machine.
+
+use super::args::BenchArgs;
+use super::output::print;
+use crate::Registry;
+use crate::bench::{self, Load, Measured, Target};
+use crate::exit::{HarnessFailure, Stop, Usage};
+use crate::rate::Rate;
+use crate::registry::unknown;
+use crate::scheduler::{Progress, Stop as StopSignal};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes the load that was asked for and prints what came of it.
+pub fn bench(args: &BenchArgs, registry: &Registry) -> Result<(), Stop> {
+    let target = find(&args.target, registry)?;
+    let load = load(args)?;
+    let failed = |error: String| HarnessFailure::new("the benchmark", error);
+    let folder = tempfile::Builder::new().prefix("perjury-bench-").tempdir_in(&args.directory);
+    let folder = folder.map_err(|error| {
+        Usage(format!("--directory: cannot write in {}: {error}", args.directory.display()))
+    })?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(error.to_string()))?;
+    let opened = (target.open)().map_err(failed)?;
+    let path = folder.path().join("history.jsonl");
+    let (progress, stop) = (Arc::new(Progress::default()), StopSignal::new());
+    let measured = runtime.block_on(async {
+        let shown = tokio::spawn(show(args.json, Arc::clone(&progress), load.time));
+        let interrupt = stop.clone();
+        let interrupted = tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                interrupt.request();
+            }
+        });
+        let measured = bench::run(&load, opened.clients, &path, progress, stop).await;
+        shown.abort();
+        interrupted.abort();
+        measured
+    });
+    let measured = measured.map_err(|error| failed(error.to_string()))?;
+    if args.json {
+        print(&serde_json::to_string(&measured).unwrap_or_default());
+    } else {
+        print(&words(&target, &load, &measured));
+    }
+    Ok(())
+}
+
+fn find(name: &str, registry: &Registry) -> Result<Target, Usage> {
+    let scheduler = bench::scheduler();
+    let all = || std::iter::once(&scheduler).chain(&registry.targets);
+    let found = all().find(|target| target.name == name).cloned();
+    let known = all().map(|target| target.name);
+    found.ok_or_else(|| unknown("TARGET", "target", name, known))
+}
+
+fn load(args: &BenchArgs) -> Result<Load, Usage> {
+    let load = Load {
+        workers: args.concurrency,
+        time: args.time_limit.0,
+        operations: args.operations,
+        rate: args.rate.clone().unwrap_or_else(|| Rate::constant(0.0)),
+        arrival: args.arrival,
+        seed: args.seed,
+    };
+    if load.arrival.is_open() && load.rate.is_unlimited() {
+        return Err(Usage(format!("--arrival {}: say how fast with --rate", load.arrival)));
+    }
+    Ok(load)
+}
+
+/// Shows how many operations have ended, until it is aborted.
+async fn show(hidden: bool, progress: Arc<Progress>, time: Duration) {
+    let bar =
+        if hidden { ProgressBar::hidden() } else { ProgressBar::new(time.as_millis() as u64) };
+    let style = ProgressStyle::with_template("{bar:30} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let began = tokio::time::Instant::now();
+    loop {
+        let done = progress.ok() + progress.fail() + progress.info();
+        let elapsed = began.elapsed();
+        bar.set_position(elapsed.as_millis() as u64);
+        let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
+        bar.set_message(format!("{done} operations, {rate:.0} a second"));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn words(target: &Target, load: &Load, measured: &Measured) -> String {
+    let Measured { operations, seconds, rate, cpu_ns, .. } = measured;
+    let mut lines = vec![
+        format!("{}: {}", target.name, target.about),
+        format!("  workers      {}", load.workers),
+        format!("  operations   {operations} in {seconds:.2} s, {} not ok", measured.not_ok),
+        format!("  a second     {rate:.0}"),
+        format!("  processor    {cpu_ns:.0} ns each, over all threads of this process"),
+        format!("  history      {:.0} MB", measured.history_mb),
+        format!(
+            "  memory       {:.0} MB at the most, {:.0} MB at the start",
+            measured.resident_mb, measured.resident_before_mb
+        ),
+    ];
+    if let Some(error) = measured.scheduling_error_us {
+        let (p50, p99, max) = (error.p50 / 1e3, error.p99 / 1e3, error.max / 1e3);
+        lines.push(format!("  begun late   by {p50:.3} ms p50, {p99:.3} ms p99, {max:.3} ms max"));
+    }
+    lines.join("\n")
+}
