@@ -131,6 +131,7 @@ pub async fn run(
     stop: Stop,
 ) -> Result<Measured, SchedulerError> {
     let history = LiveHistory::create(path)?;
+    let start = Instant::now();
     let config = SchedulerConfig {
         clients,
         concurrency: load.workers,
@@ -138,15 +139,16 @@ pub async fn run(
         operation_timeout: Duration::from_secs(5),
         nemesis_timeout: Duration::from_secs(5),
         seed: Seed::root(load.seed),
-        start: Instant::now(),
+        start,
         progress,
     };
     let mut scheduler = Scheduler::new(config, history, stop)?;
     let before = Usage::now();
-    let began = Instant::now();
     let summary = scheduler.phase(registers(load)).await?;
     scheduler.finish().await?;
-    let (seconds, after) = (began.elapsed().as_secs_f64(), Usage::now());
+    // From the first call on: connecting comes before it.
+    let seconds = start.elapsed().as_secs_f64() - summary.began as f64 / 1e9;
+    let after = Usage::now();
     Ok(measured(&summary, seconds, (&before, &after), path))
 }
 

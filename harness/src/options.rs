@@ -1,5 +1,6 @@
 //! Options: what the user set, as far as workloads, databases and faults see it.
 
+use crate::generator::Popularity;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub struct Options {
     pub concurrency: usize,
     /// How many keys are in use at a time.
     pub keys: usize,
+    /// How they are chosen; as the workload does it when absent.
+    pub key_choice: Option<Popularity>,
     /// Writes on a key before it is retired for a fresh one.
     pub ops_per_key: usize,
     /// How long the main phase takes.

@@ -3,7 +3,7 @@
 use crate::database::{Definition, DefinitionText};
 use crate::exit::Usage;
 use crate::fault::CustomFault;
-use crate::generator::{self, BoxGenerator, GeneratorExt, Simulation, simulate};
+use crate::generator::{self, BoxGenerator, GeneratorExt, Popularity, Simulation, simulate};
 use crate::rate::{Arrival, Rate};
 use crate::report::limits::{Bound, Limit};
 use crate::script::{self, Step};
@@ -48,6 +48,9 @@ pub struct Plan {
     pub nemesis_interval: Span,
     pub operation_timeout: Span,
     pub keys: usize,
+    /// How popular each key is; as the workload has it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_choice: Option<Popularity>,
     pub ops_per_key: usize,
     /// How long the database has to become ready at first; as its definition says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,6 +238,7 @@ impl Plan {
             nodes: self.cluster.names(),
             concurrency: self.concurrency,
             keys: self.keys,
+            key_choice: self.key_choice,
             ops_per_key: self.ops_per_key,
             time_limit: self.time_limit.0,
             nemesis_interval: self.nemesis_interval.0,

@@ -287,6 +287,7 @@ pub(crate) fn options(size: usize, set: &[(&str, &str)]) -> perjury_harness::Opt
         nodes: (1..=size).map(|number| format!("n{number}")).collect(),
         concurrency: 5,
         keys: 5,
+        key_choice: None,
         ops_per_key: 100,
         time_limit: Duration::from_secs(60),
         nemesis_interval: Duration::from_secs(5),

@@ -61,7 +61,7 @@ impl Workload for Causal {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut keys = Keys::new(options.keys, options.ops_per_key);
+        let mut keys = Keys::new(options);
         let pairs = pairs(options).unwrap_or(true);
         from_fn(seed.derive("causal"), move |rng| next(&mut keys, pairs, rng))
     }
@@ -88,7 +88,7 @@ fn pairs(options: &Options) -> Result<bool, String> {
 
 fn next(keys: &mut Keys, pairs: bool, rng: &mut ChaCha8Rng) -> Op {
     let count = keys.count() as u64;
-    let slot = below(rng, count) as usize;
+    let slot = keys.choose(rng);
     let number = keys.at(slot).number;
     if chance(rng, 1, 2) {
         let value = keys.value(slot);

@@ -48,7 +48,7 @@ impl Workload for CrdtCounter {
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let decrements = settings::flag(options, DECREMENTS).ok().flatten().unwrap_or(true);
-        let mut keys = Keys::new(options.keys, options.ops_per_key);
+        let mut keys = Keys::new(options);
         from_fn(seed.derive("crdt-counter"), move |rng| next(&mut keys, decrements, rng))
     }
 
@@ -68,7 +68,7 @@ impl Workload for CrdtCounter {
 }
 
 fn next(keys: &mut Keys, decrements: bool, rng: &mut ChaCha8Rng) -> Op {
-    let slot = below(rng, keys.count() as u64) as usize;
+    let slot = keys.choose(rng);
     let key = keys.at(slot).number;
     if chance(rng, 1, 2) {
         return Op::new("read", json!([key, Value::Null]));

@@ -3,6 +3,10 @@
 //! The cost of checking grows with the length of a key's history and with how many of its calls
 //! have an unknown outcome, so no key is used for long.
 
+use perjury_harness::Options;
+use perjury_harness::generator::{Chooser, Popularity};
+use rand_chacha::ChaCha8Rng;
+
 /// What is known of one key in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Key {
@@ -18,19 +22,28 @@ pub(crate) struct Keys {
     active: Vec<Key>,
     fresh: u64,
     uses: usize,
+    chooser: Chooser,
 }
 
 impl Keys {
-    /// `count` keys at a time, each for `uses` uses; both at least one.
-    pub(crate) fn new(count: usize, uses: usize) -> Self {
-        let count = count.max(1) as u64;
+    /// As many keys at a time and uses of each as the options say, at least one; each key as popular as
+    /// they say, by default as any other.
+    pub(crate) fn new(options: &Options) -> Self {
+        let (count, uses) = (options.keys.max(1) as u64, options.ops_per_key);
+        let popularity = options.key_choice.unwrap_or(Popularity::Uniform);
+        let chooser = Chooser::new(popularity, options.keys);
         let active = (0..count).map(|number| Key { number, ..Key::default() }).collect();
-        Self { active, fresh: count, uses: uses.max(1) }
+        Self { active, fresh: count, uses: uses.max(1), chooser }
     }
 
     /// How many are in use at a time.
     pub(crate) fn count(&self) -> usize {
         self.active.len()
+    }
+
+    /// A slot whose key is to be used.
+    pub(crate) fn choose(&self, rng: &mut ChaCha8Rng) -> usize {
+        self.chooser.choose(rng)
     }
 
     /// The key at `slot`, below [`Keys::count`].
@@ -57,10 +70,11 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::Keys;
+    use crate::testing::options;
 
     #[test]
     fn a_key_is_replaced_after_its_last_use_by_the_next_number() {
-        let mut keys = Keys::new(2, 3);
+        let mut keys = Keys::new(&options(2, 3));
         for _ in 0..2 {
             keys.spend(1);
         }
@@ -74,7 +88,7 @@ mod tests {
 
     #[test]
     fn there_is_always_a_key_with_a_use() {
-        let mut keys = Keys::new(0, 0);
+        let mut keys = Keys::new(&options(0, 0));
         assert_eq!(keys.count(), 1);
         keys.spend(0);
         assert_eq!(keys.at(0).number, 1);

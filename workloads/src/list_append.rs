@@ -64,7 +64,7 @@ impl Workload for ListAppend {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut load = Load { keys: Keys::new(options.keys, options.ops_per_key) };
+        let mut load = Load { keys: Keys::new(options), halved: options.key_choice.is_none() };
         from_fn(seed.derive("list-append"), move |rng| load.next(rng))
     }
 
@@ -101,6 +101,8 @@ impl Workload for ListAppend {
 #[derive(Clone)]
 struct Load {
     keys: Keys,
+    /// Each key is half as popular as the one before, unless something else was asked for.
+    halved: bool,
 }
 
 impl Load {
@@ -124,6 +126,9 @@ impl Load {
     /// Each slot half as likely as the one before: a few keys are fought over, and the others
     /// are seldom enough touched that long chains of dependencies go through them.
     fn slot(&self, rng: &mut ChaCha8Rng) -> usize {
+        if !self.halved {
+            return self.keys.choose(rng);
+        }
         let mut slot = 0;
         while slot + 1 < self.keys.count() && chance(rng, 1, 2) {
             slot += 1;

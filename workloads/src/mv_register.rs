@@ -3,7 +3,7 @@
 use crate::keys::Keys;
 use crate::replicas::{last_reads, promise};
 use perjury_checkers::Checker;
-use perjury_harness::generator::{below, chance, from_fn};
+use perjury_harness::generator::{chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ impl Workload for MvRegister {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut keys = Keys::new(options.keys, options.ops_per_key);
+        let mut keys = Keys::new(options);
         from_fn(seed.derive("mv-register"), move |rng| next(&mut keys, rng))
     }
 
@@ -67,7 +67,7 @@ impl Workload for MvRegister {
 }
 
 fn next(keys: &mut Keys, rng: &mut ChaCha8Rng) -> Op {
-    let slot = below(rng, keys.count() as u64) as usize;
+    let slot = keys.choose(rng);
     let key = keys.at(slot).number;
     if chance(rng, 1, 2) {
         return Op::new("read", json!([key, Value::Null]));

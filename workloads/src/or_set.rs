@@ -48,7 +48,7 @@ impl Workload for OrSet {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut keys = Keys::new(options.keys, options.ops_per_key);
+        let mut keys = Keys::new(options);
         from_fn(seed.derive("or-set"), move |rng| next(&mut keys, rng))
     }
 
@@ -67,7 +67,7 @@ impl Workload for OrSet {
 }
 
 fn next(keys: &mut Keys, rng: &mut ChaCha8Rng) -> Op {
-    let slot = below(rng, keys.count() as u64) as usize;
+    let slot = keys.choose(rng);
     let (key, last) = (keys.at(slot).number, keys.at(slot).last);
     match below(rng, 5) {
         0 | 1 => Op::new("read", json!([key, Value::Null])),

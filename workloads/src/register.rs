@@ -76,7 +76,7 @@ impl Workload for Register {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut load = Load { keys: Keys::new(options.keys, options.ops_per_key) };
+        let mut load = Load { keys: Keys::new(options) };
         from_fn(seed.derive("register"), move |rng| load.next(rng))
     }
 
@@ -120,7 +120,7 @@ struct Load {
 
 impl Load {
     fn next(&mut self, rng: &mut ChaCha8Rng) -> Op {
-        let slot = below(rng, self.keys.count() as u64) as usize;
+        let slot = self.keys.choose(rng);
         let number = self.keys.at(slot).number;
         let last = self.keys.at(slot).last;
         let op = match below(rng, 5) {

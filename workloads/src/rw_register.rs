@@ -77,7 +77,7 @@ impl Workload for RwRegister {
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
-        let mut load = Load { keys: Keys::new(options.keys, options.ops_per_key) };
+        let mut load = Load { keys: Keys::new(options) };
         from_fn(seed.derive("rw-register"), move |rng| load.next(rng))
     }
 
@@ -127,7 +127,7 @@ impl Load {
     /// A read, a write, or a read and a write of one key: what is read just before it is written is
     /// the version before it, which orders more versions than anything else.
     fn touch(&mut self, rng: &mut ChaCha8Rng, wanted: usize, steps: &mut Vec<Value>) {
-        let slot = below(rng, self.keys.count() as u64) as usize;
+        let slot = self.keys.choose(rng);
         let number = self.keys.at(slot).number;
         let (reads, writes) = (chance(rng, 2, 3), chance(rng, 1, 2));
         if reads || !writes {

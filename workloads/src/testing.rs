@@ -17,6 +17,7 @@ pub(crate) fn options(keys: usize, ops_per_key: usize) -> Options {
         nodes: vec!["n1".to_owned(), "n2".to_owned(), "n3".to_owned()],
         concurrency: 6,
         keys,
+        key_choice: None,
         ops_per_key,
         time_limit: Duration::from_secs(60),
         nemesis_interval: Duration::from_secs(5),

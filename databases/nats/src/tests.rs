@@ -14,6 +14,7 @@ fn options() -> Options {
         nodes: Vec::new(),
         concurrency: 5,
         keys: 4,
+        key_choice: None,
         ops_per_key: 100,
         time_limit: Duration::from_secs(10),
         nemesis_interval: Duration::from_secs(1),

@@ -9,6 +9,7 @@ pub use files::{CheckArgs, ExplainArgs, ExportArgs, ExportFormat, JudgeArgs};
 pub use repro::ReproArgs;
 
 use crate::campaign::record::Shard;
+use crate::generator::Popularity;
 use crate::rate::{Arrival, Rate};
 use crate::span::Span;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -144,6 +145,10 @@ pub struct TestArgs {
     /// Keys in use at a time [default: 5]
     #[arg(long, value_name = "NUMBER")]
     pub keys: Option<usize>,
+    /// How keys are chosen: uniform, zipf:1.1, or hot:1:0.8 for one key that gets 80 % of the
+    /// operations [default: as the workload does it]
+    #[arg(long, value_name = "HOW")]
+    pub key_choice: Option<Popularity>,
     /// Operations on a key before it is retired for a fresh one [default: 200]
     #[arg(long, value_name = "NUMBER")]
     pub ops_per_key: Option<usize>,

@@ -186,6 +186,7 @@ fn sample(workload: &dyn Workload, set: BTreeMap<String, String>) -> Result<Vec<
         nodes: vec!["n1".to_owned()],
         concurrency: 2,
         keys: 2,
+        key_choice: None,
         ops_per_key: LOOKED_AT,
         time_limit: Duration::from_secs(30),
         nemesis_interval: Duration::from_secs(5),

@@ -80,6 +80,7 @@ fn defaults(registry: &Registry) -> Plan {
         nemesis_interval: Span::seconds(5),
         operation_timeout: Span::seconds(5),
         keys: 5,
+        key_choice: None,
         ops_per_key: 200,
         ready_limit: None,
         recovery_limit: Span::seconds(30),
@@ -214,6 +215,7 @@ fn plant(plan: &mut Plan, database: &dyn Database, name: &str) -> Result<(), Usa
             "time-limit" => plan.time_limit = value.parse().map_err(wrong)?,
             "operation-timeout" => plan.operation_timeout = value.parse().map_err(wrong)?,
             "rate" => plan.rate = value.parse().map_err(wrong)?,
+            "key-choice" => plan.key_choice = Some(value.parse().map_err(wrong)?),
             "keys" => plan.keys = number(value).map_err(wrong)?,
             "ops-per-key" => plan.ops_per_key = number(value).map_err(wrong)?,
             "concurrency" => plan.concurrency = concurrency(Some(value), plan)?,
@@ -252,6 +254,7 @@ fn flags(plan: &mut Plan, args: &TestArgs, registry: &Registry) -> Result<(), Us
     take(&mut plan.arrival, &args.arrival);
     take(&mut plan.seed, &args.seed);
     take(&mut plan.keys, &args.keys);
+    plan.key_choice = args.key_choice.or(plan.key_choice);
     take(&mut plan.ops_per_key, &args.ops_per_key);
     take(&mut plan.operation_timeout, &args.operation_timeout);
     take(&mut plan.recovery_limit, &args.recovery_limit);

@@ -5,6 +5,7 @@ mod bounds;
 mod determinism;
 mod fairness;
 mod keys;
+mod popularity;
 mod sequences;
 mod surge;
 mod workers;

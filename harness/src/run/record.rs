@@ -123,6 +123,9 @@ fn options(plan: &Plan) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if let Some(choice) = plan.key_choice {
+        options.insert("key-choice".to_owned(), choice.to_string());
+    }
     if !plan.script.is_empty() {
         options.insert("script".to_owned(), plan.script.join("; "));
     }

@@ -46,6 +46,7 @@ fn read_all(lines: &[&str]) -> Result<Vec<Step>, Usage> {
         nodes: vec!["n1".to_owned()],
         concurrency: 1,
         keys: 1,
+        key_choice: None,
         ops_per_key: 1,
         time_limit: Duration::from_secs(60),
         nemesis_interval: Duration::from_secs(5),

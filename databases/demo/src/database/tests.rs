@@ -16,6 +16,7 @@ fn options(set: &[(&str, &str)]) -> Options {
         nodes: vec!["n1".to_owned()],
         concurrency: 1,
         keys: 1,
+        key_choice: None,
         ops_per_key: 1,
         time_limit: Duration::from_secs(1),
         nemesis_interval: Duration::from_secs(1),

@@ -71,6 +71,7 @@ fn options(set: &[(&str, &str)]) -> Options {
         nodes: vec!["n1".to_owned()],
         concurrency: 1,
         keys: 1,
+        key_choice: None,
         ops_per_key: 1,
         time_limit: std::time::Duration::from_secs(1),
         nemesis_interval: std::time::Duration::from_secs(1),

@@ -34,6 +34,7 @@ fn options(set: &[(&str, &str)]) -> Options {
         nodes: vec!["n1".to_owned(), "n2".to_owned()],
         concurrency: 4,
         keys: 4,
+        key_choice: None,
         ops_per_key: 100,
         time_limit: Duration::from_secs(10),
         nemesis_interval: Duration::from_secs(1),
