@@ -3,6 +3,7 @@
 //! Everything that a run has is there but the database: a generator, the scheduler, workers and the
 //! history on a disk. So what is measured is what a database under test can never be given more of.
 
+pub mod stages;
 mod usage;
 
 use crate::client::{Client, DynClient, Failure};
@@ -68,8 +69,9 @@ pub struct Quantiles {
 pub struct Target {
     pub name: &'static str,
     pub about: &'static str,
-    /// Starts it. The error says why that cannot be.
-    pub open: fn() -> Result<Opened, String>,
+    /// Starts it, with so many connections that workers share, or one for each. The error says why
+    /// that cannot be.
+    pub open: fn(Option<usize>) -> Result<Opened, String>,
 }
 
 /// A target that is there.
@@ -81,7 +83,7 @@ pub struct Opened {
 
 /// The target that is always there: clients that answer at once.
 pub fn scheduler() -> Target {
-    let open = || Ok(Opened { clients: answering_at_once(5), _server: Box::new(()) });
+    let open = |_| Ok(Opened { clients: answering_at_once(5), _server: Box::new(()) });
     let about =
         "clients that answer at once, so that the scheduler and the history are all there is";
     Target { name: "scheduler", about, open }
@@ -144,7 +146,7 @@ pub async fn run(
     };
     let mut scheduler = Scheduler::new(config, history, stop)?;
     let before = Usage::now();
-    let summary = scheduler.phase(registers(load)).await?;
+    let summary = scheduler.phase(paced(load)).await?;
     scheduler.finish().await?;
     // From the first call on: connecting comes before it.
     let seconds = start.elapsed().as_secs_f64() - summary.began as f64 / 1e9;
@@ -176,10 +178,10 @@ fn measured(
     }
 }
 
-/// Reads and writes of registers, as fast as workers are free or at the rate.
-fn registers(load: &Load) -> BoxGenerator {
+/// Reads and writes of registers, by clients.
+fn registers(seed: Seed) -> BoxGenerator {
     let mut written = 0;
-    let ops = generator::from_fn(Seed::root(load.seed).derive("bench"), move |rng| {
+    let ops = generator::from_fn(seed.derive("bench"), move |rng| {
         let key = below(rng, 100);
         if below(rng, 2) == 0 {
             return Op::new("read", json!([key, null]));
@@ -187,7 +189,12 @@ fn registers(load: &Load) -> BoxGenerator {
         written += 1;
         Op::new("write", json!([key, written]))
     });
-    let mut ops = generator::on_clients(ops);
+    generator::on_clients(ops)
+}
+
+/// The same as fast as workers are free or at the rate.
+fn paced(load: &Load) -> BoxGenerator {
+    let mut ops = registers(Seed::root(load.seed));
     if !load.rate.is_unlimited() {
         let seed = Seed::root(load.seed).derive("rate");
         let calm = Arc::new(|_: &Event| None);

@@ -79,7 +79,10 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
 async fn converse(stream: TcpStream, state: Rc<RefCell<State>>) -> Result<(), WireError> {
     let mut connection = Connection::new(stream)?;
     while let Some(request) = connection.receive::<Request>().await? {
-        connection.send(&answer(request, &state)).await?;
+        connection.say(&answer(request, &state))?;
+        if !connection.has_message() {
+            connection.flush().await?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,9 @@ use tokio::net::TcpStream;
 /// Bytes that a line may have. What replication sends at once stays far below.
 const LINE_LIMIT: u64 = 64 << 20;
 
+/// Capacity that is kept for what is said next.
+const SAID_KEPT: usize = 64 << 10;
+
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +142,8 @@ impl TryFrom<Chunk> for InstallSnapshotRequest<Types> {
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     line: Vec<u8>,
+    /// What was said and is not sent yet.
+    said: Vec<u8>,
 }
 
 /// Why no message came.
@@ -154,7 +159,7 @@ impl Connection {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         // Small messages that wait for an answer: Nagle's algorithm only delays them.
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), line: Vec::new() })
+        Ok(Self { stream: BufReader::new(stream), line: Vec::new(), said: Vec::new() })
     }
 
     pub(crate) async fn connect(address: &str) -> io::Result<Self> {
@@ -169,10 +174,27 @@ impl Connection {
     }
 
     pub(crate) async fn send(&mut self, message: &impl Serialize) -> Result<(), WireError> {
-        let mut bytes = serde_json::to_vec(message).map_err(io::Error::other)?;
-        bytes.push(b'\n');
-        self.stream.get_mut().write_all(&bytes).await?;
+        self.say(message)?;
+        self.flush().await
+    }
+
+    /// As [`Connection::send`], but only [`Connection::flush`] sends it: several at once cost no more.
+    pub(crate) fn say(&mut self, message: &impl Serialize) -> Result<(), WireError> {
+        serde_json::to_writer(&mut self.said, message).map_err(io::Error::other)?;
+        self.said.push(b'\n');
         Ok(())
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<(), WireError> {
+        self.stream.get_mut().write_all(&self.said).await?;
+        self.said.clear();
+        self.said.shrink_to(SAID_KEPT);
+        Ok(())
+    }
+
+    /// Whether the next message is here already.
+    pub(crate) fn has_message(&self) -> bool {
+        self.stream.buffer().contains(&b'\n')
     }
 
     /// The next message; `None` when the other side has closed the connection between messages.

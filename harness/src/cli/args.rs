@@ -317,12 +317,16 @@ pub struct MergeArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct BenchArgs {
-    /// What to make a load against: `scheduler` (clients that answer at once) or `echo` (over TCP)
+    /// What to make a load against: `scheduler` (clients that answer at once) or `echo` (over TCP); or
+    /// `stages`: what each step of an operation's way costs
     #[arg(default_value = "scheduler")]
     pub target: String,
     /// Client workers
     #[arg(short, long, value_name = "NUMBER", default_value_t = 1024)]
     pub concurrency: usize,
+    /// Connections that the workers share, where the target has any [default: one for each worker]
+    #[arg(long, value_name = "NUMBER")]
+    pub connections: Option<usize>,
     /// How long the load lasts
     #[arg(long, value_name = "SPAN", default_value = "5s")]
     pub time_limit: Span,

@@ -3,17 +3,25 @@
 use super::args::BenchArgs;
 use super::output::print;
 use crate::Registry;
+use crate::bench::stages::{STAGES, Stage};
 use crate::bench::{self, Load, Measured, Target};
 use crate::exit::{HarnessFailure, Stop, Usage};
 use crate::rate::Rate;
 use crate::registry::unknown;
 use crate::scheduler::{Progress, Stop as StopSignal};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Operations that pass through each stage.
+const STAGE_OPERATIONS: u64 = 300_000;
 
 /// Makes the load that was asked for and prints what came of it.
 pub fn bench(args: &BenchArgs, registry: &Registry) -> Result<(), Stop> {
+    if let Some(done) = stages(args)? {
+        return Ok(done);
+    }
     let target = find(&args.target, registry)?;
     let load = load(args)?;
     let failed = |error: String| HarnessFailure::new("the benchmark", error);
@@ -22,7 +30,7 @@ pub fn bench(args: &BenchArgs, registry: &Registry) -> Result<(), Stop> {
         Usage(format!("--directory: cannot write in {}: {error}", args.directory.display()))
     })?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(error.to_string()))?;
-    let opened = (target.open)().map_err(failed)?;
+    let opened = (target.open)(args.connections).map_err(failed)?;
     let path = folder.path().join("history.jsonl");
     let (progress, stop) = (Arc::new(Progress::default()), StopSignal::new());
     let measured = runtime.block_on(async {
@@ -45,6 +53,44 @@ pub fn bench(args: &BenchArgs, registry: &Registry) -> Result<(), Stop> {
         print(&words(&target, &load, &measured));
     }
     Ok(())
+}
+
+/// `stages` are passed one after the other, and their costs printed. `stage:NAME` passes one of them,
+/// `prepare:NAME` makes ready for it only: for tools that count what a whole process does.
+fn stages(args: &BenchArgs) -> Result<Option<()>, Usage> {
+    let count = args.operations.unwrap_or(STAGE_OPERATIONS);
+    let find = |name: &str| {
+        let found = STAGES.iter().find(|stage| stage.name == name);
+        let names = STAGES.iter().map(|stage| stage.name);
+        found.ok_or_else(|| unknown("TARGET", "stage", name, names))
+    };
+    match args.target.split_once(':') {
+        Some(("stage", name)) => (find(name)?.prepare)(count)(),
+        Some(("prepare", name)) => drop((find(name)?.prepare)(count)),
+        _ if args.target == "stages" => time_stages(args, count),
+        _ => return Ok(None),
+    }
+    Ok(Some(()))
+}
+
+fn time_stages(args: &BenchArgs, count: u64) {
+    let nanos = |stage: &Stage| {
+        let work = (stage.prepare)(count);
+        let began = Instant::now();
+        work();
+        began.elapsed().as_nanos() as f64 / count.max(1) as f64
+    };
+    let costs: Vec<(&Stage, f64)> = STAGES.iter().map(|stage| (stage, nanos(stage))).collect();
+    if args.json {
+        let object: serde_json::Map<String, serde_json::Value> = costs
+            .iter()
+            .map(|(stage, cost)| (stage.name.to_owned(), json!(cost.round())))
+            .collect();
+        return print(&serde_json::Value::Object(object).to_string());
+    }
+    for (stage, cost) in costs {
+        print(&format!("{:9} {cost:6.0} ns an operation: {}", stage.name, stage.about));
+    }
 }
 
 fn find(name: &str, registry: &Registry) -> Result<Target, Usage> {

@@ -1,0 +1,133 @@
+//! Loads: open and closed ones look different to a database that stands still, shapes are followed,
+//! and the benchmarks of the harness run.
+
+mod common;
+
+use common::Bench;
+use serde_json::Value;
+
+/// A run of one server that is paused for a second, and its results.
+fn paused(bench: &Bench, arrival: &str) -> Value {
+    let ran = bench.run(&[
+        "test",
+        "memory",
+        "--node-count",
+        "1",
+        "--concurrency",
+        "2",
+        "--rate",
+        "200",
+        "--arrival",
+        arrival,
+        "--time-limit",
+        "5s",
+        "--at",
+        "2s pause n1 for 1s",
+        "--seed",
+        "4",
+    ]);
+    // Unknown: nothing succeeded while the only node stood still.
+    assert_eq!(ran.code, Some(2), "{}{}", ran.stdout, ran.stderr);
+    bench.results()
+}
+
+fn worst_p95_ms(results: &Value) -> f64 {
+    let functions = results["operations"].as_object().expect("functions").values();
+    let p95 = functions.filter_map(|counts| counts["latency"]["p95_ns"].as_f64());
+    p95.fold(0.0, f64::max) / 1e6
+}
+
+#[test]
+fn an_open_load_sees_that_a_database_stood_still_and_a_closed_one_does_not() {
+    let bench = Bench::beside_others();
+    let open = paused(&bench, "constant");
+    let late = |results: &Value| results["load"]["late"]["max_ns"].as_f64().map(|ns| ns / 1e6);
+    assert!(late(&open).is_some_and(|ms| ms > 800.0), "{:#}", open["load"]);
+    assert!(worst_p95_ms(&open) > 200.0, "a fifth of the operations was due while it stood still");
+    assert_eq!(open["load"]["arrival"], "constant");
+    assert_eq!(open["load"]["offered"], 200.0);
+    let closed = paused(&bench, "closed");
+    assert_eq!(late(&closed), None);
+    assert!(worst_p95_ms(&closed) < 200.0, "only those that were asked then are slow");
+}
+
+#[test]
+fn a_shape_is_followed() {
+    let bench = Bench::beside_others();
+    let ran = bench.run(&[
+        "test",
+        "memory",
+        "--node-count",
+        "1",
+        "--rate",
+        "50 for 2s, 50..450 for 2s, 0",
+        "--arrival",
+        "poisson",
+        "--time-limit",
+        "6s",
+        "--nemesis",
+        "none",
+        "--key-choice",
+        "hot:1:0.9",
+        "--ops-per-key",
+        "100000",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let history = bench.run(&["history"]).stdout;
+    let calls: Vec<Value> = history
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|event: &Value| event["type"] == "invoke")
+        .collect();
+    let begun = |from: f64, to: f64| {
+        let inside =
+            |call: &&Value| (from..to).contains(&(call["time"].as_f64().unwrap_or(0.0) / 1e9));
+        calls.iter().filter(inside).count()
+    };
+    let first = calls[0]["time"].as_f64().expect("a time") / 1e9;
+    let steps = [
+        begun(first, first + 2.0),
+        begun(first + 2.0, first + 4.0),
+        begun(first + 4.1, first + 5.5),
+    ];
+    assert!((60..=150).contains(&steps[0]) && (400..=600).contains(&steps[1]), "{steps:?}");
+    assert!(steps[2] < 20, "{steps:?}");
+    let hot = calls.iter().filter(|call| call["value"][0] == 0).count();
+    assert!(hot * 10 > calls.len() * 8, "{hot} of {}", calls.len());
+}
+
+#[test]
+fn a_load_that_cannot_be_is_refused() {
+    let bench = Bench::beside_others();
+    for (arguments, hint) in [
+        (&["--rate", "0", "--arrival", "poisson"], "need a --rate"),
+        (&["--rate", "1, 2", "--arrival", "closed"], "for how long"),
+        (&["--rate", "5", "--key-choice", "zipf"], "zipf:1.1"),
+    ] {
+        let all: Vec<&str> = [&["test", "demo", "--dry-run"], &arguments[..]].concat();
+        let ran = bench.run(&all);
+        assert_eq!(ran.code, Some(254), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(hint), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_harness_measures_itself() {
+    let bench = Bench::beside_others();
+    for target in ["scheduler", "echo"] {
+        let short = ["bench", target, "--time-limit", "1s", "--concurrency", "64", "--json"];
+        let ran = bench.run(&short);
+        let measured: Value = serde_json::from_str(&ran.stdout).expect(target);
+        assert_eq!(measured["not_ok"], 0, "{target}: {measured}");
+        assert!(measured["operations"].as_u64() > Some(100), "{target}: {measured}");
+    }
+    let open =
+        ["bench", "echo", "--time-limit", "1s", "--rate", "500", "--arrival", "poisson", "--json"];
+    let measured: Value = serde_json::from_str(&bench.run(&open).stdout).expect("JSON");
+    assert!(measured["scheduling_error_us"]["p99"].as_f64().is_some(), "{measured}");
+    let stages = bench.run(&["bench", "stages", "--operations", "1000"]).stdout;
+    assert!(stages.contains("encode"), "{stages}");
+    let unknown = bench.run(&["bench", "moon"]);
+    assert_eq!(unknown.code, Some(254));
+    assert!(unknown.stderr.contains("scheduler, echo"), "{}", unknown.stderr);
+}
