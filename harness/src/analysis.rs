@@ -3,6 +3,10 @@
 //! Asks nothing of the cluster, so it can be repeated at any time: after a run, after a crash of
 //! the controller, with another consistency model, or with a newer Perjury.
 
+mod sample;
+
+pub use sample::{Sample, Sampler};
+
 use crate::assertion;
 use crate::database::Definition;
 use crate::exit::{HarnessFailure, Stop, Usage};
@@ -192,6 +196,7 @@ fn evidence(
     Evidence {
         phases: record.phases.clone(),
         load: record.load.clone(),
+        sampled: None,
         findings,
         fault_pairs,
         expectations,

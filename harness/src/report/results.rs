@@ -10,6 +10,7 @@ use super::service;
 use super::stats::{self, Counts, ErrorCount};
 use super::vacuity::{Expectations, vacuity};
 use super::verdict::{Reason, conclude};
+use crate::analysis::Sample;
 use crate::assertion;
 use crate::store::StoreError;
 use perjury_checkers::{Finding, History, Verdict};
@@ -79,6 +80,10 @@ pub struct Results {
     /// What the main load was like.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub load: Option<LoadRecord>,
+    /// Whose events everything below was made from but for the counts of operations and the findings, if the
+    /// history was too long to be held.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sample: Option<Sample>,
     /// Counts and latencies by function.
     pub operations: BTreeMap<String, Counts>,
     /// The most frequent errors, most frequent first.
@@ -110,6 +115,8 @@ pub struct Results {
 pub struct Evidence {
     pub phases: Vec<Phase>,
     pub load: Option<LoadRecord>,
+    /// Given if the history is but a sample, with the counts of all operations by function.
+    pub sampled: Option<(Sample, BTreeMap<String, Counts>)>,
     pub findings: Vec<Finding>,
     /// Which function mends which.
     pub fault_pairs: Vec<Pair>,
@@ -149,7 +156,8 @@ impl Results {
             duration_ns,
             phases: evidence.phases,
             load: evidence.load,
-            operations: stats::by_function(&operations),
+            sample: evidence.sampled.as_ref().map(|(sample, _)| *sample),
+            operations: stats::by_function(&operations, evidence.sampled.map(|(_, all)| all)),
             errors: stats::errors(history),
             faults,
             findings,

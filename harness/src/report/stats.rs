@@ -49,6 +49,12 @@ pub struct ErrorCount {
 }
 
 impl Counts {
+    /// What the scheduler counted.
+    pub(crate) fn of(counted: &crate::scheduler::Counts) -> Self {
+        let crate::scheduler::Counts { ok, fail, info } = *counted;
+        Self { invoked: counted.total(), ok, fail, info, latency: None }
+    }
+
     /// Several functions together, without latencies.
     pub(crate) fn total<'a>(counts: impl Iterator<Item = &'a Self>) -> Self {
         counts.fold(Self::default(), |mut total, counts| {
@@ -75,8 +81,12 @@ impl Latency {
     }
 }
 
-/// Counts and latencies of every function. Cost: a sort of the latencies.
-pub(super) fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, Counts> {
+/// Counts and latencies of every function. If the operations are but a sample, `all` has the counts.
+/// Cost: a sort of the latencies.
+pub(super) fn by_function(
+    operations: &[Operation<'_>],
+    all: Option<BTreeMap<String, Counts>>,
+) -> BTreeMap<String, Counts> {
     let mut counts: BTreeMap<&str, (Counts, Vec<u64>)> = BTreeMap::new();
     for operation in operations {
         let (count, latencies) = counts.entry(operation.f).or_default();
@@ -94,7 +104,14 @@ pub(super) fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, Coun
         count.latency = Latency::of(&mut latencies);
         count
     };
-    counts.into_iter().map(|(f, entry)| (f.to_owned(), with_latency(entry))).collect()
+    let counts = counts.into_iter().map(|(f, entry)| (f.to_owned(), with_latency(entry)));
+    let mut counts: BTreeMap<String, Counts> = counts.collect();
+    // A run that was killed has none.
+    for (f, exact) in all.unwrap_or_default() {
+        let latency = counts.get(&f).and_then(|counts| counts.latency);
+        counts.insert(f, Counts { latency, ..exact });
+    }
+    counts
 }
 
 /// The errors that were seen most often.

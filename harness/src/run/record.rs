@@ -4,8 +4,10 @@ use crate::assertion::End;
 use crate::exit::HarnessFailure;
 use crate::plan::Plan;
 use crate::report::load::LoadRecord;
+use crate::report::stats::Counts;
 use crate::report::verdict::Reason;
 use crate::report::{Phase, RunError, Subject};
+use crate::scheduler::PhaseSummary;
 use crate::store::{RunDir, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +36,9 @@ pub struct RunRecord {
     /// What the main load was like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadRecord>,
+    /// Calls by function, of all phases.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, Counts>,
     #[serde(default)]
     pub error: Option<RunError>,
     /// Database processes that ended without having been told to.
@@ -54,6 +59,7 @@ impl RunRecord {
             phases: Vec::new(),
             doubts: Vec::new(),
             load: None,
+            counts: BTreeMap::new(),
             error: None,
             ends: Vec::new(),
             ended: false,
@@ -78,6 +84,14 @@ impl RunRecord {
     /// Notes that a phase lasted from `from_ns` to `to_ns`.
     pub fn phase(&mut self, name: &str, from_ns: u64, to_ns: u64) {
         self.phases.push(Phase { name: name.to_owned(), from_ns, to_ns });
+    }
+
+    /// Adds what the scheduler counted in a phase.
+    pub fn count(&mut self, summary: &PhaseSummary) {
+        for (f, counted) in &summary.by_function {
+            let counts = self.counts.entry(f.to_string()).or_default();
+            *counts = Counts::total([&*counts, &Counts::of(counted)].into_iter());
+        }
     }
 
     /// When the final reads began, if they did.

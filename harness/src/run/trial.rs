@@ -129,7 +129,10 @@ async fn testify(
     let loaded = scheduler.phase(load(plan, setting.registry)?).await;
     record.phase(LOAD, from, since());
     record.doubts.extend(watching.and_then(|watching| watching.end(since())));
-    record.load = loaded.as_ref().ok().map(|summary| LoadRecord::of(plan, summary));
+    if let Ok(summary) = &loaded {
+        record.load = Some(LoadRecord::of(plan, summary));
+        record.count(summary);
+    }
     keep(record, setting);
 
     (setting.say)("healing all faults");
@@ -158,6 +161,7 @@ async fn testify(
         let from = since();
         let read = scheduler.phase(generator).await;
         record.phase(FINAL, from, since());
+        read.iter().for_each(|summary| record.count(summary));
         failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
     }
     let closed =

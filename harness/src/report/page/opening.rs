@@ -69,6 +69,9 @@ pub(crate) fn tested(results: &Results) -> Markup {
                     "{answered}, {} a second", text::number(rate.round() as u64))))
                 (tile("Faults", &text::number(results.faults.len() as u64), &fault_kinds(results)))
             }
+            @if let Some(sample) = results.sample {
+                p class="note" { (sample.sentence()) }
+            }
             @if let Some(load) = &results.load {
                 p { "Load: " (load.sentence()) "." }
                 @if let Some(warning) = load.warning() {
