@@ -3,6 +3,10 @@
 //! Only whole lines count. A controller that was killed leaves a torn last line at the worst,
 //! which the reader cuts off and reports; a broken line before that is damage, and an error.
 
+mod encode;
+
+pub use encode::encode;
+
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
@@ -18,8 +22,8 @@ pub const MAX_LINE_BYTES: usize = 256 << 20;
 /// Appends one event, newline included, with a single `write`, so that a process killed
 /// between two events leaves no torn line.
 pub fn write_event(to: &mut impl Write, event: &Event) -> io::Result<()> {
-    let mut line = serde_json::to_vec(event).map_err(io::Error::other)?;
-    line.push(b'\n');
+    let mut line = Vec::new();
+    encode(&mut line, event).map_err(io::Error::other)?;
     to.write_all(&line)
 }
 

@@ -4,7 +4,7 @@
 use super::registers;
 use crate::generator::{Context, Generator, Next};
 use crate::{Op, Seed};
-use perjury_checkers::history::jsonl::Events;
+use perjury_checkers::history::jsonl::{self, Events};
 use perjury_checkers::linear::{CasRegister, Linearizable};
 use perjury_checkers::{Budget, Checker, Event, History, Kind, Verdict};
 use rand::Rng;
@@ -70,15 +70,9 @@ fn events(count: u64) -> Vec<Event> {
 
 fn lines(count: u64) -> Vec<u8> {
     let mut lines = Vec::new();
-    play(count, |event| write(&mut lines, &event));
-    lines
-}
-
-fn write(lines: &mut Vec<u8>, event: &Event) {
     // Writing to memory fails for no event there can be.
-    if serde_json::to_writer(&mut *lines, event).is_ok() {
-        lines.push(b'\n');
-    }
+    play(count, |event| jsonl::encode(&mut lines, &event).unwrap_or_default());
+    lines
 }
 
 fn encode(count: u64) -> Work {
@@ -87,7 +81,7 @@ fn encode(count: u64) -> Work {
         let mut line = Vec::new();
         for event in &events {
             line.clear();
-            write(&mut line, event);
+            jsonl::encode(&mut line, event).unwrap_or_default();
             black_box(&line);
         }
     })

@@ -11,6 +11,7 @@ mod tests;
 use super::error::advice;
 use crate::secret;
 use perjury_checkers::Event;
+use perjury_checkers::history::jsonl::encode;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -138,16 +139,12 @@ impl LiveHistory {
         self.check()?;
         let mut state = self.shared.state();
         let before = state.buffer.len();
-        // Writing to memory fails for no event there can be; if it does, no half line stays.
-        let encoded = serde_json::to_writer(&mut state.buffer, event);
-        if let Err(error) = encoded {
-            state.buffer.truncate(before);
+        if let Err(error) = encode(&mut state.buffer, event) {
             drop(state);
             self.shared.fail("encode an event for", self.written(), io::Error::from(error));
             return self.check();
         }
         secret::mask_from(&mut state.buffer, before);
-        state.buffer.push(b'\n');
         let added = (state.buffer.len() - before) as u64;
         self.shared.backlog.fetch_add(added, Ordering::Relaxed);
         drop(state);
