@@ -9,8 +9,8 @@ use crate::numbers::{Keys, Numbers};
 /// No write, no event.
 pub(super) const NOBODY: u32 = u32::MAX;
 
-/// How many operations are read at a time.
-const PART: usize = 1 << 15;
+/// How many operations are read at a time; in tests so few that every history has several parts.
+const PART: usize = if cfg!(test) { 5 } else { 1 << 15 };
 
 /// A key and what it is set to.
 #[derive(Clone, Copy, Debug)]
