@@ -44,8 +44,4 @@ impl<'h> Keys<'h> {
         }
         number
     }
-
-    pub(crate) fn get(&self, key: &Value) -> Option<u32> {
-        self.numbers.get(0, key)
-    }
 }

@@ -53,6 +53,38 @@ impl Tally {
     }
 }
 
+/// A tally of one part of a history, such as a key, that is judged beside the others. It remembers
+/// where in the history each anomaly shows.
+#[derive(Debug, Default)]
+pub(crate) struct PartTally {
+    kept: Vec<(u64, Anomaly)>,
+    count: u64,
+}
+
+impl PartTally {
+    /// Counts an anomaly that shows at an index of the history. These have to ascend.
+    pub(crate) fn add(&mut self, at: u64, make: impl FnOnce() -> Anomaly) {
+        self.count += 1;
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push((at, make()));
+        }
+    }
+}
+
+impl Tally {
+    /// What was found in all parts, as if the whole history had been judged from begin to end.
+    pub(crate) fn of_parts(parts: impl IntoIterator<Item = PartTally>) -> Self {
+        let (mut kept, mut count) = (Vec::new(), 0);
+        for part in parts {
+            kept.extend(part.kept);
+            count += part.count;
+        }
+        kept.sort_by_key(|(at, _)| *at);
+        kept.truncate(MAX_KEPT);
+        Self { kept: kept.into_iter().map(|(_, anomaly)| anomaly).collect(), count }
+    }
+}
+
 /// An anomaly of a kind, with its words, steps, and what it rules out.
 pub(crate) fn anomaly(
     kind: &str,

@@ -30,6 +30,10 @@ impl<'h> Call<'h> {
         self.f() == "read"
     }
 
+    pub(super) fn is_answered_read(&self) -> bool {
+        self.is_read() && self.answer.is_some()
+    }
+
     /// Which updates the replica had seen, if it said so.
     pub(super) fn seen(&self) -> Option<&'h Value> {
         self.evidence?.get("seen").filter(|seen| !seen.is_null())
@@ -133,6 +137,15 @@ impl<'h> Ledger<'h> {
             .iter()
             .filter(|call| call.is_read())
             .filter_map(|call| Some((call, call.answer?)))
+    }
+
+    /// The calls on each key, by begin.
+    pub(super) fn by_key(&self) -> Vec<Vec<&Call<'h>>> {
+        let mut by_key = vec![Vec::new(); self.keys.len()];
+        for call in &self.calls {
+            by_key[call.key as usize].push(call);
+        }
+        by_key
     }
 
     /// The name of a key, for people.

@@ -2,15 +2,16 @@
 
 mod members;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::json;
 
-use self::members::Members;
+use self::members::{Members, Unreadable};
 use super::findings::{convergence, differ, merges, read_step, update_step};
 use super::ledger::{Call, Ledger, healed};
 use super::poll::{Agreement, Outcomes, Poll};
 use super::{OF_SESSIONS, Promise, RULED_OUT};
-use crate::tally::{Tally, anomaly};
+use crate::tally::{PartTally, Tally, anomaly};
 use crate::words::{seconds, shortened};
 use crate::{Anomaly, Budget, Checker, Finding, History, Step};
 
@@ -24,7 +25,7 @@ use crate::{Anomaly, Budget, Checker, Finding, History, Step};
 ///   for others after the same time.
 /// - Replicas come together, and those that have seen the same answer the same.
 ///
-/// Linear in the total length of reads.
+/// Linear in the total length of reads; keys are judged in parallel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrSet {
     pub promise: Promise,
@@ -41,89 +42,144 @@ impl Checker for OrSet {
             Ok(ledger) => ledger,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let members = match Members::new(&ledger) {
-            Ok(members) => members,
-            Err(why) => return Finding::unknown(self.name(), why),
-        };
-        let mut judge = Judge {
-            ledger: &ledger,
-            members: &members,
-            promise: self.promise,
-            healed: healed(history),
-            wrong: Tally::default(),
-            sessions: Tally::default(),
-            known: FxHashMap::default(),
-            reported: FxHashSet::default(),
-        };
-        let finished = judge.run(budget);
-        let (wrong, sessions) = (judge.wrong, judge.sessions);
-        let merged = merges(&ledger);
-        let (apart, outcomes) = self.ends(&ledger, &members, healed(history));
-        let count = |f: &str| ledger.calls.iter().filter(|call| call.f() == f).count();
-        let stats = json!({
-            "adds": count("add"),
-            "removes": count("remove"),
-            "reads": ledger.reads().count(),
-            "elements": members.elements.len(),
-            "keys": ledger.keys.len(),
-            "nodes": ledger.nodes.len(),
-            "sessions_going_back": sessions.count(),
-            "convergence": convergence(&outcomes),
-        });
-        let mut tally = wrong.and(apart).and(merged);
-        if self.promise.sessions {
-            tally = tally.and(sessions);
+        let healed = healed(history);
+        let by_key = ledger.by_key();
+        let judged: Vec<Result<Judged<'_>, Unreadable>> =
+            by_key.par_iter().map(|calls| self.judge(&ledger, calls, healed, budget)).collect();
+        let mut sets: Vec<Judged<'_>> = Vec::with_capacity(judged.len());
+        let mut unreadable: Option<Unreadable> = None;
+        for judged in judged {
+            match judged {
+                Ok(judged) => sets.push(judged),
+                Err(other) if unreadable.as_ref().is_some_and(|one| one.index < other.index) => {}
+                Err(other) => unreadable = Some(other),
+            }
         }
-        let late = "time was up before all reads were judged; give the analysis more".to_owned();
-        let doubt =
-            if finished { outcomes.doubt(self.promise.converge_within) } else { Some(late) };
-        tally.conclude(self.name(), doubt, stats)
+        match unreadable {
+            Some(unreadable) => Finding::unknown(self.name(), unreadable.why),
+            None => self.conclude(&ledger, sets),
+        }
     }
 }
 
+/// What became of one set.
+struct Judged<'h> {
+    wrong: PartTally,
+    sessions: PartTally,
+    /// Whether there was time for all.
+    finished: bool,
+    elements: usize,
+    /// What its replicas come to; `None` if no update happened.
+    agreement: Option<Agreement<'h>>,
+}
+
 impl OrSet {
-    fn ends(&self, ledger: &Ledger<'_>, members: &Members<'_>, healed: u64) -> (Tally, Outcomes) {
-        let limit = self.promise.converge_within;
-        let poll = |key: &members::Key| Some(Poll::new(key.last_known?.max(healed), limit));
-        let mut polls: Vec<Option<Poll<'_>>> = members.keys.iter().map(poll).collect();
-        // The same without elements that may go and come back, where there are any.
-        let certain = |key: &members::Key| poll(key).filter(|_| key.ambiguous);
-        let mut parts: Vec<Option<Poll<'_>>> = members.keys.iter().map(certain).collect();
+    /// Judges the calls on one key.
+    fn judge<'h>(
+        &self,
+        ledger: &Ledger<'h>,
+        calls: &[&Call<'h>],
+        healed: u64,
+        budget: &Budget,
+    ) -> Result<Judged<'h>, Unreadable> {
+        let members = Members::new(calls)?;
+        let mut judge = Judge {
+            ledger,
+            members: &members,
+            promise: self.promise,
+            healed,
+            wrong: PartTally::default(),
+            sessions: PartTally::default(),
+            known: FxHashMap::default(),
+            reported: FxHashSet::default(),
+        };
+        let finished = judge.run(calls, budget);
+        Ok(Judged {
+            wrong: judge.wrong,
+            sessions: judge.sessions,
+            finished,
+            elements: members.elements.len(),
+            agreement: self.agreement(ledger, calls, &members, healed),
+        })
+    }
+
+    /// What the last answers of all replicas come to.
+    fn agreement<'h>(
+        &self,
+        ledger: &Ledger<'h>,
+        calls: &[&Call<'h>],
+        members: &Members<'h>,
+        healed: u64,
+    ) -> Option<Agreement<'h>> {
+        let base = members.last_known?.max(healed);
+        let poll = || Poll::new(base, self.promise.converge_within);
+        // The second is without elements that may go and come back.
+        let (mut whole, mut part) = (poll(), poll());
         let mut contents: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
         let mut number = |content: Vec<u32>| {
             let next = contents.len() as u32;
             *contents.entry(content).or_insert(next)
         };
-        for (call, content) in members.contents(ledger) {
-            let Some(poll) = &mut polls[call.key as usize] else { continue };
-            poll.take(*call, number(content.to_vec()));
-            if let Some(part) = &mut parts[call.key as usize] {
+        let reads = calls.iter().filter(|call| call.is_answered_read());
+        for (call, content) in reads.zip(members.contents()) {
+            // A poll has no use for it.
+            if call.operation.called < base {
+                continue;
+            }
+            whole.take(**call, number(content.to_vec()));
+            if members.ambiguous {
                 let certain = |of: &&u32| !members.elements[**of as usize].is_ambiguous();
-                part.take(*call, number(content.iter().filter(certain).copied().collect()));
+                part.take(**call, number(content.iter().filter(certain).copied().collect()));
             }
         }
-        let (mut tally, mut outcomes) = (Tally::default(), Outcomes::default());
-        for (poll, part) in polls.iter().zip(&parts) {
-            let Some(poll) = poll else { continue };
-            let whole = poll.agreement(ledger.nodes.len());
-            let agreement = match (part, &whole) {
-                (Some(part), Agreement::Differ(..) | Agreement::Unsettled) => {
-                    match part.agreement(ledger.nodes.len()) {
-                        Agreement::Agreed { .. } => Agreement::Unsettled,
-                        differ => differ,
-                    }
-                }
-                _ => whole,
-            };
-            if let Some(pair) = outcomes.count(agreement) {
-                tally.add(|| differ(ledger, pair, limit));
+        let nodes = ledger.nodes.len();
+        let agreement = whole.agreement(nodes);
+        if !members.ambiguous || matches!(agreement, Agreement::Agreed { .. }) {
+            return Some(agreement);
+        }
+        Some(match part.agreement(nodes) {
+            Agreement::Agreed { .. } => Agreement::Unsettled,
+            differ => differ,
+        })
+    }
+
+    fn conclude(&self, ledger: &Ledger<'_>, sets: Vec<Judged<'_>>) -> Finding {
+        let limit = self.promise.converge_within;
+        let (mut wrong, mut sessions) = (Vec::new(), Vec::new());
+        let (mut apart, mut outcomes) = (Tally::default(), Outcomes::default());
+        let (mut finished, mut elements) = (true, 0);
+        for set in sets {
+            wrong.push(set.wrong);
+            sessions.push(set.sessions);
+            finished &= set.finished;
+            elements += set.elements;
+            if let Some(pair) = set.agreement.and_then(|agreement| outcomes.count(agreement)) {
+                apart.add(|| differ(ledger, pair, limit));
             }
         }
-        (tally, outcomes)
+        let sessions = Tally::of_parts(sessions);
+        let count = |f: &str| ledger.calls.par_iter().filter(|call| call.f() == f).count();
+        let stats = json!({
+            "adds": count("add"),
+            "removes": count("remove"),
+            "reads": ledger.reads().count(),
+            "elements": elements,
+            "keys": ledger.keys.len(),
+            "nodes": ledger.nodes.len(),
+            "sessions_going_back": sessions.count(),
+            "convergence": convergence(&outcomes),
+        });
+        let mut tally = Tally::of_parts(wrong).and(apart).and(merges(ledger));
+        if self.promise.sessions {
+            tally = tally.and(sessions);
+        }
+        let late = "time was up before all reads were judged; give the analysis more".to_owned();
+        let doubt = if finished { outcomes.doubt(limit) } else { Some(late) };
+        tally.conclude(self.name(), doubt, stats)
     }
 }
 
-/// What a process knows of a set.
+/// What a process knows of the set.
 #[derive(Debug, Default)]
 struct Session<'a, 'h> {
     /// What it read last, ascending, and by which call.
@@ -171,18 +227,19 @@ struct Judge<'a, 'h> {
     members: &'a Members<'h>,
     promise: Promise,
     healed: u64,
-    wrong: Tally,
-    sessions: Tally,
-    known: FxHashMap<(u32, u32), Session<'a, 'h>>,
+    wrong: PartTally,
+    sessions: PartTally,
+    /// By process.
+    known: FxHashMap<u32, Session<'a, 'h>>,
     /// Elements that were reported as lost, as back, or as invented: once is enough.
     reported: FxHashSet<(u32, &'static str)>,
 }
 
 impl<'a, 'h> Judge<'a, 'h> {
     /// Whether there was time for all.
-    fn run(&mut self, budget: &Budget) -> bool {
-        let mut contents = self.members.contents(self.ledger);
-        for (number, call) in self.ledger.calls.iter().enumerate() {
+    fn run(&mut self, calls: &[&Call<'h>], budget: &Budget) -> bool {
+        let mut contents = self.members.contents();
+        for (number, call) in calls.iter().enumerate() {
             if number % 1024 == 0 && budget.is_cancelled() {
                 return false;
             }
@@ -190,7 +247,7 @@ impl<'a, 'h> Judge<'a, 'h> {
                 continue;
             }
             if call.is_read() {
-                let Some((_, content)) = contents.next() else { continue };
+                let Some(content) = contents.next() else { continue };
                 self.shown(call, content);
                 self.settled(call, content);
                 self.session(call, content);
@@ -208,11 +265,12 @@ impl<'a, 'h> Judge<'a, 'h> {
             let end = call.operation.end();
             let added = element.add.as_ref().is_some_and(|add| add.operation.index < end);
             if !added && self.reported.insert((*number, "phantom")) {
-                self.wrong.add(|| phantom(self.ledger, call, element));
+                let at = call.operation.index;
+                self.wrong.add(at, || phantom(self.ledger, call, element));
             }
         }
         for number in self.members.duplicates(call) {
-            self.wrong.add(|| {
+            self.wrong.add(call.operation.index, || {
                 let value = shortened(self.members.elements[*number as usize].value);
                 let title = format!("Duplicate element {value}");
                 let text = format!("A read shows {value} more than once. A set holds it once.");
@@ -227,19 +285,19 @@ impl<'a, 'h> Judge<'a, 'h> {
         let limit = self.promise.converge_within;
         let due = call.operation.called.checked_sub(limit).filter(|due| *due >= self.healed);
         let Some(due) = due else { return };
-        for number in &self.members.keys[call.key as usize].elements {
-            let element = &self.members.elements[*number as usize];
-            let there = content.binary_search(number).is_ok();
+        let at = call.operation.index;
+        for (number, element) in (0u32..).zip(&self.members.elements) {
+            let there = content.binary_search(&number).is_ok();
             if !there && element.known <= due && element.removing > call.operation.end() {
-                if self.reported.insert((*number, "lost")) {
-                    self.wrong.add(|| lost(self.ledger, call, element, limit));
+                if self.reported.insert((number, "lost")) {
+                    self.wrong.add(at, || lost(self.ledger, call, element, limit));
                 }
             } else if there
                 && let Some(removed) = element.removed.filter(|r| r.returned() <= due)
-                && self.reported.insert((*number, "back"))
+                && self.reported.insert((number, "back"))
             {
                 let steps = vec![update_step(self.ledger, &removed, "removed")];
-                self.wrong.add(|| back(self.ledger, call, element, steps));
+                self.wrong.add(at, || back(self.ledger, call, element, steps));
             }
         }
     }
@@ -250,7 +308,7 @@ impl<'a, 'h> Judge<'a, 'h> {
         if element.twice {
             return;
         }
-        let session = self.known.entry((call.operation.process, call.key)).or_default();
+        let session = self.known.entry(call.operation.process).or_default();
         match call.f() {
             "add" => session.add(number, call),
             // Only what the replica had is certainly removed.
@@ -261,14 +319,15 @@ impl<'a, 'h> Judge<'a, 'h> {
 
     /// What its session knew, and what it knew to be gone.
     fn session(&mut self, call: &Call<'h>, content: &'a [u32]) {
-        let session = self.known.entry((call.operation.process, call.key)).or_default();
+        let at = call.operation.index;
+        let session = self.known.entry(call.operation.process).or_default();
         for (number, before) in session.missing(content) {
             let element = &self.members.elements[number as usize];
             if element.twice {
                 continue;
             }
             if element.removing > call.operation.end() {
-                self.sessions.add(|| missed(self.ledger, call, element, &before));
+                self.sessions.add(at, || missed(self.ledger, call, element, &before));
             } else {
                 // The session had it, so that what is without it has seen it removed.
                 session.gone.insert(number, *call);
@@ -283,7 +342,7 @@ impl<'a, 'h> Judge<'a, 'h> {
                 false => update_step(self.ledger, before, "removed"),
             };
             if self.reported.insert((*number, "back in a session")) {
-                self.sessions.add(|| back(self.ledger, call, element, vec![step]));
+                self.sessions.add(at, || back(self.ledger, call, element, vec![step]));
             }
         }
         session.read = Some((content, *call));

@@ -80,66 +80,84 @@ impl Checker for PartitionedLog {
         };
         let entries = Entries::new(&logs);
         let walks = Walks::new(&logs, &entries);
-        let losses = Losses::new(&logs, &entries, &walks);
         let told = Told { logs: &logs, entries: &entries };
-        let mut counts: Map<String, Value> = Map::new();
-        let mut tally = Tally::default();
-        let mut join = |kind: &str, more: Tally| {
-            if more.count() > 0 {
-                counts.insert(kind.to_owned(), more.count().into());
-            }
-            tally = std::mem::take(&mut tally).and(more);
-        };
-        join("lost-record", all(&losses.lost, |loss| told.lost(loss)));
-        join("unseen-record", all(&losses.unseen, |loss| told.unseen(loss)));
-        self.records(&told, &mut join);
-        self.consumers(&told, &walks, &mut join);
-        let (cyclic, cancelled) = self.cycles(&told, &walks, budget);
-        for (kind, found) in cyclic {
-            join(kind, found);
+        // These two have nothing to do with each other, and take about as long.
+        let ((cyclic, cancelled), (losses, mut found, lag)) = rayon::join(
+            || self.cycles(&told, &walks, budget),
+            || {
+                let losses = Losses::new(&logs, &entries, &walks);
+                let mut found = Found::default();
+                found.join("lost-record", all(&losses.lost, |loss| told.lost(loss)));
+                found.join("unseen-record", all(&losses.unseen, |loss| told.unseen(loss)));
+                self.records(&told, &mut found);
+                self.consumers(&told, &walks, &mut found);
+                (losses, found, lag::measure(&logs, &entries))
+            },
+        );
+        for (kind, cycles) in cyclic {
+            found.join(kind, cycles);
         }
-        let stats = stats(&logs, &entries, &losses, counts);
+        let stats = stats(&logs, &entries, &losses, found.counts, lag);
         let doubt = doubt(&logs, &losses, cancelled);
-        tally.conclude(NAME, doubt, stats)
+        found.tally.conclude(NAME, doubt, stats)
+    }
+}
+
+/// What is wrong, and how often, by kind.
+#[derive(Default)]
+struct Found {
+    tally: Tally,
+    counts: Map<String, Value>,
+}
+
+impl Found {
+    fn join(&mut self, kind: &str, more: Tally) {
+        if more.count() > 0 {
+            self.counts.insert(kind.to_owned(), more.count().into());
+        }
+        self.tally = std::mem::take(&mut self.tally).and(more);
     }
 }
 
 impl PartitionedLog {
     /// What is wrong with single records.
-    fn records(&self, told: &Told<'_, '_>, join: &mut impl FnMut(&str, Tally)) {
+    fn records(&self, told: &Told<'_, '_>, found: &mut Found) {
         let (logs, entries) = (told.logs, told.entries);
-        join("inconsistent-offset", all(&flaws::disputed(entries), |pair| told.disputed(*pair)));
+        found.join(
+            "inconsistent-offset",
+            all(&flaws::disputed(entries), |pair| told.disputed(*pair)),
+        );
         if !self.duplicates_allowed {
             let copies = flaws::copies(logs, entries);
-            join("duplicate-record", all(&copies, |pair| told.copied(*pair)));
+            found.join("duplicate-record", all(&copies, |pair| told.copied(*pair)));
         }
         for (entry, origin) in flaws::origins(logs, entries) {
             let anomaly = told.origin(entry, origin);
             let kind = anomaly.kind.clone();
             let mut tally = Tally::default();
             tally.add(|| anomaly);
-            join(&kind, tally);
+            found.join(&kind, tally);
         }
         if !self.own_sends_visible {
             let own = flaws::own(logs, entries);
-            join("precommitted-read", all(&own, |(entry, by)| told.own(*entry, *by)));
+            found.join("precommitted-read", all(&own, |(entry, by)| told.own(*entry, *by)));
         }
-        join("nonmonotonic-send", all(&flaws::reversed(logs), |pair| told.reversed(pair)));
+        found.join("nonmonotonic-send", all(&flaws::reversed(logs), |pair| told.reversed(pair)));
         if self.contiguous {
             let torn = flaws::interleaved(logs, entries);
-            join("send-skip", all(&torn, |pair| told.interleaved(pair)));
+            found.join("send-skip", all(&torn, |pair| told.interleaved(pair)));
         }
     }
 
     /// What is wrong with how consumers went through logs.
-    fn consumers(&self, told: &Told<'_, '_>, walks: &Walks, join: &mut impl FnMut(&str, Tally)) {
-        join("poll-skip", all(&walks.skips, |jump| told.skipped(jump)));
-        join("nonmonotonic-poll", all(&walks.backward, |jump| told.backward(jump)));
+    fn consumers(&self, told: &Told<'_, '_>, walks: &Walks, found: &mut Found) {
+        found.join("poll-skip", all(&walks.skips, |jump| told.skipped(jump)));
+        found.join("nonmonotonic-poll", all(&walks.backward, |jump| told.backward(jump)));
         if !self.gaps_allowed {
-            join("offset-gap", all(&walks.gaps, |jump| told.gap(jump)));
+            found.join("offset-gap", all(&walks.gaps, |jump| told.gap(jump)));
         }
         if !self.groups_may_miss {
-            join("group-skip", all(&walks.missed, |missed| told.missed(missed)));
+            found.join("group-skip", all(&walks.missed, |missed| told.missed(missed)));
         }
     }
 
@@ -195,6 +213,7 @@ fn stats(
     entries: &Entries,
     losses: &Losses,
     anomalies: Map<String, Value>,
+    lag: Value,
 ) -> Value {
     let polled = logs.sightings.iter().filter(|sighting| sighting.polled).count();
     let distinct = entries.all.iter().filter(|entry| entry.polled != read::NOBODY).count();
@@ -211,7 +230,7 @@ fn stats(
         "subscribed": logs.consumers.iter().filter(subscribed).count(),
         "unchecked": losses.unchecked,
         "anomalies": anomalies,
-        "lag": lag::measure(logs, entries),
+        "lag": lag,
     })
 }
 

@@ -1,10 +1,9 @@
 //! The journal: all changes that are known to have happened, by revision.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use super::read::{NOBODY, Reading};
+use super::read::{NOBODY, Reading, Setting};
 
 /// A change that happened: a write was acknowledged with it, or a watcher was told of it.
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +33,19 @@ pub(super) struct Journal<'h> {
     pub(super) explained: Vec<bool>,
 }
 
-/// Which write wrote a value to a key; [`NOBODY`] if several did.
-type Writers<'h> = FxHashMap<(u32, &'h Value), u32>;
+/// Who asked for a key with a value.
+#[derive(Clone, Copy, Debug)]
+enum Writer {
+    None,
+    One(u32),
+    Several,
+}
 
 impl<'h> Journal<'h> {
     pub(super) fn new(reading: &Reading<'h>) -> Self {
         let mut journal = Self { explained: vec![false; reading.events.len()], ..Self::default() };
         let writers = writers(reading);
-        let mut all: Vec<Change<'h>> = Vec::with_capacity(reading.events.len());
+        let mut all: Vec<Change<'h>> = Vec::new();
         for (number, write) in (0u32..).zip(&reading.writes) {
             if let Some(revision) = write.revision {
                 journal.add_write(reading, &mut all, number, revision);
@@ -51,17 +55,27 @@ impl<'h> Journal<'h> {
         let mut revisions: Vec<Option<u64>> =
             reading.writes.iter().map(|write| write.revision).collect();
         let mut moved = vec![false; reading.writes.len()];
+        // Each change is told to many watchers, and the first of them is enough to know of it.
+        let mut told: Vec<Option<u64>> = vec![None; reading.settings.len()];
         for (number, event) in (0u32..).zip(&reading.events) {
-            let write = writers.get(&(event.key, event.value)).copied();
-            journal.explained[number as usize] = write.is_some_and(|write| {
-                write == NOBODY || reading.begins(write) < reading.operation(event.operation).end()
-            });
+            let writer = writers[event.setting as usize];
+            journal.explained[number as usize] = match writer {
+                Writer::None => false,
+                Writer::One(write) => {
+                    reading.begins(write) < reading.operation(event.operation).end()
+                }
+                Writer::Several => true,
+            };
             if !journal.explained[number as usize] {
                 journal.phantoms.push(number);
                 continue;
             }
-            let write = write.unwrap_or(NOBODY);
-            let (revision, key, value) = (event.revision, event.key, event.value);
+            let revision = event.revision;
+            if told[event.setting as usize].replace(revision) == Some(revision) {
+                continue;
+            }
+            let write = if let Writer::One(write) = writer { write } else { NOBODY };
+            let (key, value) = (event.key, reading.value(event));
             all.push(Change { revision, key, value, write, event: number });
             if write == NOBODY {
                 continue;
@@ -90,9 +104,9 @@ impl<'h> Journal<'h> {
         write: u32,
         revision: u64,
     ) {
-        for change in reading.writes[write as usize].changes {
-            let key = reading.number(&change[0]);
-            all.push(Change { revision, key, value: &change[1], write, event: NOBODY });
+        for setting in reading.asked_by(&reading.writes[write as usize]) {
+            let Setting { key, value } = reading.settings[*setting as usize];
+            all.push(Change { revision, key, value, write, event: NOBODY });
         }
     }
 
@@ -153,16 +167,20 @@ impl<'h> Journal<'h> {
 
 impl Reading<'_> {
     fn begins(&self, write: u32) -> u64 {
-        self.operation(self.writes[write as usize].operation).index
+        self.writes[write as usize].begin
     }
 }
 
-fn writers<'h>(reading: &Reading<'h>) -> Writers<'h> {
-    let mut writers = Writers::default();
+/// Per key with a value, who asked for it without being told that it failed.
+fn writers(reading: &Reading<'_>) -> Vec<Writer> {
+    let mut writers = vec![Writer::None; reading.settings.len()];
     for (number, write) in (0u32..).zip(&reading.writes).filter(|(_, write)| !write.failed) {
-        for change in write.changes {
-            let place = (reading.number(&change[0]), &change[1]);
-            writers.entry(place).and_modify(|of| *of = NOBODY).or_insert(number);
+        for setting in reading.asked_by(write) {
+            let writer = &mut writers[*setting as usize];
+            *writer = match writer {
+                Writer::None => Writer::One(number),
+                Writer::One(_) | Writer::Several => Writer::Several,
+            };
         }
     }
     writers

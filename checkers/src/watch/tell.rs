@@ -100,7 +100,7 @@ impl Told<'_, '_> {
         let did = format!(
             "was told that key {} was set to {} at revision {}, {how},",
             self.key(event.key),
-            shortened(event.value),
+            shortened(self.reading.value(event)),
             event.revision
         );
         steps.push(step(self.reading.operation(event.operation), &did));
@@ -149,9 +149,9 @@ impl Told<'_, '_> {
     pub(super) fn moved(&self, pair: (u32, u32)) -> Anomaly {
         let (write, event) = (&self.reading.writes[pair.0 as usize], pair.1);
         let event = &self.reading.events[event as usize];
-        let (key, value) = (self.key(event.key), shortened(event.value));
+        let (key, value) = (self.key(event.key), shortened(self.reading.value(event)));
         let told = |change: &&Change<'_>| {
-            let there = (change.key, change.value) == (event.key, event.value);
+            let there = (change.key, change.value) == (event.key, self.reading.value(event));
             there && change.revision != event.revision
         };
         let other = self.journal.changes.iter().find(told);
@@ -180,13 +180,9 @@ impl Told<'_, '_> {
 
     pub(super) fn phantom(&self, number: u32) -> Anomaly {
         let event = &self.reading.events[number as usize];
-        let (key, value) = (self.key(event.key), shortened(event.value));
-        let wrote = |write: &&super::read::Write<'_>| {
-            let same = |change: &serde_json::Value| {
-                self.reading.number(&change[0]) == event.key && change[1] == *event.value
-            };
-            write.changes.iter().any(same)
-        };
+        let (key, value) = (self.key(event.key), shortened(self.reading.value(event)));
+        let wrote =
+            |write: &&super::read::Write| self.reading.asked_by(write).contains(&event.setting);
         let tried = self.reading.writes.iter().find(wrote);
         let mut steps: Vec<Step> = Vec::new();
         let why = match tried {

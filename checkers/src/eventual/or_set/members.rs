@@ -3,9 +3,16 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::eventual::ledger::{Call, Ledger};
+use crate::eventual::ledger::Call;
 use crate::numbers::Numbers;
 use crate::words::shortened;
+
+/// A call that is not what a set is asked or answers, by its index.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) index: u64,
+    pub(super) why: String,
+}
 
 #[derive(Debug)]
 pub(super) struct Element<'h> {
@@ -43,27 +50,21 @@ impl<'h> Element<'h> {
     }
 }
 
-/// One set.
-#[derive(Debug, Default)]
-pub(super) struct Key {
-    pub(super) elements: Vec<u32>,
-    /// When the last update was acknowledged; `None` if none happened.
-    pub(super) last_known: Option<u64>,
-    /// Some element may go and come back.
-    pub(super) ambiguous: bool,
-}
-
-/// What the last read of a key was answered, with the numbers of its elements.
+/// What the last read was answered, with the numbers of its elements.
 #[derive(Debug, Default)]
 struct Shown<'h> {
     list: &'h [Value],
     numbers: Vec<u32>,
 }
 
-#[derive(Debug)]
+/// One set, by all calls on it.
+#[derive(Debug, Default)]
 pub(super) struct Members<'h> {
     pub(super) elements: Vec<Element<'h>>,
-    pub(super) keys: Vec<Key>,
+    /// When the last update was acknowledged; `None` if none happened.
+    pub(super) last_known: Option<u64>,
+    /// Some element may go and come back.
+    pub(super) ambiguous: bool,
     numbers: Numbers<'h>,
     /// What each answered read shows, ascending; by begin, and where it ends.
     contents: Vec<u32>,
@@ -73,35 +74,26 @@ pub(super) struct Members<'h> {
 }
 
 impl<'h> Members<'h> {
-    pub(super) fn new(ledger: &Ledger<'h>) -> Result<Self, String> {
-        let mut members = Self {
-            elements: Vec::new(),
-            keys: Vec::new(),
-            numbers: Numbers::default(),
-            contents: Vec::new(),
-            ends: Vec::new(),
-            duplicates: FxHashMap::default(),
-        };
-        members.keys.resize_with(ledger.keys.len(), Key::default);
-        let mut last: Vec<Shown<'h>> = Vec::new();
-        last.resize_with(ledger.keys.len(), Shown::default);
-        for call in &ledger.calls {
+    /// From the calls on one key, by begin. The error is the first call that cannot be read.
+    pub(super) fn new(calls: &[&Call<'h>]) -> Result<Self, Unreadable> {
+        let mut members = Self::default();
+        let mut last = Shown::default();
+        for call in calls {
             match (call.f(), call.answer) {
                 ("add", _) => members.add(call),
                 ("remove", _) => members.remove(call),
-                (_, Some(answer)) => members.read(call, answer, &mut last[call.key as usize])?,
+                (_, Some(answer)) => members.read(call, answer, &mut last)?,
                 _ => {}
             }
         }
-        members.settle(ledger);
+        members.settle(calls);
         Ok(members)
     }
 
-    fn at(&mut self, key: u32, value: &'h Value) -> u32 {
-        let (elements, keys) = (&mut self.elements, &mut self.keys);
-        let number = self.numbers.number(key, value, elements.len() as u32);
+    fn at(&mut self, value: &'h Value) -> u32 {
+        let elements = &mut self.elements;
+        let number = self.numbers.number(0, value, elements.len() as u32);
         if number as usize == elements.len() {
-            keys[key as usize].elements.push(number);
             elements.push(Element {
                 value,
                 add: None,
@@ -118,7 +110,7 @@ impl<'h> Members<'h> {
     }
 
     fn add(&mut self, call: &Call<'h>) {
-        let number = self.at(call.key, call.argument);
+        let number = self.at(call.argument);
         let element = &mut self.elements[number as usize];
         if call.operation.is_failed() {
             element.failed = Some(*call);
@@ -134,7 +126,7 @@ impl<'h> Members<'h> {
     }
 
     fn remove(&mut self, call: &Call<'h>) {
-        let number = self.at(call.key, call.argument);
+        let number = self.at(call.argument);
         let element = &mut self.elements[number as usize];
         if !call.operation.is_failed() {
             element.removing = element.removing.min(call.operation.index);
@@ -146,8 +138,7 @@ impl<'h> Members<'h> {
     }
 
     fn updated(&mut self, call: &Call<'h>) {
-        let last = &mut self.keys[call.key as usize].last_known;
-        *last = Some(last.unwrap_or(0).max(call.returned()));
+        self.last_known = Some(self.last_known.unwrap_or(0).max(call.returned()));
     }
 
     fn read(
@@ -155,19 +146,19 @@ impl<'h> Members<'h> {
         call: &Call<'h>,
         answer: &'h Value,
         last: &mut Shown<'h>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let Value::Array(list) = answer else {
-            return Err(format!(
-                "operation {} read {}, where a list of all elements should be",
-                call.operation.index,
-                shortened(answer)
-            ));
+            let index = call.operation.index;
+            let what = shortened(answer);
+            let why =
+                format!("operation {index} read {what}, where a list of all elements should be");
+            return Err(Unreadable { index, why });
         };
         // Most of what the last answer had stands where it stood, and keeps its number.
         last.numbers.resize(list.len(), 0);
         for (at, value) in list.iter().enumerate() {
             if last.list.get(at) != Some(value) {
-                last.numbers[at] = self.at(call.key, value);
+                last.numbers[at] = self.at(value);
             }
         }
         last.list = list;
@@ -190,7 +181,7 @@ impl<'h> Members<'h> {
             self.had(self.contents[at], call);
         }
         if from < self.contents.len() {
-            self.keys[call.key as usize].last_known.get_or_insert(0);
+            self.last_known.get_or_insert(0);
         }
         self.ends.push(self.contents.len());
         Ok(())
@@ -207,41 +198,34 @@ impl<'h> Members<'h> {
         }
     }
 
-    fn settle(&mut self, ledger: &Ledger<'h>) {
+    fn settle(&mut self, calls: &[&Call<'h>]) {
         for element in self.elements.iter_mut().filter(|element| element.twice) {
             element.known = u64::MAX;
         }
-        for call in ledger.calls.iter().filter(|call| call.f() == "remove") {
+        for call in calls.iter().filter(|call| call.f() == "remove") {
             let Some(number) = self.number(call) else { continue };
             let element = &mut self.elements[number as usize];
             let first = element.removed.is_none_or(|other| other.returned() > call.returned());
             if first && element.is_removed_by(call) {
-                element.removed = Some(*call);
+                element.removed = Some(**call);
             }
         }
-        for key in &mut self.keys {
-            let ambiguous = |number: &u32| self.elements[*number as usize].is_ambiguous();
-            key.ambiguous = key.elements.iter().any(ambiguous);
-        }
+        self.ambiguous = self.elements.iter().any(Element::is_ambiguous);
     }
 
     /// The element of an add or a remove.
     pub(super) fn number(&self, call: &Call<'h>) -> Option<u32> {
-        self.numbers.get(call.key, call.argument)
+        self.numbers.get(0, call.argument)
     }
 
-    /// Answered reads with what they show, by begin.
-    pub(super) fn contents<'a>(
-        &'a self,
-        ledger: &'a Ledger<'h>,
-    ) -> impl Iterator<Item = (&'a Call<'h>, &'a [u32])> {
+    /// What answered reads show, by begin.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &[u32]> {
         let mut from = 0;
-        let contents = self.ends.iter().map(move |end| {
+        self.ends.iter().map(move |end| {
             let content = &self.contents[from..*end];
             from = *end;
             content
-        });
-        ledger.reads().map(|(call, _)| call).zip(contents)
+        })
     }
 
     /// What a read shows more than once.

@@ -75,6 +75,26 @@ fn a_remove_by_a_replica_that_had_not_the_element_takes_nothing() {
 }
 
 #[test]
+fn keys_are_judged_apart_and_told_in_the_order_of_the_history() {
+    let mut script = Script::default();
+    for key in [1, 2] {
+        script.whole(0, "add", json!([key, 7]), json!([key, 7]));
+    }
+    for key in [2, 1, 2] {
+        script.whole(0, "read", json!([key, null]), json!([key, [key]]));
+    }
+    let finding = set().check(&script.history(), &Budget::default());
+    let told = finding.anomalies.iter().map(|anomaly| {
+        let key = anomaly.key.as_ref().and_then(Value::as_u64);
+        (anomaly.kind.as_str(), key)
+    });
+    let (phantom, missing) = ("phantom-element", "missing-your-writes");
+    let wanted = [(phantom, Some(2)), (phantom, Some(1)), (missing, Some(2)), (missing, Some(1))];
+    assert_eq!(told.collect::<Vec<_>>(), wanted);
+    assert_eq!(finding.stats["elements"], 4);
+}
+
+#[test]
 fn after_the_limit_all_replicas_know() {
     let mut script = Script::default();
     call(&mut script, 0, "add", 1);

@@ -46,20 +46,17 @@ pub(super) fn dependencies(
     walks: &Walks,
     order: bool,
 ) -> Dependencies {
-    // Asked once for each operation and record, and not for each of the many who polled it.
-    let whole: Vec<bool> =
-        (0..logs.operations.len()).map(|number| is_whole(logs, number)).collect();
+    // Asked once for each record, and not for each of the many who polled it.
+    let whole = |by: &u32| *by != NOBODY && logs.whole[*by as usize];
     let senders = (0..logs.records.len() as u32).map(|record| sender(logs, record));
-    let senders = senders.map(|by| if by != NOBODY && whole[by as usize] { by } else { NOBODY });
     let mut web = Web {
         logs,
-        senders: senders.collect(),
-        whole,
+        senders: senders.map(|by| if whole(&by) { by } else { NOBODY }).collect(),
         arcs: Vec::with_capacity(logs.sightings.len()),
     };
     for sighting in logs.sightings.iter().filter(|sighting| sighting.polled) {
-        let key = logs.records[sighting.record as usize].key;
-        web.arc(web.senders[sighting.record as usize], sighting.operation, Relation::Wr, key);
+        let sender = web.senders[sighting.record as usize];
+        web.arc(sender, sighting.operation, Relation::Wr, sighting.key);
     }
     if order {
         web.order(entries, walks);
@@ -78,16 +75,8 @@ fn sender(logs: &Logs<'_>, record: u32) -> u32 {
     if record.sends == 1 { record.sender } else { NOBODY }
 }
 
-/// Whether an operation happens at once. Several sends that are no transaction do not.
-fn is_whole(logs: &Logs<'_>, number: usize) -> bool {
-    let input = logs.operations[number].input;
-    input.as_array().is_some_and(|steps| steps.len() == 1) || logs.is_transaction(number as u32)
-}
-
 struct Web<'l, 'h> {
     logs: &'l Logs<'h>,
-    /// Of each operation, whether it happens at once.
-    whole: Vec<bool>,
     /// Of each record, the only operation that can have sent it, if that happens at once.
     senders: Vec<u32>,
     arcs: Vec<Arc>,
@@ -95,7 +84,7 @@ struct Web<'l, 'h> {
 
 impl Web<'_, '_> {
     fn arc(&mut self, from: u32, to: u32, relation: Relation, key: u32) {
-        let whole = |number: u32| number != NOBODY && self.whole[number as usize];
+        let whole = |number: u32| number != NOBODY && self.logs.whole[number as usize];
         if from != to && whole(from) && whole(to) {
             self.arcs.push(Arc { from, to, relation, key });
         }
@@ -130,7 +119,7 @@ pub(super) fn why(logs: &Logs<'_>, entries: &Entries, link: &Link, from: &str, t
             let seen = logs.sightings.iter().find(|sighting| {
                 sighting.polled
                     && sighting.operation == link.to
-                    && logs.records[sighting.record as usize].key == link.key
+                    && sighting.key == link.key
                     && sender(logs, sighting.record) == link.from
             });
             let what = seen.map_or_else(String::new, |sighting| {

@@ -75,7 +75,7 @@ pub(super) fn origins(logs: &Logs<'_>, entries: &Entries) -> Vec<(u32, Origin)> 
             (NOBODY, _) => Origin::Failed,
             (sender, _) => {
                 let begin = logs.operations[sender as usize].index;
-                if logs.operations[entry.polled as usize].end() > begin {
+                if logs.ends[entry.polled as usize] > begin {
                     continue;
                 }
                 Origin::Later

@@ -30,7 +30,7 @@ impl Losses {
     pub(super) fn new(logs: &Logs<'_>, entries: &Entries, walks: &Walks) -> Self {
         let mut losses = Self::default();
         let ends: Vec<Ends> = walks.ends.iter().map(|ends| Ends::new(logs, ends)).collect();
-        let end = |operation: u32| logs.operations[operation as usize].end();
+        let end = |operation: u32| logs.ends[operation as usize];
         let mut polled = vec![false; logs.records.len()];
         for entry in entries.all.iter().filter(|entry| entry.polled != NOBODY) {
             polled[entry.record as usize] = true;

@@ -1,5 +1,8 @@
 //! Reading: operations on logs as sends, polls and the consumers that poll.
 
+mod join;
+
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -9,8 +12,11 @@ use crate::numbers::Numbers;
 /// No operation, no consumer, no record.
 pub(super) const NOBODY: u32 = u32::MAX;
 
+/// How many operations are read at a time; in tests so few that every history has several parts.
+const PART: usize = if cfg!(test) { 5 } else { 1 << 15 };
+
 /// A value of one key. Operations are numbers in the list of all.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'h> {
     pub(super) key: u32,
     pub(super) value: &'h Value,
@@ -26,6 +32,7 @@ pub(super) struct Record<'h> {
 /// A value at an offset, as an answer has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sighting {
+    pub(super) key: u32,
     pub(super) record: u32,
     pub(super) offset: u64,
     pub(super) operation: u32,
@@ -65,9 +72,13 @@ pub(super) struct Sent {
 }
 
 /// Everything that a history tells of logs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Logs<'h> {
     pub(super) operations: &'h [Operation<'h>],
+    /// Per operation its end: it is asked for at every sighting, and operations are large.
+    pub(super) ends: Vec<u64>,
+    /// Per operation whether it happens at once. Several sends that are no transaction do not.
+    pub(super) whole: Vec<bool>,
     pub(super) keys: Vec<String>,
     pub(super) records: Vec<Record<'h>>,
     pub(super) sightings: Vec<Sighting>,
@@ -91,33 +102,27 @@ struct Known<'h> {
     consumers: FxHashMap<u32, u32>,
 }
 
+#[derive(Default)]
 struct Reader<'h> {
     logs: Logs<'h>,
+    /// Per consumer its process.
+    processes: Vec<u32>,
     numbers: Known<'h>,
 }
 
 impl<'h> Logs<'h> {
     /// The error says which operation cannot be read.
     pub(super) fn new(operations: &'h [Operation<'h>]) -> Result<Self, String> {
-        let logs = Self {
-            operations,
-            keys: Vec::new(),
-            records: Vec::new(),
-            sightings: Vec::new(),
-            batches: Vec::new(),
-            consumers: Vec::new(),
-            groups: Vec::new(),
-            sent: Vec::new(),
-            attempts: 0,
-            polls: 0,
-        };
-        let mut reader = Reader { logs, numbers: Known::default() };
-        for (number, operation) in (0u32..).zip(operations) {
-            reader.operation(number, operation).map_err(|what| {
-                format!("operation {} ({}) cannot be read: {what}", operation.index, operation.f)
-            })?;
+        // Most of the time goes into waiting for JSON values that lie about in memory, so parts are
+        // read in parallel. Joined in order they have the numbers that reading in turn would give.
+        let parts = operations.par_chunks(PART).enumerate();
+        let parts: Vec<Result<Reader<'h>, String>> =
+            parts.map(|(number, part)| Reader::part((number * PART) as u32, part)).collect();
+        let mut reader = Reader::default();
+        for part in parts {
+            reader.join(part?);
         }
-        Ok(reader.logs)
+        Ok(Self { operations, ..reader.logs })
     }
 
     pub(super) fn is_transaction(&self, operation: u32) -> bool {
@@ -126,6 +131,20 @@ impl<'h> Logs<'h> {
 }
 
 impl<'h> Reader<'h> {
+    /// Reads some operations, of which the first has this number.
+    fn part(first: u32, operations: &'h [Operation<'h>]) -> Result<Self, String> {
+        let mut reader = Self::default();
+        for (number, operation) in (first..).zip(operations) {
+            reader.logs.ends.push(operation.end());
+            let single = operation.input.as_array().is_some_and(|steps| steps.len() == 1);
+            reader.logs.whole.push(single || operation.f == "txn");
+            reader.operation(number, operation).map_err(|what| {
+                format!("operation {} ({}) cannot be read: {what}", operation.index, operation.f)
+            })?;
+        }
+        Ok(reader)
+    }
+
     fn operation(&mut self, number: u32, operation: &'h Operation<'h>) -> Result<(), String> {
         match operation.f {
             "send" | "poll" | "txn" => self.steps(number, operation),
@@ -144,20 +163,32 @@ impl<'h> Reader<'h> {
         let mode = if operation.f == "assign" {
             Mode::Assigned { from_beginning: input["from"] == "beginning" }
         } else {
-            let group = input["group"].as_str().unwrap_or_default();
-            let known = self.logs.groups.iter().position(|known| known == group);
-            let group = known.unwrap_or_else(|| {
-                self.logs.groups.push(group.to_owned());
-                self.logs.groups.len() - 1
-            });
-            Mode::Subscribed { group: group as u32 }
+            let group = self.group(input["group"].as_str().unwrap_or_default());
+            Mode::Subscribed { group }
         };
         if !input.is_array() && !input["keys"].is_array() {
             return Err(format!("{input} is no list of keys, and has none in `keys`"));
         }
-        self.numbers.consumers.insert(operation.process, self.logs.consumers.len() as u32);
-        self.logs.consumers.push(mode);
+        self.new_consumer(operation.process, mode);
         Ok(())
+    }
+
+    /// The number of a process's new consumer.
+    fn new_consumer(&mut self, process: u32, mode: Mode) -> u32 {
+        let number = self.logs.consumers.len() as u32;
+        self.logs.consumers.push(mode);
+        self.processes.push(process);
+        self.numbers.consumers.insert(process, number);
+        number
+    }
+
+    fn group(&mut self, group: &str) -> u32 {
+        let known = self.logs.groups.iter().position(|known| known == group);
+        let number = known.unwrap_or_else(|| {
+            self.logs.groups.push(group.to_owned());
+            self.logs.groups.len() - 1
+        });
+        number as u32
     }
 
     fn steps(&mut self, number: u32, operation: &'h Operation<'h>) -> Result<(), String> {
@@ -217,7 +248,8 @@ impl<'h> Reader<'h> {
         self.logs.sent.push(Sent { operation: number, record: name, offset });
         if let Some(offset) = offset {
             let operation = number;
-            self.logs.sightings.push(Sighting { record: name, offset, operation, polled: false });
+            let (record, polled) = (name, false);
+            self.logs.sightings.push(Sighting { key, record, offset, operation, polled });
         }
         Ok(())
     }
@@ -225,12 +257,7 @@ impl<'h> Reader<'h> {
     fn poll(&mut self, number: u32, process: u32, seen: &'h Value) -> Result<(), String> {
         let consumer = match self.numbers.consumers.get(&process) {
             Some(consumer) => *consumer,
-            None => {
-                let next = self.logs.consumers.len() as u32;
-                self.numbers.consumers.insert(process, next);
-                self.logs.consumers.push(Mode::Unsaid);
-                next
-            }
+            None => self.new_consumer(process, Mode::Unsaid),
         };
         self.logs.polls += 1;
         let keys = match seen {
@@ -248,8 +275,8 @@ impl<'h> Reader<'h> {
                     return Err(format!("{pair} is no offset with a value"));
                 };
                 let record = self.record(key, value);
-                let operation = number;
-                self.logs.sightings.push(Sighting { record, offset, operation, polled: true });
+                let (operation, polled) = (number, true);
+                self.logs.sightings.push(Sighting { key, record, offset, operation, polled });
             }
             let count = list.len() as u32;
             self.logs.batches.push(Batch { operation: number, key, consumer, first, count });
