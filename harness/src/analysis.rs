@@ -3,6 +3,8 @@
 //! Asks nothing of the cluster, so it can be repeated at any time: after a run, after a crash of
 //! the controller, with another consistency model, or with a newer Perjury.
 
+pub mod again;
+pub mod long;
 mod sample;
 
 pub use sample::{Sample, Sampler};
@@ -22,6 +24,7 @@ use crate::{Options, Registry, Workload, report};
 use perjury_checkers::history::{Recovery, jsonl};
 use perjury_checkers::txn::{TransactionChecker, Transactions};
 use perjury_checkers::{Budget, Checker, Finding, History};
+use indicatif::ProgressBar;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -37,10 +40,25 @@ const EMPTY: &str = "nothing-recorded";
 const KILLED: &str = "run-not-finished";
 
 /// What may differ from the run's own plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Overrides {
     pub consistency_model: Option<String>,
     pub check_limit: Option<Duration>,
+    /// What was found while the run went on.
+    pub judged: Option<long::Judged>,
+    /// Moved while a long history is read.
+    pub progress: ProgressBar,
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        Self {
+            consistency_model: None,
+            check_limit: None,
+            judged: None,
+            progress: ProgressBar::hidden(),
+        }
+    }
 }
 
 /// Reads a run, checks its history and writes `results.json` and the reports.
@@ -51,11 +69,9 @@ pub fn analyze(run: &RunDir, registry: &Registry, overrides: &Overrides) -> Resu
     workload.validate(&plan.options()).map_err(Usage)?;
     let record = RunRecord::read(run);
     let record = record.map_err(|error| HarnessFailure::new("reading the run", error))?;
-    let (history, notes) = read_history(run)?;
-    let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
-    let checkers = workload.checkers(&plan.options());
-    let findings = check_all(checkers, &history, limit);
+    let Judged { history, notes, findings, sample } = judge(run, &plan, &**workload, overrides)?;
     let mut evidence = evidence(&plan, registry, &**workload, &record, findings, notes);
+    evidence.sampled = sample.map(|sample| (sample, record.counts.clone()));
     let witnessed = witnessed(run, &plan, registry, &record, &history)?;
     evidence.findings.extend(witnessed.findings);
     evidence.assertions = witnessed.assertions;
@@ -95,22 +111,50 @@ fn read_plan(run: &RunDir, overrides: &Overrides) -> Result<(Plan, String), Stop
     Ok((plan, text))
 }
 
-/// The history and a reason for each thing that had to be recovered. A run that was killed before
-/// its first operation has an empty one.
-fn read_history(run: &RunDir) -> Result<(History, Vec<Reason>), Stop> {
+/// A history that was read and judged.
+struct Judged {
+    history: History,
+    /// A reason for each thing that had to be recovered.
+    notes: Vec<Reason>,
+    findings: Vec<Finding>,
+    /// If the history is but a sample.
+    sample: Option<Sample>,
+}
+
+/// Reads the history and judges it. A run that was killed before its first operation has an empty one.
+fn judge(
+    run: &RunDir,
+    plan: &Plan,
+    workload: &dyn Workload,
+    overrides: &Overrides,
+) -> Result<Judged, Stop> {
     let source = match run.read_history() {
-        Ok(source) => source,
-        Err(StoreError::NoHistory { .. }) => return Ok((History::default(), vec![no_start()])),
+        Ok(source) => Some(source),
+        Err(StoreError::NoHistory { .. }) => None,
         Err(error) => return Err(store_failure(error)),
     };
-    let path = source.path.clone();
-    let (history, recovery) = jsonl::read(source.reader)
-        .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-    let mut reasons = torn(&recovery);
+    let is_long = source.as_ref().is_some_and(|source| long::is_long(source.bytes));
+    let streams = is_long.then(|| workload.streams(&plan.options())).flatten();
+    let (history, recovery) = match (source, streams) {
+        (None, _) => (History::default(), Recovery::default()),
+        (Some(source), Some(streams)) => {
+            let read = long::read(run, source, streams, plan, workload, overrides)?;
+            let (notes, sample) = (torn(&read.recovery), Some(read.sample));
+            return Ok(Judged { history: read.history, notes, findings: vec![read.finding], sample });
+        }
+        (Some(source), None) => {
+            let path = source.path.clone();
+            let wrong = |error| Usage(format!("{}: {error}", path.display()));
+            jsonl::read(source.reader).map_err(wrong)?
+        }
+    };
+    let mut notes = torn(&recovery);
     if history.events().is_empty() {
-        reasons.push(no_start());
+        notes.push(no_start());
     }
-    Ok((history, reasons))
+    let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
+    let findings = check_all(workload.checkers(&plan.options()), &history, limit);
+    Ok(Judged { history, notes, findings, sample: None })
 }
 
 fn torn(recovery: &Recovery) -> Vec<Reason> {

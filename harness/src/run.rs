@@ -11,6 +11,7 @@ pub mod nodes;
 pub mod record;
 mod settle;
 mod trial;
+mod witness;
 
 use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::local::{LocalCluster, LocalSpec};

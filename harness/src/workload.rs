@@ -2,6 +2,7 @@
 
 use crate::{BoxGenerator, Options, Seed};
 use perjury_checkers::Checker;
+use perjury_checkers::streaming::Streams;
 
 /// A vocabulary of operations with a generator and checkers.
 pub trait Workload: Send + Sync {
@@ -40,6 +41,13 @@ pub trait Workload: Send + Sync {
     fn validate(&self, options: &Options) -> Result<(), String> {
         let _ = options;
         Ok(())
+    }
+
+    /// What judges a history as it grows and lets go of what is settled, if the checkers can do without
+    /// the whole: together they say the same. Only asked with options that are valid.
+    fn streams(&self, options: &Options) -> Option<Streams> {
+        let _ = options;
+        None
     }
 
     /// The judges. Only asked with options that are valid.

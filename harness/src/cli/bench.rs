@@ -1,7 +1,7 @@
 //! `perjury bench`: how much load the harness itself can make on this machine.
 
 use super::args::BenchArgs;
-use super::output::print;
+use super::output::{bar, print};
 use crate::Registry;
 use crate::bench::stages::{STAGES, Stage};
 use crate::bench::{self, Load, Measured, Target};
@@ -9,7 +9,6 @@ use crate::exit::{HarnessFailure, Stop, Usage};
 use crate::rate::Rate;
 use crate::registry::unknown;
 use crate::scheduler::{Progress, Stop as StopSignal};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -118,10 +117,8 @@ fn load(args: &BenchArgs) -> Result<Load, Usage> {
 
 /// Shows how many operations have ended, until it is aborted.
 async fn show(hidden: bool, progress: Arc<Progress>, time: Duration) {
-    let bar =
-        if hidden { ProgressBar::hidden() } else { ProgressBar::new(time.as_millis() as u64) };
-    let style = ProgressStyle::with_template("{bar:30} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = bar(hidden, "{bar:30} {msg}");
+    bar.set_length(time.as_millis() as u64);
     let began = tokio::time::Instant::now();
     loop {
         let done = progress.ok() + progress.fail() + progress.info();

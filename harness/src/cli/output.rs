@@ -1,6 +1,7 @@
 //! Output: the only place that prints.
 
 use super::args::Colour;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 
 /// Prints to standard output. A reader that went away (`| head`) is no error of ours.
@@ -12,6 +13,13 @@ pub fn print(text: &str) {
 /// Prints to standard error.
 pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A progress bar on standard error, or none.
+pub fn bar(hidden: bool, template: &str) -> ProgressBar {
+    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    let style = ProgressStyle::with_template(template);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Whether to colour what goes to standard output.

@@ -32,6 +32,8 @@ pub fn analyze(args: &AnalyzeArgs, registry: &Registry) -> Result<ExitCode, Stop
     let overrides = Overrides {
         consistency_model: args.consistency_model.clone(),
         check_limit: args.check_limit.map(|limit| limit.0),
+        progress: output::bar(args.output.json, "{bar:30} {percent}% of {total_bytes}, {elapsed}"),
+        ..Overrides::default()
     };
     let results = analysis::analyze(&run, registry, &overrides)?;
     test::show(&results, &run, &args.output);

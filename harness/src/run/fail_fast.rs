@@ -1,11 +1,10 @@
 //! Fail fast: the history is judged while the load goes on, and the first anomaly ends it.
 //!
-//! Only with workloads in which the beginning of a history shows an anomaly for good. Each look
+//! For workloads that no stream judges (see `witness.rs`), and only those in which the beginning of a history shows an anomaly for good. Each look
 //! judges everything so far, so the pauses grow with what a look takes: judging has a fifth of one
 //! processor at the most, and a first anomaly in the first minutes is seen within two seconds or so.
 
 use crate::plan::Plan;
-use crate::report::verdict::Reason;
 use crate::scheduler::Stop;
 use crate::store::Tail;
 use crate::{Options, Registry, Workload, analysis};
@@ -21,7 +20,7 @@ const PAUSE_FACTOR: u32 = 4;
 /// How long the checkers may take at one look.
 const LIMIT: Duration = Duration::from_secs(20);
 /// The reason of a run that was ended early.
-const CUT_SHORT: &str = "fail-fast";
+pub(super) const CUT_SHORT: &str = "fail-fast";
 
 /// Somebody who reads the history as it grows. Dropping it ends that.
 pub struct FailFast {
@@ -62,13 +61,9 @@ impl FailFast {
         Ok(Self { found, _going: going })
     }
 
-    /// Ends it. A reason why the run tested less than it was to, if it was ended early: with the
-    /// anomaly, which is found again in the end, it changes no verdict.
-    pub fn end(self, time_ns: u64) -> Option<Reason> {
-        let title = self.found.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let seconds = time_ns as f64 / 1e9;
-        let text = format!("the load was ended after {seconds:.1} s at the first anomaly: {title}");
-        Some(Reason::new(CUT_SHORT, text))
+    /// The title of the anomaly, if there was one.
+    pub fn found(&self) -> &Arc<Mutex<Option<String>>> {
+        &self.found
     }
 }
 

@@ -1,5 +1,6 @@
 //! The run's record: what analysis has to know and the history does not tell, as `run.json`.
 
+use crate::analysis::long::Judged;
 use crate::assertion::End;
 use crate::exit::HarnessFailure;
 use crate::plan::Plan;
@@ -44,6 +45,9 @@ pub struct RunRecord {
     /// Database processes that ended without having been told to.
     #[serde(default)]
     pub ends: Vec<End>,
+    /// What was found while the run went on, for its analysis.
+    #[serde(skip)]
+    pub judged: Option<Judged>,
     /// Whether the run came to its end, well or badly.
     #[serde(default)]
     pub ended: bool,
@@ -62,6 +66,7 @@ impl RunRecord {
             counts: BTreeMap::new(),
             error: None,
             ends: Vec::new(),
+            judged: None,
             ended: false,
         }
     }

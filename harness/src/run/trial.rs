@@ -3,10 +3,11 @@
 use super::Setting;
 use super::clocks::{self, ClockWatch, Origin};
 use super::conductor::Conductor;
-use super::fail_fast::FailFast;
 use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
+use super::witness::Witness;
 use crate::agent::remote_path;
+use crate::analysis::long::Judged;
 use crate::assertion::Recording;
 use crate::client::SharedConnect;
 use crate::database::{Definition, Lifecycle};
@@ -125,10 +126,10 @@ async fn testify(
 
     (setting.say)(&format!("load: {} for {}", plan.workload, plan.time_limit));
     let from = since();
-    let watching = fail_fast(plan, setting, load_stop);
+    let witness = witness(plan, setting, load_stop);
     let loaded = scheduler.phase(load(plan, setting.registry)?).await;
     record.phase(LOAD, from, since());
-    record.doubts.extend(watching.and_then(|watching| watching.end(since())));
+    record.doubts.extend(witness.as_ref().and_then(|witness| witness.cut_short(since())));
     if let Ok(summary) = &loaded {
         record.load = Some(LoadRecord::of(plan, summary));
         record.count(summary);
@@ -166,23 +167,42 @@ async fn testify(
     }
     let closed =
         scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
-    let sealed = closed.and_then(|_| {
-        let sealed = seal(&path, &setting.run.sealed_history());
-        sealed.map_err(|error| HarnessFailure::new("the history", error))
-    });
-    failure.map_or(sealed.map(|_| ()), Err)
+    let sealed = match closed {
+        Ok(_) => {
+            let sealed = setting.run.sealed_history();
+            let (sealed, judged) = seal_and_judge(path, sealed, witness).await;
+            record.judged = judged;
+            sealed
+        }
+        Err(failure) => Err(failure),
+    };
+    failure.map_or(sealed, Err)
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Judges the history as it grows, if that was asked for and can be.
-fn fail_fast(plan: &Plan, setting: &Setting<'_>, stop: Stop) -> Option<FailFast> {
-    let begun = plan
-        .fail_fast
-        .then(|| FailFast::begin(plan, setting.registry, setting.run.live_history(), stop));
-    begun?.inspect_err(|why| (setting.say)(why)).ok()
+/// Judges the history as it grows, where that can be.
+fn witness(plan: &Plan, setting: &Setting<'_>, stop: Stop) -> Option<Witness> {
+    let begun = Witness::begin(plan, setting.registry, setting.run.live_history(), stop);
+    begun.inspect_err(|why| (setting.say)(why)).ok().flatten()
+}
+
+/// Seals the history, and ends its judging.
+async fn seal_and_judge(
+    path: PathBuf,
+    sealed: PathBuf,
+    witness: Option<Witness>,
+) -> (Result<(), HarnessFailure>, Option<Judged>) {
+    let judging = tokio::task::spawn_blocking(|| witness.and_then(Witness::end));
+    let sealing = tokio::task::spawn_blocking(move || seal(&path, &sealed));
+    let sealed = match sealing.await {
+        Ok(sealed) => sealed.map(|_| ()).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let sealed = sealed.map_err(|error| HarnessFailure::new("the history", error));
+    (sealed, judging.await.ok().flatten())
 }
 
 /// Asks one to stop once the other was asked; until it is dropped.

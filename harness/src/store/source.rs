@@ -5,6 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// Bytes of a piece, and how many pieces may wait.
+const PIECE: usize = 1 << 20;
+const AHEAD: usize = 4;
+
 /// A history as JSON lines, ready for `perjury_checkers::history::jsonl`.
 pub struct HistorySource {
     /// The file that it comes from.
@@ -12,6 +16,8 @@ pub struct HistorySource {
     /// Whether the run ended before its history was sealed, or the sealed file is damaged:
     /// the last line may then be incomplete.
     pub torn: bool,
+    /// How many bytes there are, decompressed.
+    pub bytes: u64,
     /// Decompressed bytes.
     pub reader: Box<dyn BufRead + Send>,
 }
@@ -30,17 +36,50 @@ impl HistorySource {
                 return Self::sealed(sealed, decoded, !whole);
             }
         }
-        if live_length.is_none() {
+        let Some(bytes) = live_length else {
             return Err(StoreError::NoHistory { path: run.to_owned() });
-        }
+        };
         let file = File::open(&live).map_err(|source| StoreError::io("read", &live, source))?;
-        Ok(Self { path: live, torn: true, reader: Box::new(BufReader::new(file)) })
+        let reader = Box::new(BufReader::new(file));
+        Ok(Self { path: live, torn: true, bytes, reader })
     }
 
     /// `decoded` bytes are known to come out, so the reader ends there and never fails.
     fn sealed(path: PathBuf, decoded: u64, torn: bool) -> Result<Self, StoreError> {
         let decoder = decoder(&path).map_err(|source| StoreError::io("read", &path, source))?;
-        Ok(Self { path, torn, reader: Box::new(BufReader::new(decoder.take(decoded))) })
+        let reader = Box::new(BufReader::new(decoder.take(decoded)));
+        Ok(Self { path, torn, bytes: decoded, reader })
+    }
+}
+
+impl HistorySource {
+    /// Shows somebody the bytes in pieces, cut anywhere; the next are read meanwhile.
+    ///
+    /// # Errors
+    /// Those of `show`, and of reading.
+    pub fn pieces<E: From<StoreError>>(
+        self,
+        mut show: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self { path, mut reader, .. } = self;
+        std::thread::scope(|scope| {
+            let (read, pieces) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(AHEAD);
+            scope.spawn(move || {
+                loop {
+                    let mut piece = Vec::with_capacity(PIECE);
+                    let count = reader.by_ref().take(PIECE as u64).read_to_end(&mut piece);
+                    let last = !matches!(count, Ok(1..));
+                    // Nobody listens after an error.
+                    if read.send(count.map(|_| piece)).is_err() || last {
+                        break;
+                    }
+                }
+            });
+            pieces.into_iter().try_for_each(|piece| {
+                let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
+                show(&piece.map_err(failed)?)
+            })
+        })
     }
 }
 
