@@ -13,12 +13,13 @@ use crate::counter::Counter;
 use crate::election::LeaderElection;
 use crate::history::Hints;
 use crate::inserts::{CausalReverse, Sequential};
-use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
+use crate::linear::{self, CasRegister, Linearizable, Model, Stream, neighbours};
 use crate::long_fork::LongFork;
 use crate::monotonic::Monotonic;
 use crate::one_insert::OneInsert;
 use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
+use crate::streaming::Streams;
 use crate::txn::{PartitionedLog, PredicateRegister, TransactionChecker, check_events};
 use crate::unique_ids::{Order, UniqueIds};
 use crate::watch::Watch;
@@ -210,7 +211,7 @@ pub fn stream_for_workload(
     workload: &str,
     options: &CheckOptions,
     beginning: &History,
-) -> Result<Box<dyn Streaming>, String> {
+) -> Result<Streams, String> {
     // This also refuses what the workload does not know.
     checkers_for_workload(workload, options, beginning)?;
     let stream = object(workload, options, beginning)?.and_then(|object| object.stream);
@@ -225,7 +226,7 @@ pub fn stream_for_workload(
 struct ObjectJudge {
     checker: Box<dyn Checker>,
     /// The same, one event after another.
-    stream: Option<Box<dyn Streaming>>,
+    stream: Option<Streams>,
 }
 
 /// The checker of a workload that judges single objects by a model.
@@ -356,7 +357,7 @@ impl Judge<'_> {
 }
 
 fn judged<M: Model + Clone + 'static>(model: M, keyed: bool) -> ObjectJudge {
-    let stream: Box<dyn Streaming> = Box::new(Stream::new(model.clone(), keyed));
+    let stream = Stream::streams(model.clone(), keyed);
     let checker = Box::new(Linearizable::new(model).keyed(keyed));
     ObjectJudge { checker, stream: Some(stream) }
 }
