@@ -22,6 +22,8 @@ use crate::{Event, Finding, History};
 const BLOCK_BYTES: usize = 1 << 18;
 /// A round has so many of them, which bounds what is in memory.
 const BLOCKS: usize = 16;
+/// Events of a block that come as such.
+const MAX_EVENTS: usize = 1 << 14;
 /// Violations kept in full; others are counted.
 const MAX_KEPT: usize = 1_024;
 
@@ -106,8 +108,11 @@ impl Judge {
 
     /// The next events, for a history that is at hand as such; not to be mixed with bytes.
     pub fn push_events(&mut self, events: &[Event]) -> Result<(), JudgeError> {
-        self.still_on()?;
-        self.turn(events)
+        for events in events.chunks(MAX_EVENTS) {
+            self.still_on()?;
+            self.turn(events)?;
+        }
+        Ok(())
     }
 
     /// Judges all whole lines that were pushed.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Kind, Process};
+use super::{Event, Kind, Name, Process};
 
 /// A value that is mostly small: equal values are equal in this form, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,6 +40,14 @@ impl Brief {
     pub fn of(event: Event, f: u32) -> Self {
         let Event { index, time, process, kind, value, .. } = event;
         Self { index, time, process, kind, f, value: value.into() }
+    }
+
+    /// The event, less its node and its error, with the functions by number.
+    pub fn event(&self, names: &[Name]) -> Event {
+        let Self { index, time, process, kind, .. } = *self;
+        let f = names.get(self.f as usize).cloned().unwrap_or_else(|| Name::from(""));
+        let value = self.value.to_value();
+        Event { index, time, process, kind, f, value, node: None, error: None }
     }
 }
 
@@ -87,6 +95,14 @@ impl From<Value> for Shown {
 }
 
 impl Shown {
+    /// The first of two, which is the key in a keyed history.
+    pub fn key(&self) -> Option<&Small> {
+        match self {
+            Self::Pair(key, _) => Some(key),
+            Self::One(_) => None,
+        }
+    }
+
     /// The whole value as JSON.
     pub fn to_value(&self) -> Value {
         match self {

@@ -10,12 +10,11 @@ use crate::testing::Random;
 use crate::{Budget, Checker, Kind, Verdict};
 
 /// Keyed registers: so many keys of which each is used for a while only.
-fn lines(seed: u64, keys: usize, broken: usize) -> Vec<u8> {
+fn lines(seed: u64, keys: usize, broken: usize, unknown_per_million: u64) -> Vec<u8> {
     let mut all: Vec<Event> = Vec::new();
     let mut random = Random(seed);
     for key in 0..keys {
-        let shape =
-            Shape { operations: 40, processes: 3, unknown_per_million: 1_000, seed: key as u64 };
+        let shape = Shape { operations: 40, processes: 3, unknown_per_million, seed: key as u64 };
         let calls = history(&mut RegisterLoad::new(5), shape);
         let mut own = events(&calls, RegisterLoad::words).events().to_vec();
         if key < broken {
@@ -65,7 +64,7 @@ fn judged(bytes: &[u8], piece: usize, threads: usize) -> (String, Vec<u64>) {
 
 #[test]
 fn the_answer_does_not_depend_on_threads_or_pieces() {
-    let bytes = lines(1, 3_000, 40);
+    let bytes = lines(1, 3_000, 40, 1_000);
     let expected = judged(&bytes, 1 << 30, 1);
     assert!(expected.0.contains("\"anomaly_count\":40"), "{}", expected.0);
     assert_eq!(expected.1.len(), 40);
@@ -79,7 +78,7 @@ fn the_answer_does_not_depend_on_threads_or_pieces() {
 fn keys_that_come_and_go_are_judged_as_a_whole_history_is() {
     for (seed, broken) in [(2, 0), (3, 1), (4, 300)] {
         // So many that those left alone are put to rest.
-        let bytes = lines(seed, 25_000, broken);
+        let bytes = lines(seed, 25_000, broken, 0);
         let (history, _) = jsonl::read(&bytes[..]).expect("good lines");
         let whole = Linearizable::new(register()).keyed(true).check(&history, &Budget::default());
         let mut judge = Judge::of(Stream::streams(register(), true));
@@ -93,7 +92,7 @@ fn keys_that_come_and_go_are_judged_as_a_whole_history_is() {
 
 #[test]
 fn the_first_error_of_the_history_is_told() {
-    let good = String::from_utf8(lines(5, 300, 0)).expect("text");
+    let good = String::from_utf8(lines(5, 300, 0, 1_000)).expect("text");
     let count = good.lines().count();
     let broken = |at: usize, with: &str| {
         let mut lines: Vec<&str> = good.lines().collect();
@@ -121,7 +120,7 @@ fn the_first_error_of_the_history_is_told() {
 
 #[test]
 fn a_torn_last_line_is_cut_off_and_told() {
-    let bytes = lines(6, 50, 0);
+    let bytes = lines(6, 50, 0, 0);
     let mut judge = Judge::of(Stream::streams(register(), true));
     judge.push_lines(&bytes[..bytes.len() - 9]).expect("good lines");
     let (finding, recovery) = judge.finish().expect("a torn line is no error");
