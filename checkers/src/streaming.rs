@@ -8,9 +8,11 @@
 
 mod part;
 mod round;
+pub(crate) mod settled;
 
 use rayon::prelude::*;
 
+pub(crate) use self::part::Found;
 pub use self::part::{Part, Streaming, Streams, Violation};
 use self::round::{Round, Router};
 use crate::history::jsonl::MAX_LINE_BYTES;

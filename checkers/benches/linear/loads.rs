@@ -9,8 +9,8 @@ use perjury_checkers::linear::synthetic::{
 };
 use perjury_checkers::linear::{
     CasRegister, CounterObject, FifoQueue, Linearizable, Log, Model, Mutex, NEVER, Outcome,
-    PriorityQueue, QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Stream,
-    Timed, UnorderedQueue, Values, decide,
+    PriorityQueue, QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Stream, Timed,
+    UnorderedQueue, Values, decide,
 };
 use perjury_checkers::streaming::Judge;
 use perjury_checkers::{Budget, Checker, Event, Kind, Name, Process};

@@ -81,6 +81,17 @@ impl From<Value> for Small {
     }
 }
 
+impl From<Shown> for Small {
+    fn from(value: Shown) -> Self {
+        match value {
+            Shown::One(value) => value,
+            Shown::Pair(first, second) => {
+                Self::Other(Box::new(Value::Array(vec![first.to_value(), second.to_value()])))
+            }
+        }
+    }
+}
+
 impl From<Value> for Shown {
     fn from(value: Value) -> Self {
         match value {

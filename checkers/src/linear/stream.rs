@@ -26,7 +26,7 @@ use crate::{Kind, Process};
 /// Parts that the objects of a keyed history are spread over.
 const PARTS: usize = 16;
 /// With so many objects awake in a part, those that were left alone are put to rest.
-const AWAKE: usize = 1_024;
+const AWAKE: usize = if cfg!(test) { 16 } else { 1_024 };
 /// Violations kept until somebody asks; others are counted.
 const MAX_KEPT: usize = 1_024;
 
@@ -205,7 +205,8 @@ impl<M: Model + 'static> Streaming for Stream<M> {
         let object = self.object(brief)?;
         let mut number = 0;
         if let Some(object) = object.and_then(|number| self.objects[number as usize].as_mut()) {
-            let input = if self.keyed { split(brief)?.1.clone() } else { whole(&brief.value) };
+            let input =
+                if self.keyed { split(brief)?.1.clone() } else { brief.value.clone().into() };
             number = object.call(brief, process, input);
         }
         self.operations += 1;
@@ -242,14 +243,6 @@ impl<M: Model + 'static> Streaming for Stream<M> {
             unknown: unread.or_else(|| self.undecided.take()),
             nothing: (self.judged == 0).then_some(nothing),
         }
-    }
-}
-
-/// The value of an event as one.
-fn whole(value: &Shown) -> Small {
-    match value {
-        Shown::One(value) => value.clone(),
-        Shown::Pair(..) => value.to_value().into(),
     }
 }
 

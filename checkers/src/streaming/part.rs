@@ -6,6 +6,9 @@ use crate::history::{Name, brief::Brief};
 use crate::tally::Tally;
 use crate::{Anomaly, Finding};
 
+/// Violations kept until somebody asks; others are counted.
+const MAX_KEPT: usize = 1_024;
+
 /// Something that cannot have been.
 #[derive(Clone, Debug)]
 pub struct Violation {
@@ -19,6 +22,29 @@ pub struct Violation {
     pub states: Vec<String>,
     /// The same, told.
     pub anomaly: Anomaly,
+}
+
+/// Violations until somebody asks for them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    kept: Vec<Violation>,
+    count: u64,
+}
+
+impl Found {
+    /// Counts a violation, and tells it only if it will be kept.
+    pub(crate) fn add(&mut self, operation: u64, found_at: u64, tell: impl FnOnce() -> Anomaly) {
+        self.count += 1;
+        if self.kept.len() < MAX_KEPT {
+            let anomaly = tell();
+            let key = anomaly.key.clone();
+            self.kept.push(Violation { key, operation, found_at, states: Vec::new(), anomaly });
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> (Vec<Violation>, u64) {
+        (std::mem::take(&mut self.kept), std::mem::take(&mut self.count))
+    }
 }
 
 /// What a part has to say at the end.
