@@ -247,4 +247,6 @@ fn judge(streams: &mut Streams, round: Option<&Round>, names: &[Name]) -> Result
 }
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;
