@@ -42,7 +42,9 @@ pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
     let given_up = |error: JudgeError| Usage(format!("{}: {error}", file.display()));
     pieces(file, &bar, |piece| {
         judge.push_lines(piece).map_err(given_up)?;
-        bar.set_message(judge.events().to_string());
+        let seconds = bar.elapsed().as_secs_f64().max(0.001);
+        let rate = judge.events() as f64 / seconds;
+        bar.set_message(format!("{} events, {rate:.0} a second", judge.events()));
         Ok(())
     })?;
     let (mut finding, recovery) = judge.finish().map_err(given_up)?;
@@ -82,7 +84,8 @@ fn pieces(
     mut show: impl FnMut(&[u8]) -> Result<(), Usage>,
 ) -> Result<(), Usage> {
     let mut opened = bytes(file, bar)?;
-    let wrong = |error: std::io::Error| Usage(format!("{}: {}", file.display(), ReadError::Io(error)));
+    let wrong =
+        |error: std::io::Error| Usage(format!("{}: {}", file.display(), ReadError::Io(error)));
     std::thread::scope(|scope| {
         let (to_judge, read) = sync_channel::<Result<Vec<u8>, std::io::Error>>(AHEAD);
         scope.spawn(move || {
@@ -108,9 +111,8 @@ fn progress(args: &CheckArgs) -> Result<ProgressBar, Usage> {
         .map_err(|error| Usage(format!("{}: {error}", args.file.display())))?
         .len();
     let bar = ProgressBar::new(size);
-    let style = ProgressStyle::with_template(
-        "{spinner} {percent}% of {total_bytes}, {bytes_per_sec}, {msg} events, {elapsed}",
-    );
+    let style =
+        ProgressStyle::with_template("{spinner} {percent}% of {total_bytes}, {msg}, {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     Ok(bar)
 }
@@ -124,8 +126,7 @@ fn explain(
     workload: &str,
     options: &CheckOptions,
 ) -> Result<(), Stop> {
-    let mut again: Vec<Again<'_>> =
-        violations.iter().take(MAX_EXPLAINED).map(Again::new).collect();
+    let mut again: Vec<Again<'_>> = violations.iter().take(MAX_EXPLAINED).map(Again::new).collect();
     if again.is_empty() {
         return Ok(());
     }
@@ -134,8 +135,7 @@ fn explain(
     for Again { violation, events, .. } in again {
         let before = explained.len();
         if events.len() < MAX_EVENTS {
-            let history =
-                History::new_lenient(events).map_err(|error| Usage(error.to_string()))?;
+            let history = History::new_lenient(events).map_err(|error| Usage(error.to_string()))?;
             let keyed = CheckOptions { keyed: Some(violation.key.is_some()), ..options.clone() };
             let checkers = checkers_for_workload(workload, &keyed, &history).map_err(Usage)?;
             for checker in checkers {
