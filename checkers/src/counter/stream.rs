@@ -25,7 +25,7 @@ fn read(said: Said<'_>) -> Result<Call, String> {
 
 impl CounterStream {
     fn judge(&mut self, now: u64) {
-        while let Some(moment) = self.settling.next() {
+        for moment in self.settling.by_ref() {
             match moment {
                 Moment::Begin(one) => self.bounds.begins(one.call, one.site, one.end),
                 Moment::End(one) => {

@@ -26,7 +26,7 @@ use crate::{Kind, Process};
 /// Parts that the objects of a keyed history are spread over.
 const PARTS: usize = 16;
 /// With so many objects awake in a part, those that were left alone are put to rest.
-const AWAKE: usize = if cfg!(test) { 16 } else { 1_024 };
+const AWAKE: usize = if cfg!(test) { 16 } else { 512 };
 /// Violations kept until somebody asks; others are counted.
 const MAX_KEPT: usize = 1_024;
 

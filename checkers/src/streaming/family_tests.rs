@@ -42,7 +42,7 @@ fn compared(
     for seed in 0..1_500 {
         let mut random = Random(seed);
         let mut events = make(&mut random).events().to_vec();
-        for _ in 0..seed % 4 {
+        for _ in 0..4 * (seed % 4) {
             let at = random.below(events.len() as u64) as usize;
             if events[at].kind == Kind::Ok {
                 tamper(&mut random, &mut events[at].value);
@@ -101,7 +101,7 @@ fn counters() {
         atomic_history(random, calls, 4, 6, &mut asking, &mut object)
     };
     let seen = compared("counter", &[], &mut make);
-    assert!(seen[0] > 300 && seen[1] > 300, "{seen:?}");
+    assert!(seen[0] > 100 && seen[1] > 100, "{seen:?}");
 }
 
 fn ids(random: &mut Random) -> History {
@@ -117,9 +117,9 @@ fn ids(random: &mut Random) -> History {
 
 #[test]
 fn unique_identifiers() {
-    for (settings, some) in [(&[][..], 100), (&["monotonic"][..], 300)] {
+    for (settings, some) in [(&[][..], 20), (&["monotonic"][..], 100)] {
         let seen = compared("unique-ids", settings, &mut ids);
-        assert!(seen[0] > 300 && seen[1] > some, "{seen:?}");
+        assert!(seen[0] > 100 && seen[1] > some, "{seen:?}");
     }
     let settings = Settings::parse(["inversions-allowed=2"]);
     let options = CheckOptions { settings, ..CheckOptions::default() };
@@ -147,7 +147,7 @@ fn monotonic_numbers() {
     };
     for settings in [&[][..], &["globally"][..]] {
         let seen = compared("monotonic", settings, &mut make);
-        assert!(seen[0] > 300 && seen[1] > 200, "{seen:?}");
+        assert!(seen[0] > 100 && seen[1] > 100, "{seen:?}");
     }
 }
 

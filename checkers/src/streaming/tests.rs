@@ -106,16 +106,14 @@ fn the_first_error_of_the_history_is_told() {
     let repeated = broken(50, good.lines().next().expect("a line"));
     assert!(repeated.starts_with("line 51: its index is 0"), "{repeated}");
     // A bad call comes before the bad line that follows it.
-    let other = good.lines().nth(49).expect("a line");
-    let other = other
-        .replace("\"f\":\"read\"", "\"f\":\"look\"")
-        .replace("\"f\":\"write\"", "\"f\":\"look\"");
-    let index = format!("{}", 1_000_000);
-    let end = format!(
-        "{{\"index\":{index},\"time\":99999999999,\"process\":9,\"type\":\"invoke\",\"f\":\"look\",\"value\":[1,2]}}\n\
-         {{\"index\":1000001,\"time\":99999999999,\"process\":9,\"type\":\"ok\",\"f\":\"look\",\"value\":[1,2]}}\n{{]"
-    );
-    assert!(broken(count, &end).starts_with("operation 1000000 cannot be read"), "{other}");
+    let line = |index: u64, kind: &str| {
+        format!(
+            r#"{{"index":{index},"time":99999999999,"process":9,"type":"{kind}","f":"look","value":[1,2]}}"#
+        )
+    };
+    let end = format!("{}\n{}\n{{]", line(1_000_000, "invoke"), line(1_000_001, "ok"));
+    let told = broken(count, &end);
+    assert!(told.starts_with("operation 1000000 cannot be read"), "{told}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::tally::anomaly;
 use crate::{Kind, Step};
 
 /// So many values are remembered without a look at which are still needed.
-const FEW_VALUES: usize = 64;
+const FEW_VALUES: usize = 16;
 
 pub(super) struct Object<M: Model> {
     pub(super) key: Option<Value>,
