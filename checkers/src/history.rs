@@ -1,5 +1,6 @@
 //! Histories: what was asked, what was answered, and when.
 
+pub mod brief;
 mod detect;
 pub mod edn;
 pub mod elle_json;
@@ -7,6 +8,7 @@ mod event;
 mod foreign;
 mod hints;
 pub mod jsonl;
+pub mod lines;
 pub mod log;
 mod names;
 mod open;
@@ -31,7 +33,7 @@ pub use wellformed::{Flaw, HistoryError};
 
 use rustc_hash::FxHashSet;
 
-use wellformed::Guard;
+pub(crate) use wellformed::{Guard, Turn};
 
 /// The most events that a history may hold. Checkers number operations with 32 bits.
 pub const MAX_EVENTS: usize = 1 << 30;
@@ -67,9 +69,9 @@ impl History {
         Self::guarded(events, Guard::lenient())
     }
 
-    fn guarded(events: Vec<Event>, mut guard: Guard) -> Result<Self, HistoryError> {
+    fn guarded(events: Vec<Event>, mut guard: Guard<Name>) -> Result<Self, HistoryError> {
         for (position, event) in events.iter().enumerate() {
-            guard.admit(event).map_err(|flaw| HistoryError {
+            guard.admit(Turn::of(event), Name::clone).map_err(|flaw| HistoryError {
                 position,
                 index: event.index,
                 flaw,

@@ -1,7 +1,8 @@
 //! Helpers of the tests: small histories by hand, random ones valid by construction, and the
 //! folder of histories with published verdicts.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -163,6 +164,31 @@ fn golden_folder() -> PathBuf {
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/histories")),
         PathBuf::from,
     )
+}
+
+/// All files of the folder, also of its subfolders, by their names in it.
+pub(crate) fn golden_files() -> BTreeSet<String> {
+    fn below(folder: &Path, inside: &str, into: &mut BTreeSet<String>) {
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|error| {
+            panic!(
+                "{} cannot be listed ({error}); set PERJURY_HISTORIES to the folder of histories \
+                 with known verdicts",
+                folder.display()
+            )
+        });
+        for entry in entries {
+            let entry = entry.expect("a readable entry");
+            let name = format!("{inside}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().expect("a file type").is_dir() {
+                below(&entry.path(), &format!("{name}/"), into);
+            } else {
+                into.insert(name);
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    below(&golden_folder(), "", &mut names);
+    names
 }
 
 /// `INDEX.tsv` as (file, workload, model, verdict), the lines whose file begins with `prefix`.

@@ -21,10 +21,10 @@ use crate::run::clocks;
 use crate::run::record::RunRecord;
 use crate::store::{RunDir, StoreError};
 use crate::{Options, Registry, Workload, report};
+use indicatif::ProgressBar;
 use perjury_checkers::history::{Recovery, jsonl};
 use perjury_checkers::txn::{TransactionChecker, Transactions};
 use perjury_checkers::{Budget, Checker, Finding, History};
-use indicatif::ProgressBar;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -140,7 +140,12 @@ fn judge(
         (Some(source), Some(streams)) => {
             let read = long::read(run, source, streams, plan, workload, overrides)?;
             let (notes, sample) = (torn(&read.recovery), Some(read.sample));
-            return Ok(Judged { history: read.history, notes, findings: vec![read.finding], sample });
+            return Ok(Judged {
+                history: read.history,
+                notes,
+                findings: vec![read.finding],
+                sample,
+            });
         }
         (Some(source), None) => {
             let path = source.path.clone();

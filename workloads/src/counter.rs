@@ -2,7 +2,9 @@
 
 use crate::{last, settings};
 use perjury_checkers::Checker;
-use perjury_checkers::linear::{CounterObject, Linearizable};
+use perjury_checkers::counter::CounterStream;
+use perjury_checkers::linear::{CounterObject, Linearizable, Stream};
+use perjury_checkers::streaming::Streams;
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -83,6 +85,14 @@ impl Workload for Counter {
             Some(other) => Err(format!(
                 "--consistency-model {other}: a counter is judged by {BOUNDS}, or as {LINEARIZABLE}"
             )),
+        }
+    }
+
+    fn streams(&self, options: &Options) -> Option<Streams> {
+        let whole = || Streams::whole("counter", Box::new(CounterStream::default()));
+        match options.get("consistency-model") {
+            Some(LINEARIZABLE) => Some(Stream::streams(CounterObject, false)),
+            _ => Some(whole()),
         }
     }
 

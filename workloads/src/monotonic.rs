@@ -4,6 +4,8 @@
 
 use crate::settings;
 use perjury_checkers::Checker;
+use perjury_checkers::monotonic::MonotonicStream;
+use perjury_checkers::streaming::Streams;
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use serde_json::json;
@@ -53,6 +55,11 @@ impl Workload for Monotonic {
 
     fn validate(&self, options: &Options) -> Result<(), String> {
         globally(options).map(|_| ())
+    }
+
+    fn streams(&self, options: &Options) -> Option<Streams> {
+        let stream = MonotonicStream::new(globally(options).unwrap_or(false));
+        Some(Streams::whole("monotonic", Box::new(stream)))
     }
 
     fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {

@@ -3,7 +3,8 @@
 use crate::keys::Keys;
 use crate::sweep::sweep;
 use perjury_checkers::Checker;
-use perjury_checkers::linear::{CasRegister, Linearizable, neighbours};
+use perjury_checkers::linear::{CasRegister, Linearizable, Stream, neighbours};
+use perjury_checkers::streaming::Streams;
 use perjury_harness::generator::{below, chance, from_fn};
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
 use rand_chacha::ChaCha8Rng;
@@ -103,6 +104,10 @@ impl Workload for Register {
         }
         let known = neighbours::MODELS.join(", ");
         Err(format!("--consistency-model {model}: registers are {LINEARIZABLE}, {known}"))
+    }
+
+    fn streams(&self, options: &Options) -> Option<Streams> {
+        (model(options) == LINEARIZABLE).then(|| Stream::streams(CasRegister::default(), true))
     }
 
     fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {

@@ -2,6 +2,7 @@
 
 use crate::settings;
 use perjury_checkers::Checker;
+use perjury_checkers::streaming::Streams;
 use perjury_checkers::unique_ids::{self, Order};
 use perjury_harness::generator::from_fn;
 use perjury_harness::{BoxGenerator, Op, Options, Seed, Workload};
@@ -62,6 +63,11 @@ impl Workload for UniqueIds {
 
     fn validate(&self, options: &Options) -> Result<(), String> {
         order(options).map(|_| ())
+    }
+
+    fn streams(&self, options: &Options) -> Option<Streams> {
+        let stream = unique_ids::UniqueIdsStream::new(order(options).ok().flatten())?;
+        Some(Streams::whole("unique-ids", Box::new(stream)))
     }
 
     fn checkers(&self, options: &Options) -> Vec<Box<dyn Checker>> {

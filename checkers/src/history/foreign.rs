@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use super::wellformed::Guard;
+use super::wellformed::{Guard, Turn};
 use super::{Event, Flaw, History, Kind, Name, Names, Process, Recovery};
 
 /// Who did it, in another harness's words.
@@ -163,7 +163,9 @@ impl Assembler {
             recovery.retimed += u64::from(!self.timed || event.time < latest);
             latest = latest.max(event.time);
             event.time = latest;
-            guard.admit(event).map_err(|flaw| Misplaced { at: *at, flaw })?;
+            guard
+                .admit(Turn::of(event), Name::clone)
+                .map_err(|flaw| Misplaced { at: *at, flaw })?;
         }
         let history = History { events: self.events };
         recovery.open_calls = history.open_calls();

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, Write};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::wellformed::Guard;
+use super::wellformed::{Guard, Turn};
 use super::{Event, History, Name, Names, ReadError, Recovery, place};
 
 /// The longest line that is read: a read of a whole large table fits.
@@ -48,7 +48,7 @@ pub struct Events<R> {
     from: R,
     max_line: usize,
     names: Names,
-    guard: Guard,
+    guard: Guard<Name>,
     /// What had to be recovered so far; calls without an answer are not counted.
     pub recovery: Recovery,
     line: Vec<u8>,
@@ -90,7 +90,7 @@ impl<R: BufRead> Events<R> {
             }
             match parse(&self.line, &mut self.names) {
                 Ok(event) => {
-                    let admitted = self.guard.admit(&event);
+                    let admitted = self.guard.admit(Turn::of(&event), Name::clone);
                     admitted.map_err(|flaw| ReadError::Malformed { line, flaw })?;
                     return Ok(Some(event));
                 }
@@ -120,7 +120,8 @@ impl<R: BufRead> Iterator for Events<R> {
     }
 }
 
-fn parse(line: &[u8], names: &mut Names) -> Result<Event, serde_json::Error> {
+/// The event of one line.
+pub(super) fn parse(line: &[u8], names: &mut Names) -> Result<Event, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(line);
     let event = EventSeed(names).deserialize(&mut deserializer)?;
     deserializer.end()?;

@@ -1,8 +1,8 @@
 //! Well-formedness: what a history must fulfil before any checker may look at it.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
-use super::{Event, Kind, MAX_EVENTS, Name, Process};
+use super::{Event, Kind, MAX_EVENTS, Name, Open, Process};
 
 /// An event that cannot stand where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,31 +52,44 @@ pub enum Flaw {
     TooMany,
 }
 
-enum State {
-    Open { f: Name, since: u64 },
-    Idle,
-    Ended,
+/// What the guard looks at: an event, its function in any form that can be compared.
+pub(crate) struct Turn<F> {
+    pub(crate) index: u64,
+    pub(crate) time: u64,
+    pub(crate) process: Process,
+    pub(crate) kind: Kind,
+    pub(crate) f: F,
+}
+
+impl Turn<Name> {
+    pub(crate) fn of(event: &Event) -> Self {
+        let Event { index, time, process, kind, .. } = *event;
+        Self { index, time, process, kind, f: event.f.clone() }
+    }
 }
 
 /// Looks at events one after another.
-pub(super) struct Guard {
+pub(crate) struct Guard<F> {
     lenient: bool,
     count: usize,
     last: Option<(u64, u64)>,
-    processes: FxHashMap<u32, State>,
+    /// Per process, what it called, and when.
+    open: Open<(F, u64)>,
+    ended: Ended,
 }
 
-impl Guard {
-    pub(super) fn strict() -> Self {
-        Self { lenient: false, count: 0, last: None, processes: FxHashMap::default() }
+impl<F: Clone + PartialEq> Guard<F> {
+    pub(crate) fn strict() -> Self {
+        let (open, ended) = (Open::default(), Ended::default());
+        Self { lenient: false, count: 0, last: None, open, ended }
     }
 
     pub(super) fn lenient() -> Self {
         Self { lenient: true, ..Self::strict() }
     }
 
-    /// Accepts the next event, or says why it cannot be next.
-    pub(super) fn admit(&mut self, event: &Event) -> Result<(), Flaw> {
+    /// Accepts the next event, or says why it cannot be next. After that nothing else is asked.
+    pub(crate) fn admit(&mut self, event: Turn<F>, name: impl Fn(&F) -> Name) -> Result<(), Flaw> {
         self.count += 1;
         if self.count > MAX_EVENTS {
             return Err(Flaw::TooMany);
@@ -91,29 +104,74 @@ impl Guard {
         }
         self.last = Some((event.index, event.time));
         match event.process {
-            Process::Client(process) if !self.lenient => self.turn(process, event),
+            Process::Client(process) if !self.lenient => self.turn(process, event, name),
             Process::Client(_) | Process::Nemesis => Ok(()),
         }
     }
 
-    fn turn(&mut self, process: u32, event: &Event) -> Result<(), Flaw> {
-        let state = self.processes.entry(process).or_insert(State::Idle);
-        let f = event.f.clone();
-        match (event.kind, &*state) {
-            (Kind::Invoke, State::Idle) => *state = State::Open { f, since: event.index },
-            (Kind::Invoke, State::Open { f: open, since }) => {
-                return Err(Flaw::CallWhileOpen { process, f, open: open.clone(), since: *since });
+    fn turn(
+        &mut self,
+        process: u32,
+        event: Turn<F>,
+        name: impl Fn(&F) -> Name,
+    ) -> Result<(), Flaw> {
+        if event.kind == Kind::Invoke {
+            if self.ended.has(process) {
+                return Err(Flaw::CallAfterInfo { process, f: name(&event.f) });
             }
-            (Kind::Invoke, State::Ended) => return Err(Flaw::CallAfterInfo { process, f }),
-            (_, State::Idle | State::Ended) => {
-                return Err(Flaw::CompletionWithoutCall { process, f });
+            let call = (event.f.clone(), event.index);
+            return match self.open.insert(process, call) {
+                None => Ok(()),
+                Some((open, since)) => {
+                    let (f, open) = (name(&event.f), name(&open));
+                    Err(Flaw::CallWhileOpen { process, f, open, since })
+                }
+            };
+        }
+        match self.open.take(process) {
+            None => return Err(Flaw::CompletionWithoutCall { process, f: name(&event.f) }),
+            Some((open, since)) if open != event.f => {
+                let (f, open) = (name(&event.f), name(&open));
+                return Err(Flaw::OtherFunction { process, f, open, since });
             }
-            (_, State::Open { f: open, since }) if *open != f => {
-                return Err(Flaw::OtherFunction { process, f, open: open.clone(), since: *since });
-            }
-            (Kind::Info, State::Open { .. }) => *state = State::Ended,
-            (Kind::Ok | Kind::Fail, State::Open { .. }) => *state = State::Idle,
+            Some(_) => {}
+        }
+        if event.kind == Kind::Info {
+            self.ended.add(process);
         }
         Ok(())
+    }
+}
+
+/// Processes that call nothing any more. A long run has many of them, a bit each.
+#[derive(Default)]
+struct Ended {
+    small: Vec<u64>,
+    large: FxHashSet<u32>,
+}
+
+impl Ended {
+    const SMALL: u32 = 1 << 24;
+
+    fn has(&self, process: u32) -> bool {
+        match process {
+            0..Self::SMALL => {
+                let word = self.small.get(process as usize / 64);
+                word.is_some_and(|word| word & (1 << (process % 64)) != 0)
+            }
+            _ => self.large.contains(&process),
+        }
+    }
+
+    fn add(&mut self, process: u32) {
+        if process >= Self::SMALL {
+            self.large.insert(process);
+            return;
+        }
+        let at = process as usize / 64;
+        if self.small.len() <= at {
+            self.small.resize(at + 1, 0);
+        }
+        self.small[at] |= 1 << (process % 64);
     }
 }

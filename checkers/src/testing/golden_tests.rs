@@ -1,9 +1,8 @@
 //! Every history with a published verdict is judged by some test, or is listed here with the reason why not.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use super::{golden_folder, golden_index};
+use super::{golden_files, golden_index};
 use crate::History;
 use crate::workload::{CheckOptions, checkers_for_workload, checkers_of_transactions};
 
@@ -45,30 +44,9 @@ const EXPLAINED: [(&str, &str); 7] = [
     ("elle-cli/rw-register", "reads what nobody wrote; valid with `all-writes-known=false`"),
 ];
 
-/// All files below the folder, by their names in it.
-fn files(folder: &Path, inside: &str, into: &mut BTreeSet<String>) {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| {
-        panic!(
-            "{} cannot be listed ({error}); set PERJURY_HISTORIES to the folder of histories with \
-             known verdicts",
-            folder.display()
-        )
-    });
-    for entry in entries {
-        let entry = entry.expect("a readable entry");
-        let name = format!("{inside}{}", entry.file_name().to_string_lossy());
-        if entry.file_type().expect("a file type").is_dir() {
-            files(&entry.path(), &format!("{name}/"), into);
-        } else {
-            into.insert(name);
-        }
-    }
-}
-
 #[test]
 fn every_history_is_judged_or_there_is_a_reason() {
-    let mut names = BTreeSet::new();
-    files(&golden_folder(), "", &mut names);
+    let names = golden_files();
     let mut left = names.clone();
     for (folder, test) in INDEXED {
         for [file, ..] in golden_index(folder) {

@@ -125,10 +125,12 @@ fn explain(
         return Ok(());
     }
     let source = run.read_history().map_err(store_failure)?;
-    let gathered = gather(first, |look| source.pieces::<StoreError>(|piece| {
-        look(piece);
-        Ok(())
-    }));
+    let gathered = gather(first, |look| {
+        source.pieces::<StoreError>(|piece| {
+            look(piece);
+            Ok(())
+        })
+    });
     let mut explained: Vec<Anomaly> = Vec::new();
     for (violation, events) in first.iter().zip(gathered.map_err(store_failure)?) {
         let before = explained.len();
