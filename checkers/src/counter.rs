@@ -1,11 +1,13 @@
 //! Counters: whether every read lies between what must and what may have been added.
 
 mod reach;
+mod stream;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::reach::{Reach, Since, Sums};
-use crate::tally::{Tally, anomaly, step};
+pub use self::stream::CounterStream;
+use crate::tally::{Site, Tally, anomaly};
 use crate::{Anomaly, Budget, Checker, Finding, History, Operation, Step};
 
 /// Resets that are told one by one.
@@ -34,42 +36,89 @@ impl Checker for Counter {
             Ok(calls) => calls,
             Err(why) => return Finding::unknown(self.name(), why),
         };
-        let (mut tally, mut reads, mut resets) = (Tally::default(), 0u64, 0u64);
-        let mut reach = Reach::new(&operations);
+        let resets = operations.iter().any(|operation| operation.f == "reset");
+        let (mut bounds, mut tally) = (Bounds { resets, ..Bounds::default() }, Tally::default());
         for (position, number) in moments(&operations) {
             let operation = &operations[number as usize];
-            let begins = position % 2 == 0;
-            match (calls[number as usize], begins) {
-                _ if operation.is_failed() => {}
-                (Call::Add(amount), true) => reach.add_begins(number, amount),
-                (Call::Add(amount), false) => reach.add_ends(number, amount),
-                (Call::Reset(value), true) => {
-                    resets += 1;
-                    reach.reset_begins(number, value);
-                }
-                (Call::Reset(_), false) => reach.reset_ends(number),
-                (Call::Read(_), true) => reach.read_begins(number),
-                (Call::Read(Some(seen)), false) => {
-                    reads += 1;
-                    let possible = reach.read_ends(number);
-                    if !possible.iter().any(|since| since.range().contains(&i128::from(seen))) {
-                        tally.add(|| out_of_bounds(&operations, operation, seen, &possible));
-                    }
-                }
-                (Call::Read(None), false) => {}
+            if operation.is_failed() {
+                continue;
+            }
+            let (call, site) = (calls[number as usize], Site::of(operation));
+            let end = operation.is_ok().then(|| operation.end());
+            if position % 2 == 0 {
+                bounds.begins(call, site, end);
+            } else if let Some(wrong) = bounds.ends(call, site, operation.end()) {
+                tally.add(|| wrong.told());
             }
         }
-        let Sums { up, down } = reach.acknowledged();
+        let (stats, unknown) = bounds.summary();
+        tally.conclude(self.name(), unknown, stats)
+    }
+}
+
+/// Follows the calls in time, and knows what a read can show. What failed is not shown to it.
+#[derive(Debug, Default)]
+struct Bounds {
+    reach: Reach,
+    reads: u64,
+    begun_resets: u64,
+    /// Whether there are resets, for the words only.
+    resets: bool,
+}
+
+/// A read that shows what it cannot.
+struct Wrong {
+    site: Site,
+    seen: i64,
+    possible: Vec<Since>,
+    resets: bool,
+}
+
+impl Bounds {
+    /// A call begins that will end at `end`, or whose outcome is unknown.
+    fn begins(&mut self, call: Call, site: Site, end: Option<u64>) {
+        match call {
+            Call::Add(amount) => self.reach.add_begins(site.index, amount, end),
+            Call::Reset(value) => {
+                self.begun_resets += 1;
+                self.resets = true;
+                self.reach.reset_begins(site, value, end.is_some());
+            }
+            Call::Read(_) if end.is_some() => self.reach.read_begins(site.index),
+            Call::Read(_) => {}
+        }
+    }
+
+    /// A call ends that happened.
+    fn ends(&mut self, call: Call, site: Site, end: u64) -> Option<Wrong> {
+        match call {
+            Call::Add(amount) => self.reach.add_ends(site.index, amount),
+            Call::Reset(_) => self.reach.reset_ends(site.index, end),
+            Call::Read(Some(seen)) => {
+                self.reads += 1;
+                let possible = self.reach.read_ends(site.index);
+                if !possible.iter().any(|since| since.range().contains(&i128::from(seen))) {
+                    return Some(Wrong { site, seen, possible, resets: self.resets });
+                }
+            }
+            Call::Read(None) => {}
+        }
+        None
+    }
+
+    /// Counts, and why there may be nothing to say.
+    fn summary(&self) -> (Value, Option<String>) {
+        let Sums { up, down } = self.reach.acknowledged();
         let stats = json!({
-            "reads": reads,
-            "resets": resets,
+            "reads": self.reads,
+            "resets": self.begun_resets,
             "acknowledged": (up + down).to_string(),
         });
-        let unknown = (reads == 0).then(|| {
+        let unknown = (self.reads == 0).then(|| {
             "the counter was never read, so nothing can be judged; reads are part of this workload"
                 .to_owned()
         });
-        tally.conclude(self.name(), unknown, stats)
+        (stats, unknown)
     }
 }
 
@@ -86,7 +135,7 @@ fn moments(operations: &[Operation<'_>]) -> Vec<(u64, u32)> {
     moments
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Call {
     Add(i64),
     /// To what.
@@ -96,39 +145,40 @@ enum Call {
 }
 
 fn call(operation: &Operation<'_>) -> Result<Call, String> {
-    let integer = |value: &serde_json::Value, default: Option<i64>| {
+    read_call(operation.index, operation.f, operation.input, operation.output())
+}
+
+fn read_call(index: u64, f: &str, input: &Value, output: Option<&Value>) -> Result<Call, String> {
+    let integer = |value: &Value, default: Option<i64>| {
         let found = if value.is_null() { default } else { value.as_i64() };
-        found.ok_or_else(|| {
-            format!("operation {} has {value}, where an integer should be", operation.index)
-        })
+        found.ok_or_else(|| format!("operation {index} has {value}, where an integer should be"))
     };
-    match (operation.f, operation.output()) {
-        ("add", _) => integer(operation.input, None).map(Call::Add),
-        ("increment", _) => integer(operation.input, Some(1)).map(Call::Add),
-        ("decrement", _) => {
-            integer(operation.input, Some(1)).map(|by| Call::Add(by.saturating_neg()))
-        }
-        ("reset", _) => integer(operation.input, Some(0)).map(Call::Reset),
+    match (f, output) {
+        ("add", _) => integer(input, None).map(Call::Add),
+        ("increment", _) => integer(input, Some(1)).map(Call::Add),
+        ("decrement", _) => integer(input, Some(1)).map(|by| Call::Add(by.saturating_neg())),
+        ("reset", _) => integer(input, Some(0)).map(Call::Reset),
         ("read", Some(seen)) => integer(seen, None).map(|seen| Call::Read(Some(seen))),
         ("read", None) => Ok(Call::Read(None)),
         (f, _) => Err(format!(
-            "operation {} is `{f}`, but a counter has only add, increment, decrement, reset and read",
-            operation.index
+            "operation {index} is `{f}`, but a counter has only add, increment, decrement, reset \
+             and read"
         )),
     }
 }
 
-fn out_of_bounds(
-    operations: &[Operation<'_>],
-    read: &Operation<'_>,
-    seen: i64,
-    possible: &[Since],
-) -> Anomaly {
+impl Wrong {
+    fn told(&self) -> Anomaly {
+        out_of_bounds(self.site, self.seen, &self.possible, self.resets)
+    }
+}
+
+fn out_of_bounds(read: Site, seen: i64, possible: &[Since], resets: bool) -> Anomaly {
     let seen = i128::from(seen);
     let latest = possible.last().map_or(0..=0, Since::range);
     let (kind, what) = if seen < *latest.start() {
         ("lost-update", "acknowledged changes are missing")
-    } else if operations.iter().any(|operation| operation.f == "reset") {
+    } else if resets {
         ("phantom-update", "more was added than anybody asked for, or a reset is missing")
     } else {
         ("phantom-update", "more was added than anybody asked for")
@@ -148,12 +198,9 @@ fn out_of_bounds(
         crate::words::either(&ranges)
     );
     let resets = possible.iter().filter_map(|since| since.reset).take(MAX_TOLD);
-    let mut steps: Vec<Step> = resets
-        .map(|(reset, value)| {
-            step(&operations[reset as usize], &format!("reset the counter to {value}"))
-        })
-        .collect();
-    steps.push(step(read, &format!("read {seen}")));
+    let mut steps: Vec<Step> =
+        resets.map(|(reset, value)| reset.step(&format!("reset the counter to {value}"))).collect();
+    steps.push(read.step(&format!("read {seen}")));
     anomaly(kind, format!("Counter at {seen}"), explanation, steps, &["linearizable", "sequential"])
 }
 

@@ -21,6 +21,7 @@ mod numbers;
 pub mod one_insert;
 pub mod queue;
 pub mod set;
+pub mod streaming;
 mod tally;
 #[cfg(test)]
 mod testing;

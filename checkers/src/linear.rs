@@ -18,7 +18,7 @@ pub use decide::{Decision, FRONTIER, Outcome, decide};
 pub use model::{Answer, Asked, Leaves, Model, NEVER, Needs, Timed, Values};
 pub use models::*;
 pub use special::{Contradiction, Special};
-pub use stream::{Stream, Streaming, Violation};
+pub use stream::Stream;
 
 use std::collections::BTreeMap;
 

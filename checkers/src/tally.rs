@@ -77,20 +77,41 @@ pub(crate) fn anomaly(
     }
 }
 
+/// Who called, and when: what is told of an operation beside what it did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// Of the invocation.
+    pub(crate) index: u64,
+    pub(crate) process: u32,
+    /// Nanoseconds since the run began.
+    pub(crate) called: u64,
+    pub(crate) returned: Option<u64>,
+}
+
+impl Site {
+    pub(crate) fn of(operation: &Operation<'_>) -> Self {
+        let Operation { index, process, called, returned, .. } = *operation;
+        Self { index, process, called, returned }
+    }
+
+    /// "Process 3 ⟨did⟩ between 1.2 s and 1.3 s."
+    pub(crate) fn step(self, did: &str) -> Step {
+        let Self { index, process, .. } = self;
+        let called = crate::words::seconds(self.called);
+        let text = match self.returned {
+            Some(returned) => format!(
+                "Process {process} {did} between {called} and {}.",
+                crate::words::seconds(returned)
+            ),
+            None => format!("Process {process} {did} at {called}, and got no answer."),
+        };
+        Step { text, operations: vec![index] }
+    }
+}
+
 /// "Process 3 ⟨did⟩ between 1.2 s and 1.3 s."
 pub(crate) fn step(operation: &Operation<'_>, did: &str) -> Step {
-    let called = crate::words::seconds(operation.called);
-    let text = match operation.returned {
-        Some(returned) => format!(
-            "Process {} {did} between {called} and {}.",
-            operation.process,
-            crate::words::seconds(returned)
-        ),
-        None => {
-            format!("Process {} {did} at {called}, and got no answer.", operation.process)
-        }
-    };
-    Step { text, operations: vec![operation.index] }
+    Site::of(operation).step(did)
 }
 
 /// The least, the middle, the 95th and the 99th of a hundred, and the greatest of some times in

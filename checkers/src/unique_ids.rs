@@ -1,12 +1,15 @@
 //! Unique identifiers: whether any was handed out twice, and whether they grow.
 
 mod order;
+pub(crate) mod seen;
+mod stream;
 
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 pub use self::order::Order;
-use crate::tally::{Tally, anomaly, step};
+pub use self::stream::UniqueIdsStream;
+use crate::tally::{Site, Tally, anomaly, step};
 use crate::words::shortened;
 use crate::{Budget, Checker, Finding, History, Operation};
 
@@ -42,8 +45,7 @@ impl Checker for UniqueIds {
             "distinct": first.len(),
             "duplicates": tally.count(),
         });
-        let nothing = "no identifier was generated, so nothing can be judged".to_owned();
-        let mut unknown = (generated == 0).then_some(nothing);
+        let mut unknown = (generated == 0).then(|| GAVE_NONE.to_owned());
         if let (Some(order), None) = (self.order, &unknown) {
             let judged = order.judge(&operations);
             tally = tally.and(judged.tally);
@@ -52,6 +54,20 @@ impl Checker for UniqueIds {
         }
         tally.conclude(self.name(), unknown, stats)
     }
+}
+
+const GAVE_NONE: &str = "no identifier was generated, so nothing can be judged";
+
+/// An identifier that is smaller than one that was given out before its call began.
+fn inverted(id: &Value, greater: &str, site: Site) -> crate::Anomaly {
+    let id = shortened(id);
+    let explanation = format!(
+        "Identifier {greater}, which is greater, had been given out before the call began that was \
+         given {id}. Sorted by identifier, what came later comes first."
+    );
+    let steps = vec![site.step(&format!("was given {id}"))];
+    let title = format!("Identifier {id} is smaller than earlier ones");
+    anomaly("id-inversion", title, explanation, steps, &["monotonic-ids"])
 }
 
 /// What a call was given, if it was given something.

@@ -9,18 +9,19 @@ use serde_json::Value;
 pub use self::settings::Settings;
 pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
-use crate::counter::Counter;
+use crate::counter::{Counter, CounterStream};
 use crate::election::LeaderElection;
 use crate::history::Hints;
 use crate::inserts::{CausalReverse, Sequential};
-use crate::linear::{self, CasRegister, Linearizable, Model, Stream, Streaming, neighbours};
+use crate::linear::{self, CasRegister, Linearizable, Model, Stream, neighbours};
 use crate::long_fork::LongFork;
-use crate::monotonic::Monotonic;
+use crate::monotonic::{Monotonic, MonotonicStream};
 use crate::one_insert::OneInsert;
 use crate::queue::TotalQueue;
 use crate::set::{Set, SetFull};
+use crate::streaming::Streams;
 use crate::txn::{PartitionedLog, PredicateRegister, TransactionChecker, check_events};
-use crate::unique_ids::{Order, UniqueIds};
+use crate::unique_ids::{Order, UniqueIds, UniqueIdsStream};
 use crate::watch::Watch;
 use crate::{Budget, Checker, Event, Finding, History, Kind};
 
@@ -210,10 +211,13 @@ pub fn stream_for_workload(
     workload: &str,
     options: &CheckOptions,
     beginning: &History,
-) -> Result<Box<dyn Streaming>, String> {
+) -> Result<Streams, String> {
     // This also refuses what the workload does not know.
     checkers_for_workload(workload, options, beginning)?;
-    let stream = object(workload, options, beginning)?.and_then(|object| object.stream);
+    let stream = match object(workload, options, beginning)? {
+        Some(object) => object.stream,
+        None => stream_of_whole(workload, options)?,
+    };
     stream.ok_or_else(|| {
         let model = options.consistency_model.as_deref();
         let model = model.map(|model| format!(" for {model}")).unwrap_or_default();
@@ -221,11 +225,25 @@ pub fn stream_for_workload(
     })
 }
 
+/// What judges one event after another where a history is judged as a whole otherwise.
+fn stream_of_whole(workload: &str, options: &CheckOptions) -> Result<Option<Streams>, String> {
+    Ok(match workload {
+        "counter" => Some(Streams::whole("counter", Box::new(CounterStream::default()))),
+        "unique-ids" => UniqueIdsStream::new(order_of_ids(options)?)
+            .map(|stream| Streams::whole("unique-ids", Box::new(stream))),
+        "monotonic" => {
+            let globally = options.settings.flag("globally")?;
+            Some(Streams::whole("monotonic", Box::new(MonotonicStream::new(globally))))
+        }
+        _ => None,
+    })
+}
+
 /// What judges single objects by a model.
 struct ObjectJudge {
     checker: Box<dyn Checker>,
     /// The same, one event after another.
-    stream: Option<Box<dyn Streaming>>,
+    stream: Option<Streams>,
 }
 
 /// The checker of a workload that judges single objects by a model.
@@ -356,7 +374,7 @@ impl Judge<'_> {
 }
 
 fn judged<M: Model + Clone + 'static>(model: M, keyed: bool) -> ObjectJudge {
-    let stream: Box<dyn Streaming> = Box::new(Stream::new(model.clone(), keyed));
+    let stream = Stream::streams(model.clone(), keyed);
     let checker = Box::new(Linearizable::new(model).keyed(keyed));
     ObjectJudge { checker, stream: Some(stream) }
 }

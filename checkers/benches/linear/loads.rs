@@ -9,10 +9,11 @@ use perjury_checkers::linear::synthetic::{
 };
 use perjury_checkers::linear::{
     CasRegister, CounterObject, FifoQueue, Linearizable, Log, Model, Mutex, NEVER, Outcome,
-    PriorityQueue, QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Stream,
-    Streaming, Timed, UnorderedQueue, Values, decide,
+    PriorityQueue, QueueCall, RegisterCall, SetCall, SetObject, Stack, StackCall, Stream, Timed,
+    UnorderedQueue, Values, decide,
 };
-use perjury_checkers::{Budget, Checker, Event, Kind, Process};
+use perjury_checkers::streaming::Judge;
+use perjury_checkers::{Budget, Checker, Event, Kind, Name, Process};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -171,36 +172,40 @@ pub fn keys_of_events(attempts: usize) -> Measured {
     Measured { operations, took, before, verdict: format!("{:?}", finding.verdict) }
 }
 
-/// The same shown to a stream one event after another, so that no history is kept; the
-/// time is that of making the events, too.
+/// The same shown to a stream, so that no history is kept; the time is that of making the events,
+/// too.
 pub fn keys_streamed(attempts: usize) -> Measured {
     let calls = keyed_calls(attempts);
     let before = resident();
     let model = CasRegister { initial: json!(0), ..CasRegister::default() };
-    let mut stream = Stream::new(model, true);
+    let mut judge = Judge::of(Stream::streams(model, true));
     let mut order: Vec<(u32, u32)> = Vec::with_capacity(2 * calls.len());
     for (number, timed) in (0u32..).zip(&calls) {
         order.extend([(timed.start, number), (timed.end, number)]);
     }
     order.sort_unstable();
+    let f = [Name::from("read"), Name::from("write"), Name::from("cas")];
     let (finding, took) = timed(|| {
-        for (position, number) in &order {
-            let Timed { call, start, .. } = &calls[*number as usize];
-            let (f, asked, answered) = keyed_words(call);
-            let begins = position == start;
-            let event = Event {
-                index: u64::from(*position),
-                time: u64::from(*position) * 1000,
-                process: Process::Client(*number),
-                kind: if begins { Kind::Invoke } else { Kind::Ok },
-                f: f.into(),
-                value: if begins { asked } else { answered },
-                node: None,
-                error: None,
+        for order in order.chunks(10_000) {
+            let event = |(position, number): &(u32, u32)| {
+                let Timed { call, start, .. } = &calls[*number as usize];
+                let (word, asked, answered) = keyed_words(call);
+                let begins = position == start;
+                Event {
+                    index: u64::from(*position),
+                    time: u64::from(*position) * 1000,
+                    process: Process::Client(*number),
+                    kind: if begins { Kind::Invoke } else { Kind::Ok },
+                    f: f.iter().find(|name| &***name == word).expect("a function").clone(),
+                    value: if begins { asked } else { answered },
+                    node: None,
+                    error: None,
+                }
             };
-            stream.push(&event).expect("a good event");
+            let events: Vec<Event> = order.iter().map(event).collect();
+            judge.push_events(&events).expect("good events");
         }
-        stream.finish()
+        judge.finish().expect("good events").0
     });
     Measured { operations: calls.len(), took, before, verdict: format!("{:?}", finding.verdict) }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use rustc_hash::FxHashMap;
 
-use crate::Operation;
+use crate::tally::Site;
 
 /// Sums of positive and of negative amounts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,8 +31,8 @@ impl Sums {
 /// What a read can have shown if this reset was the last before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Since {
-    /// Its number and its value; `None` for the beginning.
-    pub(super) reset: Option<(u32, i64)>,
+    /// The reset and its value; `None` for the beginning.
+    pub(super) reset: Option<(Site, i64)>,
     least: i128,
     greatest: i128,
 }
@@ -46,8 +46,8 @@ impl Since {
 /// A reset that can be the last for reads to come.
 #[derive(Clone, Debug)]
 struct Reset {
-    /// Its number and its value; `None` for the beginning.
-    made: Option<(u32, i64)>,
+    /// The reset and its value; `None` for the beginning.
+    made: Option<(Site, i64)>,
     /// What was acknowledged when it began.
     at_begin: Sums,
     /// The position of its end, what was acknowledged then, and the adds that were open; `None` while
@@ -55,52 +55,53 @@ struct Reset {
     end: Option<(u64, Sums, Adds)>,
 }
 
-/// Adds by number, each with its amount.
-type Adds = Vec<(u32, i64)>;
+/// Adds by their ends, each with its amount.
+type Adds = Vec<(u64, i64)>;
 
 /// What is known when a read begins.
 #[derive(Clone, Debug)]
 struct Reading {
+    begun: u64,
     acknowledged: Sums,
     /// No reset that ended before this position can be the last any more.
     replaced: u64,
 }
 
-/// Follows the calls in time. A call of unknown outcome never ends.
-pub(super) struct Reach<'h> {
-    operations: &'h [Operation<'h>],
+/// Follows the calls in time. A call of unknown outcome never ends. Calls are named by the indices of
+/// their invocations.
+#[derive(Debug)]
+pub(super) struct Reach {
     /// Adds that were acknowledged by now, and adds begun by now that have not failed.
     acknowledged: Sums,
     begun: Sums,
-    /// Open adds that will be acknowledged.
-    open: BTreeMap<u32, i64>,
+    /// Open adds that will be acknowledged, with their ends.
+    open: BTreeMap<u64, (u64, i64)>,
     /// By begin; those of unknown outcome are in `unknown`.
     resets: Vec<Reset>,
     unknown: Option<Unknown>,
     /// The latest begin of a reset that is over.
     latest: u64,
-    readings: FxHashMap<u32, Reading>,
+    readings: FxHashMap<u64, Reading>,
 }
 
 /// All resets of unknown outcome taken together: any of them may come at any time.
 #[derive(Clone, Copy, Debug)]
 struct Unknown {
-    first: (u32, i64),
+    first: (Site, i64),
     least: i64,
     greatest: i64,
     /// What was acknowledged when the first of them began.
     at_begin: Sums,
 }
 
-impl<'h> Reach<'h> {
-    pub(super) fn new(operations: &'h [Operation<'h>]) -> Self {
+impl Default for Reach {
+    fn default() -> Self {
         let beginning = Reset {
             made: None,
             at_begin: Sums::default(),
             end: Some((0, Sums::default(), Vec::new())),
         };
         Self {
-            operations,
             acknowledged: Sums::default(),
             begun: Sums::default(),
             open: BTreeMap::new(),
@@ -110,46 +111,45 @@ impl<'h> Reach<'h> {
             readings: FxHashMap::default(),
         }
     }
+}
 
+impl Reach {
     pub(super) fn acknowledged(&self) -> Sums {
         self.acknowledged
     }
 
-    pub(super) fn add_begins(&mut self, number: u32, amount: i64) {
+    /// An add begins that is acknowledged at `end`, if it is.
+    pub(super) fn add_begins(&mut self, index: u64, amount: i64, end: Option<u64>) {
         self.begun.add(amount);
-        if self.operations[number as usize].is_ok() {
-            self.open.insert(number, amount);
+        if let Some(end) = end {
+            self.open.insert(index, (end, amount));
         }
     }
 
-    pub(super) fn add_ends(&mut self, number: u32, amount: i64) {
+    pub(super) fn add_ends(&mut self, index: u64, amount: i64) {
         self.acknowledged.add(amount);
-        self.open.remove(&number);
+        self.open.remove(&index);
     }
 
-    pub(super) fn reset_begins(&mut self, number: u32, value: i64) {
+    pub(super) fn reset_begins(&mut self, site: Site, value: i64, acknowledged: bool) {
         let at_begin = self.acknowledged;
-        if self.operations[number as usize].is_ok() {
-            self.resets.push(Reset { made: Some((number, value)), at_begin, end: None });
+        if acknowledged {
+            self.resets.push(Reset { made: Some((site, value)), at_begin, end: None });
             return;
         }
-        let fresh = Unknown { first: (number, value), least: value, greatest: value, at_begin };
+        let fresh = Unknown { first: (site, value), least: value, greatest: value, at_begin };
         let unknown = self.unknown.get_or_insert(fresh);
         unknown.least = unknown.least.min(value);
         unknown.greatest = unknown.greatest.max(value);
     }
 
-    pub(super) fn reset_ends(&mut self, number: u32) {
-        let operation = &self.operations[number as usize];
+    pub(super) fn reset_ends(&mut self, index: u64, end: u64) {
         // A place in the history that lies after the begins before it.
-        self.latest = self.latest.max(operation.index + 1);
-        let open = self.open.iter().map(|(add, amount)| (*add, *amount)).collect();
-        let ended = self
-            .resets
-            .iter_mut()
-            .find(|reset| reset.made.is_some_and(|(reset, _)| reset == number));
-        if let Some(reset) = ended {
-            reset.end = Some((operation.end() + 1, self.acknowledged, open));
+        self.latest = self.latest.max(index + 1);
+        let open = self.open.values().copied().collect();
+        let made = |reset: &&mut Reset| reset.made.is_some_and(|(site, _)| site.index == index);
+        if let Some(reset) = self.resets.iter_mut().find(made) {
+            reset.end = Some((end + 1, self.acknowledged, open));
         }
         // Reads that are open may still have seen what is replaced now.
         let oldest = self.readings.values().map(|reading| reading.replaced).min();
@@ -157,18 +157,16 @@ impl<'h> Reach<'h> {
         self.resets.retain(|reset| !reset.is_replaced(replaced));
     }
 
-    pub(super) fn read_begins(&mut self, number: u32) {
-        if !self.operations[number as usize].is_ok() {
-            return;
-        }
-        let reading = Reading { acknowledged: self.acknowledged, replaced: self.latest };
-        self.readings.insert(number, reading);
+    /// A read begins that will be answered.
+    pub(super) fn read_begins(&mut self, index: u64) {
+        let (acknowledged, replaced) = (self.acknowledged, self.latest);
+        self.readings.insert(index, Reading { begun: index, acknowledged, replaced });
     }
 
     /// What the read can have shown, by what the last reset was; the latest comes last.
-    pub(super) fn read_ends(&mut self, number: u32) -> Vec<Since> {
-        let Some(reading) = self.readings.remove(&number) else { return Vec::new() };
-        let begun = self.operations[number as usize].index;
+    pub(super) fn read_ends(&mut self, index: u64) -> Vec<Since> {
+        let Some(reading) = self.readings.remove(&index) else { return Vec::new() };
+        let begun = reading.begun;
         let mut possible = Vec::with_capacity(1);
         if let Some(unknown) = self.unknown {
             let may = self.begun.without(unknown.at_begin);
@@ -184,8 +182,8 @@ impl<'h> Reach<'h> {
                 Some((end, then, open)) if *end < begun + 1 => {
                     // What was open when it ended may have been before it.
                     let mut not = *then;
-                    for (add, amount) in open {
-                        if self.operations[*add as usize].end() < begun {
+                    for (ended, amount) in open {
+                        if *ended < begun {
                             not.add(*amount);
                         }
                     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Kind, Process};
+use super::{Event, Kind, Name, Process};
 
 /// A value that is mostly small: equal values are equal in this form, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +41,14 @@ impl Brief {
         let Event { index, time, process, kind, value, .. } = event;
         Self { index, time, process, kind, f, value: value.into() }
     }
+
+    /// The event, less its node and its error, with the functions by number.
+    pub fn event(&self, names: &[Name]) -> Event {
+        let Self { index, time, process, kind, .. } = *self;
+        let f = names.get(self.f as usize).cloned().unwrap_or_else(|| Name::from(""));
+        let value = self.value.to_value();
+        Event { index, time, process, kind, f, value, node: None, error: None }
+    }
 }
 
 impl Small {
@@ -73,6 +81,17 @@ impl From<Value> for Small {
     }
 }
 
+impl From<Shown> for Small {
+    fn from(value: Shown) -> Self {
+        match value {
+            Shown::One(value) => value,
+            Shown::Pair(first, second) => {
+                Self::Other(Box::new(Value::Array(vec![first.to_value(), second.to_value()])))
+            }
+        }
+    }
+}
+
 impl From<Value> for Shown {
     fn from(value: Value) -> Self {
         match value {
@@ -87,6 +106,14 @@ impl From<Value> for Shown {
 }
 
 impl Shown {
+    /// The first of two, which is the key in a keyed history.
+    pub fn key(&self) -> Option<&Small> {
+        match self {
+            Self::Pair(key, _) => Some(key),
+            Self::One(_) => None,
+        }
+    }
+
     /// The whole value as JSON.
     pub fn to_value(&self) -> Value {
         match self {

@@ -14,7 +14,7 @@ pub use self::cutter::Cutter;
 pub use self::order::Order;
 use super::brief::Brief;
 use super::jsonl;
-use super::{Name, Names, ReadError, place};
+use super::{Event, Name, Names, ReadError, place};
 
 /// What some lines say, one after another.
 #[derive(Debug, Default)]
@@ -78,6 +78,14 @@ impl Block {
                 Tail::Whole(Self { briefs, names: reader.names, lines: 1, ..Self::default() })
             }
         }
+    }
+
+    /// Events that are at hand.
+    pub fn of(events: &[Event]) -> Self {
+        let mut reader = Reader::default();
+        let brief = |event: &Event| Brief::of(event.clone(), reader.number(&event.f));
+        let briefs = events.iter().map(brief).collect();
+        Self { briefs, names: reader.names, lines: events.len() as u64, ..Self::default() }
     }
 
     /// The line of an event, if the first line has this number.

@@ -37,12 +37,15 @@ pub struct Values {
     integers: FxHashMap<i64, u32>,
     others: FxHashMap<Value, u32>,
     values: Vec<Value>,
+    /// Numbers whose values were forgotten.
+    free: Vec<u32>,
 }
 
 impl Values {
     /// The number of `value`, a new one if it was never seen.
     pub fn intern(&mut self, value: &Value) -> u32 {
-        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        let fresh = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        let next = self.free.last().copied().unwrap_or(fresh);
         let number = match value.as_i64() {
             Some(integer) => *self.integers.entry(integer).or_insert(next),
             None => match self.others.get(value) {
@@ -51,9 +54,37 @@ impl Values {
             },
         };
         if number == next {
-            self.values.push(value.clone());
+            match self.free.pop() {
+                Some(free) => self.values[free as usize] = value.clone(),
+                None => self.values.push(value.clone()),
+            }
         }
         number
+    }
+
+    /// How many values have a number.
+    pub(super) fn count(&self) -> usize {
+        self.values.len() - self.free.len()
+    }
+
+    /// Forgets all values but those of these numbers, which may come more than once. Their numbers
+    /// are given to others.
+    pub(super) fn keep(&mut self, numbers: impl Iterator<Item = u32>) {
+        let mut kept = vec![false; self.values.len()];
+        for number in numbers {
+            if let Some(kept) = kept.get_mut(number as usize) {
+                *kept = true;
+            }
+        }
+        self.integers.retain(|_, number| kept[*number as usize]);
+        self.others.retain(|_, number| kept[*number as usize]);
+        self.free.clear();
+        for (number, kept) in (0u32..).zip(kept) {
+            if !kept {
+                self.values[number as usize] = Value::Null;
+                self.free.push(number);
+            }
+        }
     }
 
     /// The value with this number.
@@ -164,6 +195,24 @@ pub trait Model: Send + Sync {
     /// start.
     fn special(&self, _calls: &[Timed<Self::Call>], _values: &Values) -> Option<Special> {
         None
+    }
+
+    /// The number of the value that a state is, if states are values and nothing else, which calls
+    /// only compare. Then a stream forgets the values that nobody speaks of any more and gives their
+    /// numbers to others; [`state_of`](Model::state_of) and [`values_of`](Model::values_of) have to
+    /// answer, too. What keeps the default is judged as well, and never forgets.
+    fn value_of(&self, _state: &Self::State) -> Option<u32> {
+        None
+    }
+
+    /// The state that is the value of this number.
+    fn state_of(&self, _value: u32) -> Option<Self::State> {
+        None
+    }
+
+    /// The numbers of all values in a call.
+    fn values_of(&self, _call: &Self::Call) -> [Option<u32>; 2] {
+        [None, None]
     }
 
     /// The call as what somebody did: "wrote 3".

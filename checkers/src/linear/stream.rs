@@ -4,70 +4,83 @@
 //! outcome is known, and in the order of the history, so they lag behind by as much as the
 //! slowest call that is open. Until the first call of unknown outcome one exact walk decides.
 //! From then on there are two: a frugal one, which shows that there is still a way, and a
-//! generous one, which shows that there is none. Memory: the calls not yet settled, the walks,
-//! and each different value of an object once.
+//! generous one, which shows that there is none. Memory: the calls not yet settled, the walks, and
+//! the values that these speak of, if the model can say which (see `Model::value_of`); else each
+//! different value of an object once. Of an object that has been left alone for a while, and has no
+//! call of unknown outcome, there is only what it can hold.
 
-use std::collections::VecDeque;
+mod object;
+
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::frontier::{Live, LiveError};
-use super::model::{Answer, Asked, Model, NEVER, Values};
-use crate::tally::{Tally, anomaly};
-use crate::{Event, Finding, Kind, Process, Step};
+use self::object::Object;
+use super::model::Model;
+use crate::history::brief::{Brief, Shown, Small};
+use crate::history::{Name, Open};
+use crate::streaming::{Part, Streaming, Streams, Violation};
+use crate::{Kind, Process};
 
-/// An object that cannot have behaved like that.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Violation {
-    /// Which object, in a keyed history.
-    pub key: Option<Value>,
-    /// Invocation index of the operation that cannot have been answered so.
-    pub operation: u64,
-    /// Index of the event at which that was certain.
-    pub found_at: u64,
-    /// What the object could hold, in words.
-    pub states: Vec<String>,
-}
+/// Parts that the objects of a keyed history are spread over.
+const PARTS: usize = 16;
+/// With so many objects awake in a part, those that were left alone are put to rest.
+const AWAKE: usize = if cfg!(test) { 16 } else { 512 };
+/// Violations kept until somebody asks; others are counted.
+const MAX_KEPT: usize = 1_024;
 
 /// Judges the objects of a history by a model, one event after another.
 pub struct Stream<M: Model> {
     model: Arc<M>,
     keyed: bool,
-    keys: FxHashMap<Value, usize>,
-    objects: Vec<Object<M>>,
-    /// Per process, its open call: the object and the number there.
-    open: FxHashMap<u32, (usize, u64)>,
+    places: FxHashMap<Small, Place>,
+    objects: Vec<Option<Object<M>>>,
+    /// Places among the objects that are not taken.
+    free: Vec<u32>,
+    /// With so many objects awake, some are put to rest.
+    awake: usize,
+    /// Per process, its open call.
+    open: Open<Opened>,
     position: u32,
+    /// Calls that have a bearing.
+    judged: u64,
     operations: u64,
+    /// The first object that was given up, by its first event, and why.
+    undecided: Option<(u64, String)>,
     violations: Vec<Violation>,
+    violation_count: u64,
 }
 
-struct Object<M: Model> {
-    key: Option<Value>,
-    values: Values,
-    live: Live<M>,
-    /// Calls not yet settled; the first has number `settled`.
-    calls: VecDeque<Pending<M::Call>>,
-    settled: u64,
-    /// What happened to them, in the order of the history.
-    events: VecDeque<Moment>,
-    ended: Option<&'static str>,
+/// Where an object is.
+#[derive(Debug)]
+enum Place {
+    Awake(u32),
+    /// It holds this value, and no call is open.
+    Resting(Small),
+    /// It holds one of these values.
+    Torn(Box<[Small]>),
+    /// It was violated, or given up.
+    Over,
 }
 
-#[derive(Clone, Copy)]
-enum Moment {
-    Begin(u64),
-    End(u64),
+/// An open call: the object, its number there, and the index of the invocation.
+#[derive(Clone, Copy, Debug)]
+struct Opened {
+    /// None if the object is not judged any more.
+    object: Option<u32>,
+    number: u64,
+    index: u64,
 }
 
-struct Pending<C> {
-    invocation: Event,
-    /// The call and its end, once they are known; `Some(None)` if it has no bearing.
-    outcome: Option<Option<(C, u32)>>,
-    slot: Option<usize>,
-    done: bool,
+impl<M: Model + Clone + 'static> Stream<M> {
+    /// All parts of a stream: one object, or one per key if the history is keyed.
+    pub fn streams(model: M, keyed: bool) -> Streams {
+        let count = if keyed { PARTS } else { 1 };
+        let part = |_| Box::new(Self::new(model.clone(), keyed)) as Box<dyn Streaming>;
+        let parts = (0..count).map(part).collect();
+        Streams { checker: "linearizable", parts, keyed, of_objects: true }
+    }
 }
 
 impl<M: Model + 'static> Stream<M> {
@@ -76,209 +89,171 @@ impl<M: Model + 'static> Stream<M> {
         Self {
             model: Arc::new(model),
             keyed,
-            keys: FxHashMap::default(),
+            places: FxHashMap::default(),
             objects: Vec::new(),
-            open: FxHashMap::default(),
+            free: Vec::new(),
+            awake: AWAKE,
+            open: Open::default(),
             position: 0,
+            judged: 0,
             operations: 0,
+            undecided: None,
             violations: Vec::new(),
+            violation_count: 0,
         }
     }
 
-    fn object(&mut self, event: &Event) -> Result<usize, String> {
-        let key = if self.keyed { Some(split(event)?.0) } else { None };
-        if let Some(number) = self.keys.get(key.unwrap_or(&Value::Null)) {
-            return Ok(*number);
+    /// The object that an invocation is for; `None` if it is not judged any more.
+    fn object(&mut self, brief: &Brief) -> Result<Option<u32>, String> {
+        let null = Small::Null;
+        let key = if self.keyed { split(brief)?.0 } else { &null };
+        let values = match self.places.get(key) {
+            Some(Place::Awake(number)) => return Ok(Some(*number)),
+            Some(Place::Over) => return Ok(None),
+            Some(Place::Resting(value)) => vec![value.clone()],
+            Some(Place::Torn(values)) => values.to_vec(),
+            None => Vec::new(),
+        };
+        if self.objects.len() - self.free.len() >= self.awake {
+            self.rest();
         }
-        let mut values = Values::default();
-        let initial = self.model.initial(&mut values);
-        self.objects.push(Object {
-            key: key.cloned(),
-            values,
-            live: Live::new(self.model.clone(), initial),
-            calls: VecDeque::new(),
-            settled: 0,
-            events: VecDeque::new(),
-            ended: None,
+        let name = self.keyed.then(|| key.to_value());
+        let object = Object::new(&self.model, name, brief.index, &values);
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.objects.push(None);
+            self.objects.len() as u32 - 1
         });
-        self.keys.insert(key.cloned().unwrap_or_default(), self.objects.len() - 1);
-        Ok(self.objects.len() - 1)
+        self.objects[number as usize] = Some(object);
+        self.places.insert(key.clone(), Place::Awake(number));
+        Ok(Some(number))
     }
 
-    /// The outcome of call `number` of an object becomes known.
+    /// Puts objects to rest that nobody called since this was done last.
+    fn rest(&mut self) {
+        for (number, held) in (0u32..).zip(&mut self.objects) {
+            let Some(object) = held else { continue };
+            if std::mem::take(&mut object.touched) || !object.is_idle() {
+                continue;
+            }
+            let place = match object.at_rest(&self.model) {
+                _ if object.ended.is_some() => Place::Over,
+                Some(mut values) if values.len() == 1 => {
+                    values.pop().map_or(Place::Over, Place::Resting)
+                }
+                Some(values) => Place::Torn(values.into()),
+                None => continue,
+            };
+            let key = object.key.take().map_or(Small::Null, Small::from);
+            self.places.insert(key, place);
+            *held = None;
+            self.free.push(number);
+        }
+        self.awake = AWAKE.max(2 * (self.objects.len() - self.free.len()));
+    }
+
+    /// The outcome of a call becomes known; `brief` is the answer, if there is one.
     fn settle(
         &mut self,
-        object: usize,
-        number: u64,
-        completion: Option<&Event>,
+        call: Opened,
+        brief: Option<&Brief>,
+        found_at: u64,
+        names: &[Name],
     ) -> Result<(), String> {
-        let keyed = self.keyed;
-        let object = &mut self.objects[object];
-        let Some(pending) = object.calls.get_mut((number - object.settled) as usize) else {
-            return Ok(());
-        };
-        let taken = |event| if keyed { split(event).map(|(_, v)| v) } else { Ok(&event.value) };
-        let (answer, end) = match completion {
-            Some(event) if event.kind == Kind::Ok => {
-                (Answer::Ok(taken(event)?), 2 * self.position + 1)
+        let object = call.object.and_then(|number| self.objects[number as usize].as_mut());
+        let Some(object) = object else { return Ok(()) };
+        let end = 2 * self.position + 1;
+        let bears = match brief.filter(|brief| brief.kind == Kind::Ok) {
+            None => object.known(&self.model, call.number, brief, None, end, names),
+            Some(answer) if self.keyed => {
+                let (_, value) = split(answer)?;
+                value.with(|v| object.known(&self.model, call.number, brief, Some(v), end, names))
             }
-            Some(event) if event.kind == Kind::Fail => (Answer::Failed, 2 * self.position + 1),
-            _ => (Answer::Unknown, NEVER),
-        };
-        let event = &pending.invocation;
-        let process = event.process.client().unwrap_or(u32::MAX);
-        let asked = Asked { f: &event.f, input: taken(event)?, answer, process };
-        let call = self
-            .model
-            .call(asked, &mut object.values)
-            .map_err(|why| format!("operation {} cannot be read: {why}", event.index))?;
-        let known = call.is_some() && end != NEVER;
-        pending.outcome = Some(call.map(|call| (call, end)));
-        if known {
-            object.events.push_back(Moment::End(number));
+            Some(answer) => answer
+                .value
+                .with(|v| object.known(&self.model, call.number, brief, Some(v), end, names)),
+        }?;
+        self.judged += u64::from(bears);
+        let before = object.ended;
+        if let Some(violation) = object.advance(&self.model, found_at) {
+            self.violation_count += 1;
+            if self.violations.len() < MAX_KEPT {
+                self.violations.push(violation);
+            }
+        } else if let (None, Some(why)) = (before, object.ended) {
+            let key = object.key.as_ref().map(|key| format!(" on key {key}")).unwrap_or_default();
+            let why = format!("{why}{key}; check the whole file at once to decide it");
+            let first = self.undecided.get_or_insert((object.born, why.clone()));
+            if object.born < first.0 {
+                *first = (object.born, why);
+            }
         }
-        let found_at = completion.map_or(event.index, |event| event.index);
-        let violation = object.advance(&self.model, found_at);
-        self.violations.extend(violation);
+        object.forget(&self.model);
         Ok(())
     }
 }
 
-impl<M: Model + 'static> Object<M> {
-    /// Shows the walks all that is settled.
-    fn advance(&mut self, model: &M, found_at: u64) -> Option<Violation> {
-        while let Some(moment) = self.events.front() {
-            let (Moment::Begin(number) | Moment::End(number)) = *moment;
-            let pending = &mut self.calls[(number - self.settled) as usize];
-            let Some(outcome) = &pending.outcome else { break };
-            let result = match (moment, outcome) {
-                (Moment::Begin(_), None) => {
-                    pending.done = true;
-                    Ok(())
-                }
-                (Moment::Begin(_), Some((call, end))) => {
-                    pending.done = *end == NEVER;
-                    self.live.begin(call, *end).map(|slot| pending.slot = slot)
-                }
-                (Moment::End(_), _) => {
-                    pending.done = true;
-                    pending.slot.map_or(Ok(()), |slot| self.live.finish(slot))
-                }
-            };
-            let operation = pending.invocation.index;
-            self.events.pop_front();
-            while self.calls.front().is_some_and(|pending| pending.done) {
-                self.calls.pop_front();
-                self.settled += 1;
-            }
-            match result {
-                Ok(()) => {}
-                Err(LiveError::Undecided(why)) => self.ended = Some(why),
-                Err(LiveError::Stuck(states)) => {
-                    self.ended = Some("it was violated");
-                    let name = |state| model.describe_state(&state, &self.values);
-                    return Some(Violation {
-                        key: self.key.clone(),
-                        operation,
-                        found_at,
-                        states: states.into_iter().map(name).collect(),
-                    });
-                }
-            }
-        }
-        None
-    }
-}
-
 impl<M: Model + 'static> Streaming for Stream<M> {
-    fn push(&mut self, event: &Event) -> Result<(), String> {
-        let Process::Client(process) = event.process else { return Ok(()) };
+    fn push(&mut self, brief: &Brief, names: &[Name]) -> Result<(), String> {
+        let Process::Client(process) = brief.process else { return Ok(()) };
         self.position += 1;
-        if event.kind != Kind::Invoke {
-            return match self.open.remove(&process) {
-                Some((object, number)) => self.settle(object, number, Some(event)),
-                None => Err(format!("event {} completes what nobody called", event.index)),
+        if brief.kind != Kind::Invoke {
+            return match self.open.take(process) {
+                Some(call) => self.settle(call, Some(brief), brief.index, names),
+                None => Err(format!("event {} completes what nobody called", brief.index)),
             };
         }
-        let object = self.object(event)?;
-        let number = {
-            let object = &mut self.objects[object];
-            let number = object.settled + object.calls.len() as u64;
-            let invocation = event.clone();
-            object.calls.push_back(Pending { invocation, outcome: None, slot: None, done: false });
-            object.events.push_back(Moment::Begin(number));
-            number
-        };
+        let object = self.object(brief)?;
+        let mut number = 0;
+        if let Some(object) = object.and_then(|number| self.objects[number as usize].as_mut()) {
+            let input =
+                if self.keyed { split(brief)?.1.clone() } else { brief.value.clone().into() };
+            number = object.call(brief, process, input);
+        }
         self.operations += 1;
-        match self.open.insert(process, (object, number)) {
-            Some((object, number)) => self.settle(object, number, None),
+        match self.open.insert(process, Opened { object, number, index: brief.index }) {
+            Some(earlier) => self.settle(earlier, None, brief.index, names),
             None => Ok(()),
         }
     }
 
-    fn violations(&self) -> &[Violation] {
-        &self.violations
+    fn violations(&mut self) -> (Vec<Violation>, u64) {
+        (std::mem::take(&mut self.violations), std::mem::take(&mut self.violation_count))
     }
 
-    fn finish(&mut self) -> Finding {
-        let mut left: Vec<(usize, u64)> = self.open.drain().map(|(_, call)| call).collect();
-        left.sort_unstable();
-        let mut unread = None;
-        for (object, number) in left {
-            unread = self.settle(object, number, None).err().or(unread);
+    fn finish(&mut self, last: u64, names: &[Name]) -> Part {
+        let mut left: Vec<Opened> = std::mem::take(&mut self.open).left().collect();
+        left.sort_unstable_by_key(|call| call.index);
+        let mut unread: Option<(u64, String)> = None;
+        for call in left {
+            if let Err(why) = self.settle(call, None, last, names) {
+                unread = unread.or(Some((call.index, why)));
+            }
         }
-        let mut tally = Tally::default();
-        for violation in &self.violations {
-            tally.add(|| told(self.model.noun(), violation));
+        let nothing = format!(
+            "no operation on the {} has an answer, so there is nothing to judge; see in the log why \
+             the clients got none",
+            self.model.noun()
+        );
+        Part {
+            stats: json!({
+                "keys": self.places.len(),
+                "operations": self.operations,
+                "engines": { "stream": self.places.len() },
+            }),
+            unknown: unread.or_else(|| self.undecided.take()),
+            nothing: (self.judged == 0).then_some(nothing),
         }
-        let undecided = self.objects.iter().find_map(|object| {
-            let why = object.ended?;
-            let key = object.key.as_ref().map(|key| format!(" on key {key}")).unwrap_or_default();
-            Some(format!("{why}{key}; check the whole file at once to decide it"))
-        });
-        let nothing = (self.operations == 0).then(|| "there is no operation to judge".to_owned());
-        let stats = json!({
-            "keys": self.objects.len(),
-            "operations": self.operations,
-            "engines": { "stream": self.objects.len() },
-        });
-        tally.conclude("linearizable", unread.or(undecided).or(nothing), stats)
     }
-}
-
-fn told(noun: &str, violation: &Violation) -> crate::Anomaly {
-    let Violation { key, operation, states, .. } = violation;
-    let of_key = key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default();
-    let held = crate::words::either(states);
-    let text = format!(
-        "Operation {operation} cannot have been answered so: when it ended, the {noun}{of_key} \
-         could hold {held} only."
-    );
-    let steps = vec![Step { text: text.clone(), operations: vec![*operation] }];
-    let title = format!("Not linearizable: the {noun}{of_key}");
-    let found = anomaly("nonlinearizable", title, text, steps, &["linearizable"]);
-    crate::Anomaly { key: key.clone(), ..found }
 }
 
 /// Key and value of an event of a keyed history.
-fn split(event: &Event) -> Result<(&Value, &Value), String> {
-    match event.value.as_array().map(Vec::as_slice) {
-        Some([key, value]) => Ok((key, value)),
-        _ => Err(format!(
+fn split(brief: &Brief) -> Result<(&Small, &Small), String> {
+    match &brief.value {
+        Shown::Pair(key, value) => Ok((key, value)),
+        Shown::One(value) => Err(format!(
             "event {} has the value {}, where a keyed history has [key, value]",
-            event.index, event.value
+            brief.index,
+            value.to_value()
         )),
     }
-}
-
-/// A checker that is shown one event after another.
-pub trait Streaming: Send {
-    /// The next event. The error says what is wrong with it.
-    fn push(&mut self, event: &Event) -> Result<(), String>;
-
-    /// Where something went wrong so far, in the order in which it was found.
-    fn violations(&self) -> &[Violation];
-
-    /// The history ends: calls without an answer stay unknown. The verdict.
-    fn finish(&mut self) -> Finding;
 }

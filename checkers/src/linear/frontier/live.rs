@@ -40,9 +40,10 @@ pub(in crate::linear) struct Live<M: Model> {
 }
 
 impl<M: Model + 'static> Live<M> {
-    pub(in crate::linear) fn new(model: Arc<M>, initial: M::State) -> Self {
+    /// Walks that begin in any of these states.
+    pub(in crate::linear) fn new(model: Arc<M>, initial: Vec<M::State>) -> Self {
         let space = Arc::new(Space::new(model.clone()));
-        let initial = vec![space.state(initial)];
+        let initial = initial.into_iter().map(|state| space.state(state)).collect();
         let problem = Problem { items: Vec::new(), initial, concurrency: 0, grows: true };
         let way = Way { most: WIDE, mood: Mood::Exact, work: 0, until: NEVER };
         let rules: Arc<dyn Rules> = space.clone();
@@ -68,7 +69,7 @@ impl<M: Model + 'static> Live<M> {
         }
         let walks = || [&self.way, &self.no_way].into_iter().flatten();
         if walks().any(|walk| walk.taken.first_free().is_none()) {
-            self.ended = true;
+            self.end();
             return Err(LiveError::Undecided("too many calls were open at the same time"));
         }
         let slots = [&mut self.way, &mut self.no_way]
@@ -105,16 +106,21 @@ impl<M: Model + 'static> Live<M> {
         if self.ended {
             return Ok(());
         }
+        let mut stuck = None;
         for walk in [&mut self.no_way, &mut self.way] {
             let Some(result) = walk.as_mut().and_then(|walk| walk.finish(slot, 0)) else {
                 continue;
             };
             *walk = None;
             if let Walk::Stuck { states, .. } = result {
-                self.ended = true;
                 let name = |state| self.space.name(state);
-                return Err(LiveError::Stuck(states.into_iter().filter_map(name).collect()));
+                stuck = Some(states.into_iter().filter_map(name).collect());
+                break;
             }
+        }
+        if let Some(states) = stuck {
+            self.end();
+            return Err(LiveError::Stuck(states));
         }
         match (&self.way, &self.no_way) {
             (None, None) => self.ended = true,
@@ -123,5 +129,42 @@ impl<M: Model + 'static> Live<M> {
             (None, Some(_)) => {}
         }
         Err(LiveError::Undecided("too many ways were possible"))
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        (self.way, self.no_way) = (None, None);
+    }
+
+    /// All states that the walks, or calls in them, speak of; `None` if that is not all that they
+    /// speak of.
+    pub(in crate::linear) fn states(&self) -> Option<Vec<M::State>> {
+        let mut numbers: Vec<u32> = Vec::new();
+        for walk in [&self.way, &self.no_way].into_iter().flatten() {
+            numbers.extend(walk.configs.iter().map(|config| config.state));
+            let open = walk.taken.iter().map(|slot| walk.open[slot].kind);
+            for kind in open.chain(walk.unknown.kinds()) {
+                match kind {
+                    Kind::Read(state) | Kind::Miss(state) | Kind::Write(state) => {
+                        numbers.push(state);
+                    }
+                    Kind::Swap(from, to) => numbers.extend([from, to]),
+                    Kind::Look(_) | Kind::Step(_) => return None,
+                }
+            }
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Some(numbers.into_iter().filter_map(|state| self.space.name(state)).collect())
+    }
+
+    /// The states that are all there is to be known about the past: no call is open, and none is of
+    /// unknown outcome. `None` if there is more.
+    pub(in crate::linear) fn at_rest(&self) -> Option<Vec<M::State>> {
+        let way = self.way.as_ref().filter(|way| !way.truncated && way.taken.is_empty())?;
+        if self.unknown || self.ended {
+            return None;
+        }
+        Some(way.states().into_iter().filter_map(|state| self.space.name(state)).collect())
     }
 }

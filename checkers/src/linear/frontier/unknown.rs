@@ -33,6 +33,11 @@ impl Classes {
         self.begun += 1;
     }
 
+    /// What the unknown calls do, each class once.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.classes.iter().map(|class| class.kind)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.classes.is_empty()
     }

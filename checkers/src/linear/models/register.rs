@@ -143,6 +143,23 @@ impl Model for CasRegister {
         zones::decide(calls, values)
     }
 
+    fn value_of(&self, state: &u32) -> Option<u32> {
+        Some(*state)
+    }
+
+    fn state_of(&self, value: u32) -> Option<u32> {
+        Some(value)
+    }
+
+    fn values_of(&self, call: &RegisterCall) -> [Option<u32>; 2] {
+        match *call {
+            RegisterCall::Read(value)
+            | RegisterCall::Write(value)
+            | RegisterCall::CasMiss(value) => [Some(value), None],
+            RegisterCall::Cas(old, new) => [Some(old), Some(new)],
+        }
+    }
+
     fn describe(&self, call: &RegisterCall, values: &Values) -> String {
         match *call {
             RegisterCall::Read(value) => format!("read {}", values.get(value)),
