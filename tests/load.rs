@@ -96,6 +96,48 @@ fn a_shape_is_followed() {
     assert!(hot * 10 > calls.len() * 8, "{hot} of {}", calls.len());
 }
 
+/// Every history is too long where none may be held.
+fn unheld(bench: &Bench, arguments: &[&str]) -> common::Ran {
+    let mut command = bench.command(arguments);
+    let began = std::time::Instant::now();
+    let output = command.env("PERJURY_HOLD_MB", "0").output().expect("the binary runs");
+    common::Ran::new(&output, began.elapsed())
+}
+
+#[test]
+fn what_is_too_long_to_be_held_is_judged_as_it_grows_and_counted_as_a_whole() {
+    let bench = Bench::beside_others();
+    let load = ["--node-count", "1", "--nemesis", "none", "--time-limit", "4s", "--rate", "0"];
+    let ran = unheld(&bench, &[&["test", "memory", "--concurrency", "1000"], &load[..]].concat());
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let results = bench.results();
+    let count = |results: &Value| -> u64 {
+        let functions = results["operations"].as_object().expect("functions").values();
+        functions.filter_map(|counts| counts["invoked"].as_u64()).sum()
+    };
+    let calls = bench.run(&["history"]).stdout.matches("\"type\":\"invoke\"").count() as u64;
+    assert_eq!(count(&results), calls, "all are counted, whoever was sampled");
+    let of = results["sample"]["of"].as_u64();
+    assert_eq!(of, Some(1000), "{}", results["sample"]);
+    assert_eq!(results["findings"][0]["stats"]["operations"], calls, "all are judged");
+    let again = unheld(&bench, &["analyze", "--json"]);
+    let again: Value = serde_json::from_str(&again.stdout).expect("JSON");
+    assert_eq!(again["findings"], results["findings"], "a stored run is judged the same");
+    assert_eq!(count(&again), calls);
+}
+
+#[test]
+fn a_lie_in_a_history_that_is_not_held_is_found_and_explained() {
+    let bench = Bench::beside_others();
+    let ran =
+        unheld(&bench, &["test", "--bug", "stale-reads", "--fail-fast", "--time-limit", "60s"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("at the first anomaly"), "{}", ran.stdout);
+    let kind = bench.results()["findings"][0]["anomalies"][0]["kind"].clone();
+    let explained = ["stale-read", "lost-write"];
+    assert!(explained.iter().any(|known| kind == *known), "{kind}: the whole object explains it");
+}
+
 #[test]
 fn a_load_that_cannot_be_is_refused() {
     let bench = Bench::beside_others();

@@ -118,6 +118,16 @@ pub(crate) fn assert_verdict_with(
         checkers.iter().map(|checker| checker.check(&history, &budget)).collect();
     let worst = perjury_checkers::finding::worst(findings.iter().map(|finding| finding.verdict));
     assert_eq!(worst, wanted, "{findings:#?}");
+    // What judges a history as it grows has to say the same.
+    if let Some(streams) = workload.streams(options) {
+        let mut judge = perjury_checkers::streaming::Judge::of(streams);
+        judge.push_events(events).unwrap();
+        let (finding, _) = judge.finish().unwrap();
+        assert_eq!(
+            finding.verdict, wanted,
+            "{finding:#?} as it grows, and {findings:#?} as a whole"
+        );
+    }
 }
 
 /// Panics unless the workload says that anomalies show early, and finds none in any beginning of
