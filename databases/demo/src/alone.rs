@@ -3,6 +3,7 @@
 
 mod database;
 mod echo;
+mod shared;
 #[cfg(test)]
 mod tests;
 

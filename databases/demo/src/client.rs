@@ -159,6 +159,26 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl Workload {
+    /// Asks for what an operation means over a connection that others use, too. Only for workloads
+    /// whose clients have no state of their own.
+    pub(crate) async fn ask<F>(
+        self,
+        op: &Op,
+        ask: impl FnOnce(Request) -> F,
+    ) -> Result<Value, Failure>
+    where
+        F: Future<Output = Result<Response, Failure>>,
+    {
+        let command = self.command(op, "").map_err(Failure::Definite)?;
+        match ask(Request::Execute(command)).await? {
+            Response::Executed(Ok(outcome)) => self.completed(op, outcome),
+            Response::Executed(Err(refusal)) => Err(refusal.into()),
+            other => Err(Failure::Unexpected(format!("asked to execute, it said {other:?}"))),
+        }
+    }
+}
+
 impl Client for DemoClient {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
         // An operation that the workload does not have is never sent.

@@ -1,6 +1,7 @@
 //! The echo: a target of `perjury bench` behind real sockets.
 
 use super::COMMAND;
+use super::shared::{Pool, Shared, unknown};
 use crate::wire::{Connection, Request, Response};
 use perjury_harness::bench::{Opened, Target};
 use perjury_harness::client::DynClient;
@@ -10,13 +11,6 @@ use serde_json::Value;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OnceCell, mpsc, oneshot};
-
-/// Questions sent at once at the most.
-const BATCH: usize = 256;
 
 /// A server that answers what it was asked, over TCP, one connection a worker.
 pub fn target() -> Target {
@@ -29,8 +23,9 @@ pub fn target() -> Target {
 
 fn open(connections: Option<usize>) -> Result<Opened, String> {
     let server = Server::start().map_err(|error| format!("the echo does not start: {error}"))?;
-    let shared = (0..connections.unwrap_or(0)).map(|_| OnceCell::new()).collect();
-    let clients = Arc::new(Clients { address: server.address.clone(), shared });
+    let address = server.address.clone();
+    let pool = Pool::new(address.clone(), connections.unwrap_or(0));
+    let clients = Arc::new(Clients { address, pool });
     Ok(Opened { clients, _server: Box::new(server) })
 }
 
@@ -68,18 +63,18 @@ impl Drop for Server {
 
 struct Clients {
     address: String,
-    shared: Vec<OnceCell<Shared>>,
+    pool: Pool,
 }
 
 impl OpenClient for Clients {
     fn open(&self, worker: usize) -> BoxFuture<'_, Result<Box<dyn DynClient>, String>> {
         Box::pin(async move {
-            let Some(place) = worker.checked_rem(self.shared.len()) else {
-                let connection = connect(&self.address).await?;
-                return Ok(Box::new(Own { connection }) as Box<dyn DynClient>);
-            };
-            let shared = self.shared[place].get_or_try_init(|| Shared::connect(&self.address));
-            Ok(Box::new(shared.await?.clone()) as Box<dyn DynClient>)
+            if let Some(shared) = self.pool.of(worker).await {
+                return Ok(Box::new(Sharer(shared?)) as Box<dyn DynClient>);
+            }
+            let connection = Connection::connect(&self.address).await;
+            let connection = connection.map_err(|error| format!("cannot connect: {error}"))?;
+            Ok(Box::new(Own(connection)) as Box<dyn DynClient>)
         })
     }
 
@@ -92,14 +87,6 @@ impl OpenClient for Clients {
     }
 }
 
-async fn connect(address: &str) -> Result<Connection, String> {
-    Connection::connect(address).await.map_err(|error| format!("cannot connect: {error}"))
-}
-
-fn unknown(error: impl std::fmt::Display) -> Failure {
-    Failure::Indefinite(error.to_string())
-}
-
 fn value(response: Option<Response>) -> Result<Value, Failure> {
     match response {
         Some(Response::Echo(value)) => Ok(value),
@@ -109,84 +96,20 @@ fn value(response: Option<Response>) -> Result<Value, Failure> {
 }
 
 /// A client with a connection of its own, as those of databases have.
-struct Own {
-    connection: Connection,
-}
+struct Own(Connection);
 
 impl Client for Own {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
-        self.connection.send(&Request::Echo(op.value.clone())).await.map_err(unknown)?;
-        value(self.connection.receive().await.map_err(unknown)?)
+        self.0.send(&Request::Echo(op.value.clone())).await.map_err(unknown)?;
+        value(self.0.receive().await.map_err(unknown)?)
     }
 }
 
-type Answer = oneshot::Sender<Result<Value, Failure>>;
-type Asked = (Value, Answer);
+/// A client that shares its connection.
+struct Sharer(Shared);
 
-/// A client of a connection that many share: what they ask at the same time is sent at once.
-#[derive(Clone)]
-struct Shared {
-    ask: mpsc::UnboundedSender<Asked>,
-}
-
-impl Shared {
-    async fn connect(address: &str) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("cannot connect: {error}");
-        let stream = TcpStream::connect(address).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        let (read, write) = stream.into_split();
-        let (ask, asked) = mpsc::unbounded_channel();
-        let (wait, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(send(write, asked, wait));
-        tokio::spawn(receive(read, waiting));
-        Ok(Self { ask })
-    }
-}
-
-impl Client for Shared {
+impl Client for Sharer {
     async fn invoke(&mut self, op: &Op) -> Result<Value, Failure> {
-        let (answer, answered) = oneshot::channel();
-        let closed = || unknown("the connection was closed");
-        self.ask.send((op.value.clone(), answer)).map_err(|_| closed())?;
-        answered.await.unwrap_or_else(|_| Err(closed()))
+        value(Some(self.0.ask(Request::Echo(op.value.clone())).await?))
     }
-}
-
-/// Sends what is asked, and says who waits for it, until nobody asks or the connection is gone.
-async fn send(
-    mut to: OwnedWriteHalf,
-    mut asked: mpsc::UnboundedReceiver<Asked>,
-    wait: mpsc::UnboundedSender<Answer>,
-) -> io::Result<()> {
-    let (mut batch, mut lines) = (Vec::new(), Vec::new());
-    while asked.recv_many(&mut batch, BATCH).await > 0 {
-        lines.clear();
-        for (value, answer) in batch.drain(..) {
-            serde_json::to_writer(&mut lines, &Request::Echo(value))?;
-            lines.push(b'\n');
-            if wait.send(answer).is_err() {
-                return Ok(());
-            }
-        }
-        to.write_all(&lines).await?;
-    }
-    Ok(())
-}
-
-/// Gives each answer to who waits for it, in order. Who waits when the connection ends is told so, by
-/// the other end of its channel being dropped.
-async fn receive(
-    from: OwnedReadHalf,
-    mut waiting: mpsc::UnboundedReceiver<Answer>,
-) -> io::Result<()> {
-    let mut from = tokio::io::BufReader::new(from);
-    let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line).await? > 0 {
-        let Some(answer) = waiting.recv().await else { break };
-        let response = serde_json::from_slice(&line).map_err(unknown);
-        // Who asked may be gone.
-        drop(answer.send(response.and_then(|response| value(Some(response)))));
-        line.clear();
-    }
-    Ok(())
 }
