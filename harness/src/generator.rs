@@ -43,7 +43,8 @@ pub use roster::Roster;
 pub use sequence::{concat, cycle_times, flip_flop, phases, synchronize};
 pub use simulate::{Completion, Simulation, imperfect, invocations, perfect, quick, simulate};
 pub use who::{
-    each_process, each_thread, each_thread_fn, on_clients, on_nemesis, on_workers, reserve,
+    each_process, each_thread, each_thread_fn, on_clients, on_few_of_each_node, on_nemesis,
+    on_workers, reserve,
 };
 
 use crate::Op;

@@ -280,7 +280,7 @@ impl Plan {
         if self.cluster.is_local() {
             between("--node-count", self.cluster.local, 1, 50)?;
         }
-        between("--concurrency", self.concurrency, 1, 10_000)?;
+        between("--concurrency", self.concurrency, 1, generator::MAX_WORKERS)?;
         between("--keys", self.keys, 1, 1_000_000)?;
         between("--ops-per-key", self.ops_per_key, 1, 100_000_000)?;
         if self.arrival.is_open() && self.rate.is_unlimited() {

@@ -26,7 +26,7 @@ pub(crate) fn read(keys: impl IntoIterator<Item = u64>) -> Op {
     Op::new("txn", steps)
 }
 
-/// Every worker reads every key, the later ones of a few first.
+/// Two workers of each node read every key, the later ones of a few first.
 pub(crate) fn read_all() -> BoxGenerator {
     let reads = |keys: Range<u64>| read(keys.rev());
     let empty = |value: &Value| {

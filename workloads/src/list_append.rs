@@ -68,7 +68,7 @@ impl Workload for ListAppend {
         from_fn(seed.derive("list-append"), move |rng| load.next(rng))
     }
 
-    /// Every worker reads every list, a few in one transaction.
+    /// Two workers of each node read every list, a few in one transaction.
     fn final_generator(&self, options: &Options, _: Seed) -> Option<BoxGenerator> {
         let window = options.keys.max(1);
         let reads = |keys: std::ops::Range<u64>| {

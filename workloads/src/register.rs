@@ -81,7 +81,7 @@ impl Workload for Register {
         from_fn(seed.derive("register"), move |rng| load.next(rng))
     }
 
-    /// Every worker reads every key, so that what a node forgot shows.
+    /// Two workers of each node read every key, so that what a node forgot shows.
     fn final_generator(&self, options: &Options, _: Seed) -> Option<BoxGenerator> {
         let window = options.keys.max(1);
         Some(sweep(

@@ -81,7 +81,7 @@ impl Workload for RwRegister {
         from_fn(seed.derive("rw-register"), move |rng| load.next(rng))
     }
 
-    /// Every worker reads every register, a few in one transaction.
+    /// Two workers of each node read every register, a few in one transaction.
     fn final_generator(&self, options: &Options, _: Seed) -> Option<BoxGenerator> {
         let window = options.keys.max(1);
         let reads = |keys: std::ops::Range<u64>| {

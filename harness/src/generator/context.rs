@@ -176,6 +176,11 @@ impl Context {
         self.roster.concurrency()
     }
 
+    /// Nodes that clients are spread over.
+    pub fn nodes(&self) -> usize {
+        self.roster.nodes()
+    }
+
     /// The process that a worker is at the moment.
     pub fn process(&self, worker: Worker) -> Process {
         match worker {

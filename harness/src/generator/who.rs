@@ -17,6 +17,41 @@ pub fn on_clients(generator: BoxGenerator) -> BoxGenerator {
     on_workers(Workers::clients(MAX_WORKERS), generator)
 }
 
+/// Only on so many clients of each node.
+pub fn on_few_of_each_node(count: usize, generator: BoxGenerator) -> BoxGenerator {
+    Box::new(OnFew { count, generator })
+}
+
+#[derive(Clone)]
+struct OnFew {
+    count: usize,
+    generator: BoxGenerator,
+}
+
+impl OnFew {
+    /// Clients are spread over nodes in turn, so the first ones are as many of each.
+    fn workers(&self, context: &Context) -> Workers {
+        Workers::clients((self.count * context.nodes()).min(MAX_WORKERS))
+    }
+}
+
+impl Generator for OnFew {
+    fn next(&mut self, context: &Context) -> Next {
+        self.generator.next(&context.restrict(&self.workers(context)))
+    }
+
+    fn took(&mut self, context: &Context, at: u64, process: Process) {
+        self.generator.took(&context.restrict(&self.workers(context)), at, process);
+    }
+
+    fn update(&mut self, context: &Context, event: &Event) {
+        let workers = self.workers(context);
+        if workers.contains(context.worker(event.process)) {
+            self.generator.update(&context.restrict(&workers), event);
+        }
+    }
+}
+
 /// Only on the nemesis.
 pub fn on_nemesis(generator: BoxGenerator) -> BoxGenerator {
     on_workers(Workers::nemesis(), generator)

@@ -36,6 +36,21 @@ fn it_ends_past_the_last_key_that_holds_something() {
 }
 
 #[test]
+fn two_workers_of_each_node_are_enough() {
+    let reads = |keys: Range<u64>| Op::new("read", json!([keys.start, null]));
+    let generator = sweep(1, 2, reads, |value| value[1].is_null());
+    let events = simulate(generator, &Simulation::new(100, 3), |event| Completion {
+        latency: 1000,
+        kind: Kind::Ok,
+        value: Some(json!([event.value[0], null])),
+    });
+    let mut readers: Vec<u32> = events.iter().filter_map(|event| event.process.client()).collect();
+    readers.sort_unstable();
+    readers.dedup();
+    assert_eq!(readers, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
 fn a_read_that_fails_is_tried_again() {
     let asked = swept(1, &[0], |key, tries| match (key, tries) {
         (0, 0) | (3, 0..=2) => Kind::Fail,
