@@ -107,7 +107,7 @@ fn unheld(bench: &Bench, arguments: &[&str]) -> common::Ran {
 #[test]
 fn what_is_too_long_to_be_held_is_judged_as_it_grows_and_counted_as_a_whole() {
     let bench = Bench::beside_others();
-    let load = ["--node-count", "1", "--nemesis", "none", "--time-limit", "4s", "--rate", "0"];
+    let load = ["--node-count=1", "--nemesis=none", "--time-limit=4s", "--rate=0", "--keys=100"];
     let ran = unheld(&bench, &[&["test", "memory", "--concurrency", "1000"], &load[..]].concat());
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     let results = bench.results();
@@ -136,6 +136,21 @@ fn a_lie_in_a_history_that_is_not_held_is_found_and_explained() {
     let kind = bench.results()["findings"][0]["anomalies"][0]["kind"].clone();
     let explained = ["stale-read", "lost-write"];
     assert!(explained.iter().any(|known| kind == *known), "{kind}: the whole object explains it");
+}
+
+#[test]
+fn a_campaign_knows_the_same_words() {
+    let bench = Bench::beside_others();
+    let file = bench.dir.path().join("nightly.toml");
+    let text = "name = \"shapes\"\n[[matrix]]\ndatabase = \"demo\"\nworkload = \"register\"\n\
+                arrival = \"poisson\"\nkey-choice = \"hot:1:0.9\"\n\
+                rate = [\"100 for 10s, 100..500 for 20s, 500\", 50]\n";
+    std::fs::write(&file, text).expect("a file");
+    let ran = bench.run(&["campaign", "nightly.toml", "--dry-run"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    for words in ["'--rate=100 for 10s, 100..500 for 20s, 500'", "--rate=50", "--arrival=poisson"] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
 }
 
 #[test]

@@ -74,11 +74,15 @@ impl Checker for EventualRegister {
             Err(why) => return Finding::unknown(self.name(), why),
         };
         let healed = healed(history);
-        let wrong = wrong_values(&ledger, &values);
-        let (missed, regressions) = self.sessions(&ledger, &values);
-        let (apart, lost, outcomes) = self.ends(&ledger, &values, healed);
-        let merged = merges(&ledger);
-        let staleness = Staleness::measure(&ledger, &values, &changes(history));
+        // These have nothing to do with each other, and take about as long.
+        let ((wrong, (missed, regressions)), ((apart, lost, outcomes), merged, staleness)) =
+            rayon::join(
+                || (wrong_values(&ledger, &values), self.sessions(&ledger, &values)),
+                || {
+                    let staleness = Staleness::measure(&ledger, &values, &changes(history));
+                    (self.ends(&ledger, &values, healed), merges(&ledger), staleness)
+                },
+            );
         let stats = json!({
             "writes": values.writes.len(),
             "acknowledged": values.writes.iter().filter(|w| w.call.operation.is_ok()).count(),

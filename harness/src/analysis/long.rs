@@ -10,6 +10,7 @@ use crate::store::{HistorySource, RunDir, StoreError};
 use perjury_checkers::history::Recovery;
 use perjury_checkers::streaming::{Judge, Streams, Violation};
 use perjury_checkers::{Anomaly, Budget, Finding, History, Verdict};
+use std::time::{Duration, Instant};
 
 /// Megabytes of JSON lines that are held, if the variable does not say otherwise. What is made of them
 /// takes five times as much.
@@ -44,6 +45,12 @@ impl Judged {
         let violations = if judge.of_objects() { judge.violations().to_vec() } else { Vec::new() };
         Ok((Self { finding, violations }, recovery))
     }
+
+    /// There was not time enough.
+    fn late(checker: &str, limit: Duration) -> Self {
+        let why = format!("it was not done after {} s", limit.as_secs());
+        Self { finding: Finding::unknown(checker, why), violations: Vec::new() }
+    }
 }
 
 /// Whether a history of so many bytes is too long to be held.
@@ -63,23 +70,29 @@ pub fn read(
 ) -> Result<Read, Stop> {
     let sample = Sample::of(source.bytes, plan.concurrency, plan.cluster.size());
     let mut sampler = Sampler::new(sample);
+    let checker = streams.checker;
     let mut judge = overrides.judged.is_none().then(|| Judge::of(streams));
     let path = source.path.clone();
     let wrong = |error: &dyn std::fmt::Display| Usage(format!("{}: {error}", path.display()));
-    let bar = overrides.progress.clone();
+    let limit = overrides.check_limit.unwrap_or(plan.check_limit.0);
+    let (bar, began) = (overrides.progress.clone(), Instant::now());
     bar.set_length(source.bytes);
     source.pieces(|piece| {
         bar.inc(piece.len() as u64);
         sampler.push(piece);
+        if began.elapsed() > limit {
+            judge = None;
+        }
         match &mut judge {
             Some(judge) => judge.push_lines(piece).map_err(|error| Failed::Usage(wrong(&error))),
             None => Ok(()),
         }
     })?;
     bar.finish_and_clear();
+    let late = || Judged::late(checker, limit);
     let (mut judged, recovery) = match (judge, &overrides.judged) {
         (Some(judge), _) => Judged::of(judge).map_err(|error| wrong(&error))?,
-        (None, judged) => (judged.clone().unwrap_or_else(nothing), Recovery::default()),
+        (None, judged) => (judged.clone().unwrap_or_else(late), Recovery::default()),
     };
     explain(run, &mut judged, workload, plan)?;
     let (history, _) = sampler.finish().map_err(|error| wrong(&error))?;
@@ -105,11 +118,6 @@ impl From<Failed> for Stop {
             Failed::Store(error) => store_failure(error),
         }
     }
-}
-
-fn nothing() -> Judged {
-    let finding = Finding::unknown("stream", "nothing was judged");
-    Judged { finding, violations: Vec::new() }
 }
 
 /// Reads the history again for objects that went wrong, and lets the checkers of whole histories say
