@@ -1,8 +1,9 @@
 //! Fail fast: the history is judged while the load goes on, and the first anomaly ends it.
 //!
-//! For workloads that no stream judges (see `witness.rs`), and only those in which the beginning of a history shows an anomaly for good. Each look
-//! judges everything so far, so the pauses grow with what a look takes: judging has a fifth of one
-//! processor at the most, and a first anomaly in the first minutes is seen within two seconds or so.
+//! For workloads that no stream judges (see `witness.rs`), and only those in which the beginning of a
+//! history shows an anomaly for good. Each look judges everything so far, so the pauses grow with what
+//! a look takes: judging has a fifth of one processor at the most, and a first anomaly in the first
+//! minutes is seen within two seconds or so.
 
 use crate::plan::Plan;
 use crate::scheduler::Stop;

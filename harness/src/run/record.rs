@@ -91,6 +91,12 @@ impl RunRecord {
         self.phases.push(Phase { name: name.to_owned(), from_ns, to_ns });
     }
 
+    /// Notes what came of the main load.
+    pub fn load(&mut self, plan: &Plan, summary: &PhaseSummary) {
+        self.load = Some(LoadRecord::of(plan, summary));
+        self.count(summary);
+    }
+
     /// Adds what the scheduler counted in a phase.
     pub fn count(&mut self, summary: &PhaseSummary) {
         for (f, counted) in &summary.by_function {

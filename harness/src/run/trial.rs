@@ -7,7 +7,6 @@ use super::record::{FINAL, LOAD, RunRecord};
 use super::settle;
 use super::witness::Witness;
 use crate::agent::remote_path;
-use crate::analysis::long::Judged;
 use crate::assertion::Recording;
 use crate::client::SharedConnect;
 use crate::database::{Definition, Lifecycle};
@@ -15,7 +14,6 @@ use crate::exit::{HarnessFailure, Stop as Ended, Usage};
 use crate::fault::FaultContext;
 use crate::generator::{self, BoxGenerator, GeneratorExt};
 use crate::plan::Plan;
-use crate::report::load::LoadRecord;
 use crate::scheduler::{
     NemesisAnswer, NemesisHandler, NodeClients, Progress, Scheduler, SchedulerConfig, Stop,
 };
@@ -130,10 +128,7 @@ async fn testify(
     let loaded = scheduler.phase(load(plan, setting.registry)?).await;
     record.phase(LOAD, from, since());
     record.doubts.extend(witness.as_ref().and_then(|witness| witness.cut_short(since())));
-    if let Ok(summary) = &loaded {
-        record.load = Some(LoadRecord::of(plan, summary));
-        record.count(summary);
-    }
+    loaded.iter().for_each(|summary| record.load(plan, summary));
     keep(record, setting);
 
     (setting.say)("healing all faults");
@@ -165,15 +160,10 @@ async fn testify(
         read.iter().for_each(|summary| record.count(summary));
         failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
     }
-    let closed =
-        scheduler.finish().await.map_err(|error| HarnessFailure::new("the history", error));
+    let closed = scheduler.finish().await;
+    let closed = closed.map_err(|error| HarnessFailure::new("the history", error));
     let sealed = match closed {
-        Ok(_) => {
-            let sealed = setting.run.sealed_history();
-            let (sealed, judged) = seal_and_judge(path, sealed, witness).await;
-            record.judged = judged;
-            sealed
-        }
+        Ok(_) => seal_and_judge(path, witness, setting, record).await,
         Err(failure) => Err(failure),
     };
     failure.map_or(sealed, Err)
@@ -189,20 +179,22 @@ fn witness(plan: &Plan, setting: &Setting<'_>, stop: Stop) -> Option<Witness> {
     begun.inspect_err(|why| (setting.say)(why)).ok().flatten()
 }
 
-/// Seals the history, and ends its judging.
+/// Seals the history at `path`, and ends its judging at the same time.
 async fn seal_and_judge(
     path: PathBuf,
-    sealed: PathBuf,
     witness: Option<Witness>,
-) -> (Result<(), HarnessFailure>, Option<Judged>) {
+    setting: &Setting<'_>,
+    record: &mut RunRecord,
+) -> Result<(), HarnessFailure> {
+    let sealed = setting.run.sealed_history();
     let judging = tokio::task::spawn_blocking(|| witness.and_then(Witness::end));
     let sealing = tokio::task::spawn_blocking(move || seal(&path, &sealed));
     let sealed = match sealing.await {
         Ok(sealed) => sealed.map(|_| ()).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    let sealed = sealed.map_err(|error| HarnessFailure::new("the history", error));
-    (sealed, judging.await.ok().flatten())
+    record.judged = judging.await.ok().flatten();
+    sealed.map_err(|error| HarnessFailure::new("the history", error))
 }
 
 /// Asks one to stop once the other was asked; until it is dropped.
