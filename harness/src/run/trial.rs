@@ -160,11 +160,9 @@ async fn testify(
         read.iter().for_each(|summary| record.count(summary));
         failure = read.err().map(|error| HarnessFailure::new("the final reads", error));
     }
-    let closed = scheduler.finish().await;
-    let closed = closed.map_err(|error| HarnessFailure::new("the history", error));
-    let sealed = match closed {
+    let sealed = match scheduler.finish().await {
         Ok(_) => seal_and_judge(path, witness, setting, record).await,
-        Err(failure) => Err(failure),
+        Err(error) => Err(HarnessFailure::new("the history", error)),
     };
     failure.map_or(sealed, Err)
 }
