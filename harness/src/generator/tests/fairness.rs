@@ -1,6 +1,8 @@
 //! Operations spread evenly over nodes and processes (Jepsen's issue 611 is what happens otherwise).
 
 use super::*;
+use crate::rate::Arrival;
+use std::sync::Arc;
 use rand::Rng;
 
 /// Chi-squared of `counts` against a uniform distribution.
@@ -33,6 +35,9 @@ fn generators(seed: Seed) -> Vec<(&'static str, BoxGenerator)> {
     let keys = per_key_concurrent(5, 0.., |_: &Value| count("write").limit(30));
     let mixed = per_key_mixed(seed, 5, 0.., |_: &Value| count("write").limit(30));
     let threads = each_thread(count("read"));
+    let at = |rate: &str, arrival| {
+        arriving(two(), seed, rate.parse().expect("a rate"), arrival, Arc::new(|_| None))
+    };
     vec![
         ("as fast as possible", two()),
         ("staggered", two().stagger(seed, ms(1))),
@@ -43,6 +48,11 @@ fn generators(seed: Seed) -> Vec<(&'static str, BoxGenerator)> {
         ("by key", keys.stagger(seed, ms(1))),
         ("mixed keys", mixed.stagger(seed, ms(1))),
         ("each thread", threads.stagger(seed, ms(1))),
+        ("closed", at("500", Arrival::Closed)),
+        ("constant", at("500", Arrival::Constant)),
+        ("poisson", at("500", Arrival::Poisson)),
+        ("more than they can", at("100000", Arrival::Poisson)),
+        ("waves", at("100..900 for 1s, 100 for 1s, repeat", Arrival::Poisson)),
     ]
 }
 
