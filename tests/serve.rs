@@ -8,7 +8,7 @@ use common::{Bench, Ran};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use web::{Shop, edit, real_run, shelve};
@@ -356,13 +356,16 @@ fn it_says_where_it_is_and_what_is_wrong_and_ends_in_peace() {
 
     let mut open = bench.command(&["serve", "--bind", "0.0.0.0", "--port", "0"]);
     let open = open.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let child = open.spawn().expect("the server");
-    std::thread::sleep(Duration::from_millis(500));
+    let mut child = open.spawn().expect("the server");
+    // Once it says where it is, it listens to signals, too.
+    let mut said = String::new();
+    let out = child.stdout.as_mut().expect("its output");
+    std::io::BufReader::new(out).read_line(&mut said).expect("a line");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, Signal::SIGINT).expect("signalled");
     let ran = Ran::new(&child.wait_with_output().expect("ended"), Duration::ZERO);
     ran.expect_code(0).expect_error("there is no log-in");
-    assert!(ran.stdout.starts_with("http://0.0.0.0:"), "{}", ran.stdout);
+    assert!(said.starts_with("http://0.0.0.0:"), "{said}");
 }
 
 /// The lines of the real run's history.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::rate::Arrival;
-use std::sync::Arc;
 use rand::Rng;
+use std::sync::Arc;
 
 /// Chi-squared of `counts` against a uniform distribution.
 fn chi_squared(counts: &[u64]) -> f64 {
