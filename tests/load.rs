@@ -43,12 +43,12 @@ fn an_open_load_sees_that_a_database_stood_still_and_a_closed_one_does_not() {
     let open = paused(&bench, "constant");
     let late = |results: &Value| results["load"]["late"]["max_ns"].as_f64().map(|ns| ns / 1e6);
     assert!(late(&open).is_some_and(|ms| ms > 800.0), "{:#}", open["load"]);
-    assert!(worst_p95_ms(&open) > 200.0, "a fifth of the operations was due while it stood still");
+    assert!(worst_p95_ms(&open) > 500.0, "a fifth of the operations was due while it stood still");
     assert_eq!(open["load"]["arrival"], "constant");
     assert_eq!(open["load"]["offered"], 200.0);
     let closed = paused(&bench, "closed");
     assert_eq!(late(&closed), None);
-    assert!(worst_p95_ms(&closed) < 200.0, "only those that were asked then are slow");
+    assert!(worst_p95_ms(&closed) < 500.0, "only those that were asked then are slow");
 }
 
 #[test]
@@ -79,12 +79,14 @@ fn a_shape_is_followed() {
         .filter_map(|line| serde_json::from_str(line).ok())
         .filter(|event: &Value| event["type"] == "invoke")
         .collect();
-    let begun = |from: f64, to: f64| {
-        let inside =
-            |call: &&Value| (from..to).contains(&(call["time"].as_f64().unwrap_or(0.0) / 1e9));
-        calls.iter().filter(inside).count()
+    // When they were due, which a busy machine does not change.
+    let due = |call: &Value| {
+        let time = if call["due"].is_null() { &call["time"] } else { &call["due"] };
+        time.as_f64().expect("a time") / 1e9
     };
-    let first = calls[0]["time"].as_f64().expect("a time") / 1e9;
+    let begun =
+        |from: f64, to: f64| calls.iter().filter(|call| (from..to).contains(&due(call))).count();
+    let first = due(&calls[0]);
     let steps = [
         begun(first, first + 2.0),
         begun(first + 2.0, first + 4.0),

@@ -44,6 +44,9 @@ impl Script {
     }
 }
 
+/// How long a slow connection takes to be made.
+const SLOW: Duration = Duration::from_millis(500);
+
 /// A client that does what the operation's function says.
 struct Scripted {
     latency: fn(&Op) -> Duration,
@@ -92,7 +95,7 @@ impl OpenClient for Script {
                 "panic" => panic!("no such configuration, say"),
                 word => {
                     if word == "slow" {
-                        tokio::time::sleep(Duration::from_millis(80)).await;
+                        tokio::time::sleep(SLOW).await;
                     }
                     let dropped = Arc::clone(&self.dropped);
                     Ok(Box::new(Scripted { latency: self.latency, dropped }) as Box<dyn DynClient>)

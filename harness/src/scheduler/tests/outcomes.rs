@@ -127,12 +127,13 @@ async fn without_a_connection_nothing_was_sent_and_nobody_spins() {
 async fn connecting_takes_place_before_the_call_and_is_no_part_of_it() {
     let script = Script { connect: |_| "slow", ..Script::new() };
     let reads = generator::from_ops(["indefinite", "read"].map(|f| Op::new(f, json!(1))));
-    let reads = generator::on_clients(reads).delay(Duration::from_millis(300));
-    let (_, events, script) = Rig::new(script, 1).run(reads).await;
+    let reads = generator::on_clients(reads).delay(Duration::from_millis(1500));
+    let rig = Rig::with(script, 1, |config| config.operation_timeout = Duration::from_secs(5));
+    let (_, events, script) = rig.run(reads).await;
     assert_eq!(script.opened(), 2);
-    assert!(events[0].time >= 80_000_000, "{events:?}");
+    assert!(events[0].time >= SLOW.as_nanos() as u64, "{events:?}");
     for call in events.chunks(2) {
-        assert!(call[1].time - call[0].time < 80_000_000, "{call:?}");
+        assert!(call[1].time - call[0].time < SLOW.as_nanos() as u64, "{call:?}");
     }
 }
 
@@ -141,9 +142,10 @@ async fn an_operation_that_waited_for_a_connection_in_vain_is_told_so() {
     let connect = |count: usize| ["", "ok", "hang", "ok"][count];
     let script = Script { connect, ..Script::new() };
     let generator = all_of(&["indefinite", "read", "read"]);
-    let (summary, events, script) = Rig::new(script, 1).run(generator).await;
+    let rig = Rig::with(script, 1, |config| config.operation_timeout = Duration::from_secs(1));
+    let (summary, events, script) = rig.run(generator).await;
     assert_eq!((summary.no_client, script.opened()), (1, 3));
-    assert_eq!(events[3].error.as_deref(), Some("no client: connecting timed out after 100ms"));
+    assert_eq!(events[3].error.as_deref(), Some("no client: connecting timed out after 1s"));
 }
 
 #[tokio::test]
