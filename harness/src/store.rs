@@ -29,7 +29,7 @@ pub use live::{LiveError, LiveHistory};
 pub use outside::{OutsideError, write_outside};
 pub use run::RunDir;
 pub use seal::{Sealed, seal};
-pub use source::HistorySource;
+pub use source::{HistorySource, in_pieces};
 pub(crate) use tail::Tail;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use super::args::CheckArgs;
 use super::stored::{options, show};
 use crate::analysis::again::{MAX_EXPLAINED, gather};
 use crate::exit::{self, Stop, Usage};
+use crate::store::in_pieces;
 use indicatif::{ProgressBar, ProgressStyle};
 use perjury_checkers::history::ReadError;
 use perjury_checkers::history::jsonl::Events;
@@ -15,13 +16,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::sync_channel;
 
 /// Events looked at to find out whether values are `[key, value]`.
 const BEGINNING: usize = 1_000;
-/// Bytes read at a time, and how many such pieces may wait for the judge.
-const PIECE: usize = 1 << 20;
-const AHEAD: usize = 4;
 
 /// Checks a history in our format while it is being read.
 pub fn check(args: &CheckArgs, workload: &str) -> Result<ExitCode, Stop> {
@@ -58,7 +55,7 @@ pub type Lines = Events<Box<dyn BufRead + Send>>;
 /// Opens a history in our format, also as .zst.
 pub fn open(file: &Path) -> Result<Lines, Usage> {
     let bytes = bytes(file, &ProgressBar::hidden())?;
-    Ok(Events::new(Box::new(BufReader::with_capacity(PIECE, bytes))))
+    Ok(Events::new(Box::new(BufReader::with_capacity(1 << 20, bytes))))
 }
 
 /// Opens a file, also a .zst. The bar counts the bytes of the file as they are read.
@@ -76,26 +73,11 @@ fn bytes(file: &Path, bar: &ProgressBar) -> Result<Box<dyn Read + Send>, Usage> 
 fn pieces(
     file: &Path,
     bar: &ProgressBar,
-    mut show: impl FnMut(&[u8]) -> Result<(), Usage>,
+    show: impl FnMut(&[u8]) -> Result<(), Usage>,
 ) -> Result<(), Usage> {
-    let mut opened = bytes(file, bar)?;
     let wrong =
         |error: std::io::Error| Usage(format!("{}: {}", file.display(), ReadError::Io(error)));
-    std::thread::scope(|scope| {
-        let (to_judge, read) = sync_channel::<Result<Vec<u8>, std::io::Error>>(AHEAD);
-        scope.spawn(move || {
-            loop {
-                let mut piece = Vec::with_capacity(PIECE);
-                let count = opened.by_ref().take(PIECE as u64).read_to_end(&mut piece);
-                let last = !matches!(count, Ok(1..));
-                // Nobody listens after an error.
-                if to_judge.send(count.map(|_| piece)).is_err() || last {
-                    break;
-                }
-            }
-        });
-        read.into_iter().try_for_each(|piece| show(&piece.map_err(wrong)?))
-    })
+    in_pieces(bytes(file, bar)?, wrong, show)
 }
 
 fn progress(args: &CheckArgs) -> Result<ProgressBar, Usage> {

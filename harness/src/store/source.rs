@@ -59,28 +59,38 @@ impl HistorySource {
     /// Those of `show`, and of reading.
     pub fn pieces<E: From<StoreError>>(
         self,
-        mut show: impl FnMut(&[u8]) -> Result<(), E>,
+        show: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { path, mut reader, .. } = self;
-        std::thread::scope(|scope| {
-            let (read, pieces) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(AHEAD);
-            scope.spawn(move || {
-                loop {
-                    let mut piece = Vec::with_capacity(PIECE);
-                    let count = reader.by_ref().take(PIECE as u64).read_to_end(&mut piece);
-                    let last = !matches!(count, Ok(1..));
-                    // Nobody listens after an error.
-                    if read.send(count.map(|_| piece)).is_err() || last {
-                        break;
-                    }
-                }
-            });
-            pieces.into_iter().try_for_each(|piece| {
-                let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
-                show(&piece.map_err(failed)?)
-            })
-        })
+        let Self { path, reader, .. } = self;
+        let failed = |source| StoreError::Io { action: "read", path: path.clone(), source }.into();
+        in_pieces(reader, failed, show)
     }
+}
+
+/// Shows somebody what is read in pieces, cut anywhere; the next are read, and unpacked, meanwhile.
+///
+/// # Errors
+/// Those of `show`, and what `failed` makes of those of reading.
+pub fn in_pieces<E>(
+    mut reader: impl Read + Send,
+    failed: impl Fn(io::Error) -> E,
+    mut show: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    std::thread::scope(|scope| {
+        let (read, pieces) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(AHEAD);
+        scope.spawn(move || {
+            loop {
+                let mut piece = Vec::with_capacity(PIECE);
+                let count = reader.by_ref().take(PIECE as u64).read_to_end(&mut piece);
+                let last = !matches!(count, Ok(1..));
+                // Nobody listens after an error.
+                if read.send(count.map(|_| piece)).is_err() || last {
+                    break;
+                }
+            }
+        });
+        pieces.into_iter().try_for_each(|piece| show(&piece.map_err(&failed)?))
+    })
 }
 
 impl std::fmt::Debug for HistorySource {
