@@ -5,6 +5,10 @@ use serde_json::Value;
 use super::open::Open;
 use super::{Event, History, Kind, Process};
 
+/// The function of an operation that asks nothing of the database: the client ends, says nothing, and
+/// gives back nothing of what it holds. Its process is not heard of again.
+pub const CRASH: &str = "crash";
+
 /// What is known of a call's effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome<'h> {
@@ -41,6 +45,11 @@ pub struct Operation<'h> {
 }
 
 impl<'h> Operation<'h> {
+    /// Whether it is the end of a client, which asks nothing of the database.
+    pub fn is_crash(&self) -> bool {
+        self.f == CRASH
+    }
+
     /// How long who wanted it waited for its answer, in nanoseconds.
     pub fn latency(&self) -> Option<u64> {
         Some(self.returned?.saturating_sub(self.due))
@@ -48,7 +57,7 @@ impl<'h> Operation<'h> {
 
     /// A call with the event that ended it, if one did.
     pub fn new(call: &'h Event, completion: Option<&'h Event>) -> Self {
-        let open = Self {
+        let mut operation = Self {
             index: call.index,
             process: call.process.client().unwrap_or(u32::MAX),
             f: &call.f,
@@ -60,17 +69,20 @@ impl<'h> Operation<'h> {
             completion: None,
             node: call.node.as_deref(),
         };
-        completion.map_or(open, |event| open.ended(event))
+        if let Some(event) = completion {
+            operation.end_with(event);
+        }
+        operation
     }
 
-    fn ended(self, event: &'h Event) -> Self {
-        let outcome = match event.kind {
+    fn end_with(&mut self, event: &'h Event) {
+        self.outcome = match event.kind {
             Kind::Ok => Outcome::Ok(&event.value),
             Kind::Fail => Outcome::Failed,
             Kind::Invoke | Kind::Info => Outcome::Unknown,
         };
-        let returned = (outcome != Outcome::Unknown).then_some(event.time);
-        Self { outcome, returned, completion: Some(event.index), ..self }
+        self.returned = (self.outcome != Outcome::Unknown).then_some(event.time);
+        self.completion = Some(event.index);
     }
 
     /// The answer, when it happened.
@@ -123,7 +135,7 @@ impl History {
                 continue;
             }
             match open.take(process) {
-                Some(position) => operations[position] = operations[position].ended(event),
+                Some(position) => operations[position].end_with(event),
                 None => operations.push(Operation::new(event, Some(event))),
             }
         }

@@ -75,6 +75,7 @@ fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -
     let (calls, ok) = count(operations, from, to);
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
+    let inside = inside.filter(|operation| !operation.is_crash());
     let errors = stats::errors_of(history, inside, ERRORS);
     let mut service = Service { calls, ok, errors, ..Service::default() };
     // Calls from before count here: they were answered while the fault was in force.
@@ -101,7 +102,8 @@ fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -
 fn count(operations: &[Operation<'_>], from: u64, to: u64) -> (u64, u64) {
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
-    inside.fold((0, 0), |(calls, ok), one| (calls + 1, ok + u64::from(one.is_ok())))
+    let asked = inside.filter(|operation| !operation.is_crash());
+    asked.fold((0, 0), |(calls, ok), one| (calls + 1, ok + u64::from(one.is_ok())))
 }
 
 /// How long after a fault service is counted, in nanoseconds.

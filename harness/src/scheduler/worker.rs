@@ -115,6 +115,10 @@ async fn perform(
     op: &Op,
     timeout: Duration,
 ) -> Outcome {
+    if op.is_crash() {
+        client.take().into_iter().for_each(discard);
+        return Outcome::Indefinite("the client ended, as it was asked to".to_owned());
+    }
     let mut connection = match client.take() {
         Some(connection) => connection,
         None => match connect(clients, worker, timeout).await {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::parse::{as_client, integer, owner, owner_name};
+use crate::history::CRASH;
 use crate::linear::model::{Answer, Asked, Model, Timed, Values};
 use crate::linear::special::holds::{Hold, Limits};
 use crate::linear::special::{self, Special};
@@ -82,6 +83,7 @@ impl Model for FencedMutex {
                 Ok(Some(FencedCall::Acquire { owner: owner(&asked, values), token }))
             }
             ("release", _) => Ok(Some(FencedCall::Release { owner: owner(&asked, values) })),
+            (CRASH, _) => Ok(None),
             (f, _) => Err(format!("a mutex has no `{f}`, only acquire and release")),
         }
     }

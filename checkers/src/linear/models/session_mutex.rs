@@ -3,6 +3,7 @@
 use super::fenced_mutex::token;
 use super::parse::owner;
 use super::{Fence, FencedCall, FencedMutex};
+use crate::history::CRASH;
 use crate::linear::model::{Answer, Asked, Model, Timed, Values};
 use crate::linear::special::{self, Special};
 
@@ -44,6 +45,7 @@ impl Model for SessionMutex {
             }
             // It may as well have been lost.
             ("release", Answer::Unknown) => Ok(None),
+            (CRASH, _) => Ok(None),
             (f, _) => Err(format!("a mutex has no `{f}`, only acquire and release")),
         }
     }

@@ -43,6 +43,21 @@ fn availability_and_outage_are_those_of_the_window() {
 }
 
 #[test]
+fn a_client_that_ends_is_no_call_that_was_not_served() {
+    let mut script = Script::default();
+    let came = |outcome: &str| json!({"outcome": outcome, "evidence": {}});
+    script.nemesis(SECOND, MS, "kill", json!(["n1"]), came("installed"));
+    script.call(1, 2 * SECOND, MS, "write", (json!(1), Kind::Ok, json!(1)));
+    script.call(1, 3 * SECOND, MS, "crash", (Value::Null, Kind::Info, Value::Null));
+    script.nemesis(4 * SECOND, MS, "start", Value::Null, came("healed"));
+    let history = script.history();
+    let mut faults = faults_from(&history, &pairs());
+    measure(&history, &history.operations(), 5 * SECOND, &mut faults);
+    let service = faults.remove(0).service.unwrap();
+    assert_eq!((service.calls, service.ok, service.errors.len()), (1, 1, 0));
+}
+
+#[test]
 fn recovery_is_counted_from_when_the_fault_was_gone() {
     let service = service();
     assert_eq!(service.recovery_ns, Some(500 * MS));

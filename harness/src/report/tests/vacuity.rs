@@ -62,6 +62,8 @@ fn a_function_that_never_succeeded() {
     let mut script = healthy();
     script.call(20, 12 * SECOND, MS, "cas", (json!(1), Kind::Fail, json!(1)));
     script.call(21, 12 * SECOND, MS, "cas", (json!(1), Kind::Info, json!(1)));
+    // The end of a client is nothing that could succeed.
+    script.call(22, 12 * SECOND, MS, "crash", (json!(1), Kind::Info, json!(1)));
     let found = reasons(&script.history(), &expectations());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].code, code::NO_OK_OPERATION);

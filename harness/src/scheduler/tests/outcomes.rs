@@ -48,6 +48,24 @@ async fn an_indefinite_failure_is_info_and_ends_process_and_client() {
 }
 
 #[tokio::test]
+async fn a_crash_ends_process_and_client_and_is_asked_of_nobody() {
+    let ops = [Op::new("read", 1), Op::crash(), Op::new("read", 2), Op::crash()];
+    let asked = generator::from_ops(ops);
+    let (summary, events, script) = Rig::new(Script::new(), 1).run(asked).await;
+    assert_eq!(summary.operations, Counts { ok: 2, fail: 0, info: 2 });
+    let ended = Some("the client ended, as it was asked to".to_owned());
+    let expected = [
+        (CLIENT(0), Kind::Ok, None),
+        (CLIENT(0), Kind::Info, ended.clone()),
+        (CLIENT(1), Kind::Ok, None),
+        (CLIENT(1), Kind::Info, ended),
+    ];
+    assert_eq!(completions(&events), expected);
+    // One that answers everything with ok was not asked.
+    assert_eq!((script.opened(), script.dropped()), (3, 3));
+}
+
+#[tokio::test]
 async fn a_fresh_process_is_the_old_one_plus_the_concurrency() {
     let generator = generator::each_thread(all_of(&["indefinite", "read"]));
     let (_, events, _) = Rig::new(Script::new(), 5).run(generator).await;
