@@ -7,6 +7,7 @@
 pub mod bank;
 pub mod budget;
 pub mod counter;
+pub mod dead_holders;
 pub mod election;
 pub mod eventual;
 pub mod finding;

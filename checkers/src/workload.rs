@@ -10,6 +10,7 @@ pub use self::settings::Settings;
 pub use self::transactions::{OfTransactions, checkers_of_transactions};
 use crate::bank::Bank;
 use crate::counter::{Counter, CounterStream};
+use crate::dead_holders::DeadHolders;
 use crate::election::LeaderElection;
 use crate::history::Hints;
 use crate::inserts::{CausalReverse, Sequential};
@@ -46,6 +47,7 @@ pub const WORKLOADS: &[Workload] = &[
     of("reentrant-mutex", "acquire, release, several times by the holder", &["most"]),
     of("fenced-mutex", "acquire answered with a growing token, release", &["reentrant", "most"]),
     of("session-mutex", "the same, and the holder may lose it without knowing", &[]),
+    of("dead-holders", "the same; a lock is taken back from who is gone", &["taken-back-within"]),
     of("semaphore", "acquire n, release n; at most so many permits", &["permits", "owned"]),
     of("fifo-queue", "enqueue v, dequeue in order; linearizable", &["failed-is-empty"]),
     of("priority-queue", "enqueue v, dequeue the least", &["failed-is-empty", "greatest-first"]),
@@ -110,8 +112,14 @@ const REGISTERS: &[&str] =
 const VERSIONS: &[&str] = &["wfr-keys", "sequential-keys", "linearizable-keys", "all-writes-known"];
 
 const IDS: &[&str] = &["monotonic", "inversions-allowed", "milliseconds-allowed"];
-const LOGS: &[&str] =
-    &["gaps-allowed", "duplicates-allowed", "contiguous", "own-sends-visible", "groups-may-miss"];
+const LOGS: &[&str] = &[
+    "gaps-allowed",
+    "duplicates-allowed",
+    "contiguous",
+    "own-sends-visible",
+    "groups-may-miss",
+    "members-fenced",
+];
 const REPLICAS: &[&str] = &["converge-within", "sessions"];
 
 const EVENTUAL: &[&str] = &["converge-within", "sessions", "order"];
@@ -318,6 +326,7 @@ impl Judge<'_> {
                 | "set"
                 | "set-full"
                 | "counter"
+                | "dead-holders"
                 | "bank"
                 | "queue"
                 | "partitioned-log"
@@ -408,6 +417,7 @@ fn whole(workload: &str, options: &CheckOptions) -> Result<Box<dyn Checker>, Str
             return eventual::checker(workload, &options.settings);
         }
         "counter" => Box::new(Counter),
+        "dead-holders" => Box::new(dead_holders(options)?),
         "bank" => Box::new(Bank {
             total: options.settings.number("total")?,
             accounts: options.settings.number("accounts")?,
@@ -443,6 +453,13 @@ fn order_of_ids(options: &CheckOptions) -> Result<Option<Order>, String> {
     Ok(given.then_some(Order { inversions, milliseconds }))
 }
 
+fn dead_holders(options: &CheckOptions) -> Result<DeadHolders, String> {
+    let seconds = options.settings.number::<u64>("taken-back-within")?;
+    let usual = DeadHolders::default();
+    Ok(seconds
+        .map_or(usual, |seconds| DeadHolders { within: seconds.saturating_mul(1_000_000_000) }))
+}
+
 fn partitioned_log(options: &CheckOptions) -> Result<PartitionedLog, String> {
     let settings = &options.settings;
     let model = options.consistency_model.as_deref();
@@ -454,6 +471,7 @@ fn partitioned_log(options: &CheckOptions) -> Result<PartitionedLog, String> {
         contiguous: settings.flag("contiguous")?,
         own_sends_visible: settings.flag("own-sends-visible")?,
         groups_may_miss: settings.flag("groups-may-miss")?,
+        members_fenced: settings.flag("members-fenced")?,
     })
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Groups, divided by `|`, follow one another; operations of one group, divided by `;`, run at
 //! the same time. Each operation is run by a process of its own unless `@P` says by which. `!`
-//! in front means that it failed, `?` that its outcome is unknown, `~` that it lasts until the
-//! end. Then comes the function and its value as JSON, and after `=>` the answer, if it is not
-//! the value again. A transaction may be written as steps: `x+1` writes, appends or adds 1 to x,
+//! in front means that it failed, `!held` with which error, `?` that its outcome is unknown, `~` that it
+//! lasts until the end. Then comes the function and its value as JSON, and after `=>` the answer, if it
+//! is not the value again. A transaction may be written as steps: `x+1` writes, appends or adds 1 to x,
 //! `x=1,2` reads a list of 1 and 2, or 2 of a register, and `x=` finds nothing.
 
 use perjury_checkers::{Event, History, Kind, Process};
@@ -15,6 +15,8 @@ struct Op {
     process: u32,
     /// What kind of event ends it.
     end: Kind,
+    /// Why it failed.
+    error: Option<String>,
     lasts: bool,
     f: String,
     input: Value,
@@ -71,6 +73,9 @@ impl Script {
     fn end(&mut self, op: &Op) {
         let value = if op.end == Kind::Ok { &op.output } else { &op.input };
         self.push(op, op.end, value.clone());
+        if let Some(event) = self.events.last_mut() {
+            event.error = op.error.as_deref().map(Into::into);
+        }
     }
 }
 
@@ -79,6 +84,7 @@ impl Op {
         let mut op = Self {
             process: number,
             end: Kind::Ok,
+            error: None,
             lasts: false,
             f: String::new(),
             input: Value::Null,
@@ -89,7 +95,10 @@ impl Op {
             let (first, more) = rest.split_once(' ').unwrap_or((rest, ""));
             match first.chars().next() {
                 Some('@') => op.process = first[1..].parse().expect("a process"),
-                Some('!') => op.end = Kind::Fail,
+                Some('!') => {
+                    op.end = Kind::Fail;
+                    op.error = Some(first[1..].to_owned()).filter(|error| !error.is_empty());
+                }
                 Some('?') => op.end = Kind::Info,
                 Some('~') => op.lasts = true,
                 _ => {

@@ -3,6 +3,7 @@
 //!
 //! After Jepsen's `kafka`, with its vocabulary.
 
+mod absences;
 mod catch_up;
 
 use crate::settings;
@@ -30,6 +31,7 @@ fn judge(options: &Options) -> Result<Judge, String> {
         contiguous: flag("contiguous")?.unwrap_or(usual.contiguous),
         own_sends_visible: flag("own-sends-visible")?.unwrap_or(usual.own_sends_visible),
         groups_may_miss: flag("groups-may-miss")?.unwrap_or(usual.groups_may_miss),
+        members_fenced: flag("members-fenced")?.unwrap_or(usual.members_fenced),
     })
 }
 
@@ -53,7 +55,7 @@ impl Workload for PartitionedLog {
          transactions, and reads everything at the end; each acknowledged record is at one offset \
          for all, polled in order and never lost (--set partitions=4, and what a system promises: \
          consistency-model, gaps-allowed, duplicates-allowed, contiguous, own-sends-visible, \
-         groups-may-miss)"
+         groups-may-miss, members-fenced)"
     }
 
     fn finds(&self) -> &'static [&'static str] {
@@ -68,6 +70,8 @@ impl Workload for PartitionedLog {
             "offset-gap",
             "precommitted-read",
             "group-skip",
+            "double-assignment",
+            "generation-inversion",
             "inconsistent-offset",
             "G0",
             "G1a",
@@ -94,14 +98,21 @@ impl Workload for PartitionedLog {
                 "[partition, …], polled from their ends on, or {\"keys\": [partition, …], \
                  \"from\": \"beginning\"}",
             ),
-            ("subscribe", "[partition, …], polled from where the one group of all has come to"),
+            (
+                "subscribe",
+                "[partition, …], polled from where the one group of all has come to. Polls of its members \
+                 may be answered with [\"poll\", {…}, {\"generation\": number, \"keys\": [partition, …]}]: \
+                 what is theirs alone until the members change",
+            ),
+            ("crash", "null: the client ends, without a word to the database"),
         ]
     }
 
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let partitions = partitions(options).unwrap_or(PARTITIONS);
         let mut load = Load { partitions, sent: 0 };
-        from_fn(seed.derive("partitioned-log"), move |rng| load.next(rng))
+        let load = from_fn(seed.derive("partitioned-log"), move |rng| load.next(rng));
+        absences::with_absences(load)
     }
 
     /// Every worker polls everything, from the beginning.
@@ -127,11 +138,13 @@ struct Load {
 
 impl Load {
     fn next(&mut self, rng: &mut ChaCha8Rng) -> Op {
-        match below(rng, 16) {
-            0 => Op::new("assign", self.some(rng)),
-            1 => Op::new("subscribe", (0..self.partitions).collect::<Vec<u64>>()),
-            2..=5 => Op::new("send", vec![self.send(rng)]),
-            6..=10 => Op::new("poll", json!([["poll"]])),
+        // Consumers come and go seldom, for a group in which they always do gets nothing done.
+        match below(rng, 128) {
+            0..=1 => Op::new("assign", self.some(rng)),
+            2..=5 => Op::new("subscribe", (0..self.partitions).collect::<Vec<u64>>()),
+            6 => Op::crash(),
+            7..=38 => Op::new("send", vec![self.send(rng)]),
+            39..=82 => Op::new("poll", json!([["poll"]])),
             _ => {
                 let steps = 1 + below(rng, MAX_STEPS);
                 let steps: Vec<Value> = (0..steps).map(|_| self.step(rng)).collect();

@@ -4,6 +4,7 @@ mod honest;
 
 pub(crate) use honest::Honest;
 
+use perjury_checkers::history::CRASH;
 use perjury_checkers::{Event, Kind};
 use perjury_harness::generator::{BoxGenerator, Completion, Simulation, invocations, simulate};
 use perjury_harness::{Op, Options, Seed, Workload};
@@ -75,7 +76,11 @@ pub(crate) fn play(generator: BoxGenerator, database: &mut Honest, count: usize)
         let answer = database.ask(event);
         Completion {
             latency: 1_000 + event.index.wrapping_mul(7919) % 90_001,
-            kind: if answer.is_some() { Kind::Ok } else { Kind::Fail },
+            kind: match answer {
+                _ if &*event.f == CRASH => Kind::Info,
+                Some(_) => Kind::Ok,
+                None => Kind::Fail,
+            },
             value: answer,
         }
     });
@@ -83,6 +88,9 @@ pub(crate) fn play(generator: BoxGenerator, database: &mut Honest, count: usize)
     for event in &mut events {
         let node = event.process.client().map(|process| format!("n{}", 1 + process % 3));
         event.node = node.map(|node| node.as_str().into());
+        if (&*event.f, event.kind) == ("acquire", Kind::Fail) {
+            event.error = Some("held".into());
+        }
     }
     events
 }

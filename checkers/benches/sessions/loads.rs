@@ -1,6 +1,7 @@
 //! Histories of stores that do everything right, of ten clients, and who judges them.
 
 use perjury_checkers::counter::Counter;
+use perjury_checkers::dead_holders::DeadHolders;
 use perjury_checkers::election::LeaderElection;
 use perjury_checkers::inserts::{CausalReverse, Sequential};
 use perjury_checkers::linear::synthetic::Random;
@@ -57,6 +58,7 @@ pub const LOADS: &[Load] = &[
         history: elections,
         checker: || Box::new(LeaderElection { globally: true }),
     },
+    Load { name: "dead-holders", history: locks, checker: || Box::new(DeadHolders { within: 0 }) },
 ];
 
 /// A function, its value, and the answer; none for one that fails.
@@ -258,4 +260,46 @@ fn elections(operations: usize) -> History {
         }
         _ => ("observe", Value::Null, Some(json!([term, leads.then_some(term)]))),
     })
+}
+
+/// A lock that is taken back at once from clients that end.
+fn locks(operations: usize) -> History {
+    let mut random = Random(3);
+    let mut holder = None;
+    let mut names: Vec<u32> = (0..CLIENTS).collect();
+    let mut events: Vec<Event> = Vec::with_capacity(2 * operations);
+    for _ in 0..operations {
+        let client = random.below(u64::from(CLIENTS)) as usize;
+        let name = names[client];
+        let (f, kind, error) = match (random.below(20), holder == Some(name)) {
+            (0, _) => {
+                names[client] += CLIENTS;
+                ("crash", Kind::Info, None)
+            }
+            (1..=9, true) => ("release", Kind::Ok, None),
+            (1..=9, false) => ("release", Kind::Fail, Some("not held")),
+            _ if holder.is_none() => ("acquire", Kind::Ok, None),
+            _ => ("acquire", Kind::Fail, Some("held")),
+        };
+        match (f, kind) {
+            ("acquire", Kind::Ok) => holder = Some(name),
+            ("crash" | "release", Kind::Info | Kind::Ok) if holder == Some(name) => holder = None,
+            _ => {}
+        }
+        for (kind, error) in [(Kind::Invoke, None), (kind, error)] {
+            let index = events.len() as u64;
+            events.push(Event {
+                index,
+                time: index * 1_000,
+                process: Process::Client(name),
+                kind,
+                f: f.into(),
+                value: Value::Null,
+                node: None,
+                error: error.map(Into::into),
+                due: None,
+            });
+        }
+    }
+    History::new(events).unwrap_or_default()
 }

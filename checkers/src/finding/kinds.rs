@@ -45,6 +45,8 @@ pub(crate) mod source {
     pub(crate) const FENCING: &str =
         "Kleppmann, Designing data-intensive applications, 2017, on fencing tokens";
     pub(crate) const CORBETT: &str = "Corbett et al., Spanner, 2012, on external consistency";
+    pub(crate) const LEASES: &str =
+        "Gray and Cheriton, Leases: a fault-tolerant mechanism for file cache consistency, 1989";
     pub(crate) const RAFT: &str =
         "Ongaro and Ousterhout, In search of an understandable consensus algorithm, 2014";
     pub(crate) const LIPTON: &str =

@@ -6,13 +6,14 @@ mod entries;
 mod flaws;
 mod lag;
 mod losses;
+mod members;
 mod read;
 mod tell;
 
 use serde_json::{Map, Value, json};
 
 use self::consumers::Walks;
-use self::entries::Entries;
+use self::entries::Log;
 use self::losses::Losses;
 use self::read::{Logs, Mode};
 use self::tell::Told;
@@ -29,14 +30,17 @@ const NAME: &str = "partitioned-log";
 /// nobody knows the offset), and `["poll"]`, answered with
 /// `["poll", {key: [[offset, value], …], …}]`. `assign [key, …]` and `subscribe [key, …]` say
 /// what a process polls from then on; `assign {"keys": …, "from": "beginning"}` also from where.
-/// Values are sent once per key.
+/// Values are sent once per key. A poll of a member of a group may also be answered with
+/// `["poll", {…}, {"generation": g, "keys": [key, …]}]`: how often the members have changed, and which
+/// keys are its own until they do again.
 ///
 /// An empty list for a key says that its log ended at the consumer's position at some moment of
 /// the poll; a key that is missing says nothing. A consumer that was assigned keys is the only one
 /// that moves its position, so it skips nothing and is given nothing again; one that subscribed
-/// shares the position of its group, which has to have been given everything.
+/// shares the position of its group, which has to have been given everything; in one generation it is as
+/// if its keys had been assigned to it.
 ///
-/// Costs a sort of all that was polled, and what cycles cost.
+/// Linear in all that was polled, and sorts of what was sent; besides, what cycles cost.
 #[derive(Clone, Copy, Debug)]
 pub struct PartitionedLog {
     /// What transactions promise. Read committed here as Kafka means it: nobody depends on what
@@ -52,6 +56,9 @@ pub struct PartitionedLog {
     pub own_sends_visible: bool,
     /// Whether a group may miss records, as groups do that deliver at most once.
     pub groups_may_miss: bool,
+    /// Whether a member of a group is given nothing more in a generation that is over. Kafka does not
+    /// promise it: a consumer that was replaced polls until it hears of that.
+    pub members_fenced: bool,
 }
 
 impl Default for PartitionedLog {
@@ -63,6 +70,7 @@ impl Default for PartitionedLog {
             contiguous: false,
             own_sends_visible: false,
             groups_may_miss: false,
+            members_fenced: false,
         }
     }
 }
@@ -78,27 +86,27 @@ impl Checker for PartitionedLog {
             Ok(logs) => logs,
             Err(why) => return Finding::unknown(NAME, why),
         };
-        let entries = Entries::new(&logs);
-        let walks = Walks::new(&logs, &entries);
-        let told = Told { logs: &logs, entries: &entries };
+        let by_key = entries::of_keys(&logs);
+        let walks = Walks::new(&logs, &by_key);
+        let told = Told { logs: &logs, by_key: &by_key };
         // These two have nothing to do with each other, and take about as long.
         let ((cyclic, cancelled), (losses, mut found, lag)) = rayon::join(
             || self.cycles(&told, &walks, budget),
             || {
-                let losses = Losses::new(&logs, &entries, &walks);
+                let losses = Losses::new(&logs, &by_key, &walks);
                 let mut found = Found::default();
                 found.join("lost-record", all(&losses.lost, |loss| told.lost(loss)));
                 found.join("unseen-record", all(&losses.unseen, |loss| told.unseen(loss)));
                 self.records(&told, &mut found);
                 self.consumers(&told, &walks, &mut found);
-                (losses, found, lag::measure(&logs, &entries))
+                (losses, found, lag::measure(&logs, &by_key))
             },
         );
         for (kind, cycles) in cyclic {
             found.join(kind, cycles);
         }
-        let stats = stats(&logs, &entries, &losses, found.counts, lag);
-        let doubt = doubt(&logs, &losses, cancelled);
+        let stats = stats(&logs, &by_key, &losses, found.counts, lag);
+        let doubt = doubt(&stats, &losses, cancelled);
         found.tally.conclude(NAME, doubt, stats)
     }
 }
@@ -122,29 +130,27 @@ impl Found {
 impl PartitionedLog {
     /// What is wrong with single records.
     fn records(&self, told: &Told<'_, '_>, found: &mut Found) {
-        let (logs, entries) = (told.logs, told.entries);
-        found.join(
-            "inconsistent-offset",
-            all(&flaws::disputed(entries), |pair| told.disputed(*pair)),
-        );
+        let (logs, by_key) = (told.logs, told.by_key);
+        found
+            .join("inconsistent-offset", all(&flaws::disputed(by_key), |pair| told.disputed(pair)));
         if !self.duplicates_allowed {
-            let copies = flaws::copies(logs, entries);
-            found.join("duplicate-record", all(&copies, |pair| told.copied(*pair)));
+            let copies = flaws::copies(by_key);
+            found.join("duplicate-record", all(&copies, |pair| told.copied(pair)));
         }
-        for (entry, origin) in flaws::origins(logs, entries) {
-            let anomaly = told.origin(entry, origin);
+        for (entry, origin) in flaws::origins(logs, by_key) {
+            let anomaly = told.origin(&entry, origin);
             let kind = anomaly.kind.clone();
             let mut tally = Tally::default();
             tally.add(|| anomaly);
             found.join(&kind, tally);
         }
         if !self.own_sends_visible {
-            let own = flaws::own(logs, entries);
-            found.join("precommitted-read", all(&own, |(entry, by)| told.own(*entry, *by)));
+            let own = flaws::own(logs, by_key);
+            found.join("precommitted-read", all(&own, |(entry, by)| told.own(entry, *by)));
         }
         found.join("nonmonotonic-send", all(&flaws::reversed(logs), |pair| told.reversed(pair)));
         if self.contiguous {
-            let torn = flaws::interleaved(logs, entries);
+            let torn = flaws::interleaved(logs, by_key);
             found.join("send-skip", all(&torn, |pair| told.interleaved(pair)));
         }
     }
@@ -159,6 +165,10 @@ impl PartitionedLog {
         if !self.groups_may_miss {
             found.join("group-skip", all(&walks.missed, |missed| told.missed(missed)));
         }
+        let doubled = members::doubled(told.logs);
+        found.join("double-assignment", all(&doubled, |double| told.doubled(double)));
+        let inverted = members::inverted(told.logs, self.members_fenced);
+        found.join("generation-inversion", all(&inverted, |fall| told.inverted(fall)));
     }
 
     /// Circles of dependencies that the level forbids, by kind; whether time was up.
@@ -168,10 +178,10 @@ impl PartitionedLog {
         walks: &Walks,
         budget: &Budget,
     ) -> (Vec<(&'static str, Tally)>, bool) {
-        let (logs, entries) = (told.logs, told.entries);
+        let (logs, by_key) = (told.logs, told.by_key);
         let mut txns = arcs::transactions(logs);
         let order = self.model.forbids("G1c") && self.model != ConsistencyModel::ReadCommitted;
-        let known = arcs::dependencies(logs, entries, walks, order);
+        let known = arcs::dependencies(logs, by_key, walks, order);
         let cycles = cycles::of(&txns, known, budget).only(|kind| self.model.forbids(kind));
         let mut found = Vec::new();
         for (kind, count) in &cycles.counts {
@@ -188,9 +198,8 @@ impl PartitionedLog {
                 let text = operation.output().unwrap_or(operation.input);
                 txns.set_text(link.from, text.clone());
             }
-            let why = |link: &cycles::Link, from: &str, to: &str| {
-                arcs::why(logs, entries, link, from, to)
-            };
+            let why =
+                |link: &cycles::Link, from: &str, to: &str| arcs::why(logs, by_key, link, from, to);
             let mut tally = Tally::default();
             tally.add_many(*count, || explain::cycle(&txns, "send", example, why));
             found.push((*kind, tally));
@@ -210,13 +219,14 @@ fn all<T>(found: &[T], tell: impl Fn(&T) -> crate::Anomaly) -> Tally {
 
 fn stats(
     logs: &Logs<'_>,
-    entries: &Entries,
+    by_key: &[Log<'_>],
     losses: &Losses,
     anomalies: Map<String, Value>,
     lag: Value,
 ) -> Value {
-    let polled = logs.sightings.iter().filter(|sighting| sighting.polled).count();
-    let distinct = entries.all.iter().filter(|entry| entry.polled != read::NOBODY).count();
+    let polled: usize = logs.batches.iter().map(|batch| batch.count as usize).sum();
+    let entries = by_key.iter().flat_map(|log| &log.entries);
+    let distinct = entries.filter(|entry| entry.polled != read::NOBODY).count();
     let assigned = |mode: &&Mode| matches!(mode, Mode::Assigned { .. });
     let subscribed = |mode: &&Mode| matches!(mode, Mode::Subscribed { .. });
     json!({
@@ -228,6 +238,7 @@ fn stats(
         "records_polled": distinct,
         "assigned": logs.consumers.iter().filter(assigned).count(),
         "subscribed": logs.consumers.iter().filter(subscribed).count(),
+        "generations": members::generations(logs),
         "unchecked": losses.unchecked,
         "anomalies": anomalies,
         "lag": lag,
@@ -235,8 +246,8 @@ fn stats(
 }
 
 /// Why a history without anomalies is not valid for all that.
-fn doubt(logs: &Logs<'_>, losses: &Losses, cancelled: bool) -> Option<String> {
-    if logs.sightings.iter().all(|sighting| !sighting.polled) {
+fn doubt(stats: &Value, losses: &Losses, cancelled: bool) -> Option<String> {
+    if stats["polled"] == 0 {
         let why = "nothing was polled, so nothing can be judged; final polls after healing are part \
                    of this workload";
         return Some(why.to_owned());

@@ -11,6 +11,7 @@ mod clock_lease;
 mod dirty_reads;
 mod double_count;
 mod early_ack;
+mod eternal_locks;
 mod last_write_wins;
 mod late_lease;
 mod loose_order;
@@ -24,6 +25,7 @@ mod retry_duplicates;
 mod skipping_watch;
 mod split_brain;
 mod stale_reads;
+mod sticky_claims;
 mod table;
 mod torn_transactions;
 mod write_skew;
@@ -62,10 +64,12 @@ pub enum Bug {
     Resurrection,
     DoubleCount,
     LastWriteWins,
+    EternalLocks,
+    StickyClaims,
 }
 
 impl Bug {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::StaleReads,
         Self::EarlyAck,
         Self::NoFsync,
@@ -86,6 +90,8 @@ impl Bug {
         Self::Resurrection,
         Self::DoubleCount,
         Self::LastWriteWins,
+        Self::EternalLocks,
+        Self::StickyClaims,
     ];
 
     /// As given to `--bug`.
@@ -111,6 +117,8 @@ impl Bug {
             Self::Resurrection => "resurrection",
             Self::DoubleCount => "double-count",
             Self::LastWriteWins => "last-write-wins",
+            Self::EternalLocks => "eternal-locks",
+            Self::StickyClaims => "sticky-claims",
         }
     }
 
@@ -208,11 +216,17 @@ pub(crate) async fn lead(
         (Bug::LooseOrder, Command::Dequeue) => {
             node.lead_correctly(&planted.servers.ask(), deadline).await
         }
+        (Bug::EternalLocks, Command::LockAcquire { owner, .. }) => {
+            eternal_locks::acquire(node, owner, deadline).await
+        }
         (Bug::WriteSkew, Command::Transaction { operations }) => {
             write_skew::run(node, operations, deadline).await
         }
         (Bug::AutoCommit, Command::Transaction { operations }) => {
             auto_commit::run(node, operations, deadline).await
+        }
+        (Bug::StickyClaims, Command::Transaction { operations }) => {
+            node.lead_correctly(&sticky_claims::believed(operations), deadline).await
         }
         (Bug::LostCas, Command::RegisterCompareAndSet { key, old, new }) => {
             lost_cas::compare_then_set(node, key, old, new, deadline).await

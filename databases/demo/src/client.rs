@@ -52,12 +52,13 @@ impl DemoClient {
     pub async fn connect(address: SocketAddr, workload: Workload) -> Result<Self, String> {
         let connection = open(address).await?;
         let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("client {number} of process {}", std::process::id());
         Ok(Self {
             address,
             connection,
             workload,
-            name: format!("client {number} of process {}", std::process::id()),
-            consumer: Consumer::default(),
+            consumer: Consumer::new(&name),
+            name,
             watcher: Watcher::default(),
             dirty: false,
         })

@@ -154,25 +154,60 @@ pub enum Operation {
         key: Key,
         value: Value,
     },
-    /// Up to `most` records of a log, each with its offset, from an offset on; for a group from where
-    /// it has come to, if that is further. What the same transaction sends is not among them.
+    /// Up to `most` records of a log, each with its offset, `skip` behind an offset. For a member of a
+    /// group that offset counts in its generation, and after that where the group has come to. What
+    /// the same transaction sends is not among them.
     Poll {
         key: Key,
         from: u64,
+        skip: u64,
         most: u64,
-        group: Option<Key>,
+        member: Option<Member>,
     },
-    /// How far a group has come in a log; for none, where the log ends.
-    Position {
+    /// Where a log ends.
+    End {
         key: Key,
-        group: Option<Key>,
     },
-    /// A group has come to this offset, if it was not further already.
+    /// A member of a group is there, and polls these logs with the others.
+    Attend {
+        member: Member,
+        logs: Vec<Key>,
+        /// Only a bug believes what a member claims.
+        #[serde(default)]
+        trusting: bool,
+        /// The time by the leader's clock, as for a lock.
+        #[serde(default)]
+        at: u64,
+    },
+    /// It leaves the group.
+    Leave {
+        member: Member,
+    },
+    /// A member has got what is before this offset.
     Commit {
         key: Key,
-        group: Key,
+        member: Member,
         position: u64,
     },
+}
+
+/// A member of a group of consumers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    pub group: Key,
+    /// Nobody else is called that.
+    pub name: Key,
+    /// The last generation of the group that it knows of; 0 for none.
+    pub generation: u64,
+    /// The logs that were its own in that.
+    pub claims: Vec<Key>,
+}
+
+impl Member {
+    fn check(&self) -> Result<(), String> {
+        check_key(&self.group).and(check_key(&self.name))?;
+        self.claims.iter().try_for_each(check_key)
+    }
 }
 
 impl Operation {
@@ -186,17 +221,23 @@ impl Operation {
             | Self::WriteRegister { key, value }
             | Self::RequireRegister { key, value }
             | Self::Send { key, value } => check_key(key).and_then(|()| check_value(value)),
-            Self::Poll { key, group, .. } | Self::Position { key, group } => {
+            Self::Poll { key, member, .. } => {
                 check_key(key)?;
-                group.as_ref().map_or(Ok(()), check_key)
+                member.as_ref().map_or(Ok(()), Member::check)
             }
-            Self::Commit { key, group, .. } => check_key(key).and_then(|()| check_key(group)),
+            Self::End { key } => check_key(key),
+            Self::Attend { member, logs, .. } => {
+                logs.iter().try_for_each(check_key)?;
+                member.check()
+            }
+            Self::Leave { member } => member.check(),
+            Self::Commit { key, member, .. } => check_key(key).and_then(|()| member.check()),
         }
     }
 
     /// Whether it changes nothing.
     pub fn is_read(&self) -> bool {
-        let logs = matches!(self, Self::Poll { .. } | Self::Position { .. });
+        let logs = matches!(self, Self::Poll { .. } | Self::End { .. });
         logs || matches!(self, Self::ReadList { .. } | Self::ReadRegister { .. })
     }
 
@@ -211,7 +252,9 @@ impl Operation {
             | Self::ReadRegister { .. }
             | Self::Send { .. }
             | Self::Poll { .. }
-            | Self::Position { .. }
+            | Self::End { .. }
+            | Self::Attend { .. }
+            | Self::Leave { .. }
             | Self::Commit { .. }
             | Self::WriteRegister { .. } => false,
         }

@@ -1,7 +1,7 @@
 //! A node: executes commands at the leader, wherever they arrive.
 
 use crate::bugs::{self, Planted};
-use crate::command::{Command, Outcome};
+use crate::command::{Command, Operation, Outcome};
 use crate::gossip::Gossip;
 use crate::log::LogStore;
 use crate::machine::Machine;
@@ -239,15 +239,22 @@ impl Node {
     }
 }
 
-/// The command as it goes into the log: a lease has to know what time it is.
+/// The command as it goes into the log: leases and sessions have to know what time it is.
 fn stamped(command: &Command) -> Command {
-    match command.clone() {
-        Command::LockAcquire { owner, .. } => {
-            let now = crate::clock::own().now().as_millis();
-            Command::LockAcquire { owner, at: u64::try_from(now).unwrap_or(u64::MAX) }
+    let now = || u64::try_from(crate::clock::own().now().as_millis()).unwrap_or(u64::MAX);
+    let mut command = command.clone();
+    match &mut command {
+        Command::LockAcquire { at, .. } if *at == 0 => *at = now(),
+        Command::Transaction { operations } => {
+            for operation in operations {
+                if let Operation::Attend { at, .. } = operation {
+                    *at = now();
+                }
+            }
         }
-        other => other,
+        _ => {}
     }
+    command
 }
 
 /// A read that got lost had no effect, so its failure is certain. Anything else is not.

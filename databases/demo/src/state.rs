@@ -1,6 +1,7 @@
 //! The state machine's data, and what each command does to it.
 
 mod changes;
+mod groups;
 mod logs;
 
 use self::changes::Journal;
@@ -159,8 +160,11 @@ impl State {
                 }
                 Operation::Send { key, .. }
                 | Operation::Poll { key, .. }
-                | Operation::Position { key, .. }
+                | Operation::End { key }
                 | Operation::Commit { key, .. } => self.records.copy(key, &mut part.records),
+                Operation::Attend { .. } | Operation::Leave { .. } => {
+                    self.records.copy_groups(&mut part.records);
+                }
             }
         }
         part
@@ -217,13 +221,17 @@ impl State {
                 return Outcome::Declined(why);
             }
         }
-        // Polls see what was committed, and that does not include what is done here.
-        let polled: Vec<Option<Value>> = operations
-            .iter()
-            .map(|step| matches!(step, Operation::Poll { .. }).then(|| self.look(step)))
-            .collect();
-        let steps = operations.iter().zip(polled);
-        match steps.map(|(step, polled)| polled.map_or_else(|| self.step(step), Ok)).collect() {
+        // Polls see what was committed, and that does not include what is done here. But they count
+        // for who the member is here and now.
+        let mut first: Vec<Option<Value>> =
+            operations.iter().map(|step| self.records.membership(step)).collect();
+        for (step, result) in operations.iter().zip(&mut first) {
+            if matches!(step, Operation::Poll { .. }) {
+                *result = Some(self.look(step));
+            }
+        }
+        let steps = operations.iter().zip(first);
+        match steps.map(|(step, first)| first.map_or_else(|| self.step(step), Ok)).collect() {
             Ok(results) => Outcome::Transaction(results),
             Err(why) => Outcome::Declined(why),
         }
@@ -263,14 +271,13 @@ impl State {
                 found => Err(format!("the register holds {found}, not {value}")),
             },
             Operation::Send { key, value } => Ok(self.records.send(key, value).into()),
-            Operation::Commit { key, group, position } => {
-                self.records.commit(key, group, *position);
-                Ok(Value::Null)
+            Operation::Attend { .. } | Operation::Leave { .. } | Operation::Commit { .. } => {
+                Ok(self.records.membership(operation).unwrap_or_default())
             }
             Operation::ReadList { .. }
             | Operation::ReadRegister { .. }
             | Operation::Poll { .. }
-            | Operation::Position { .. } => Ok(self.look(operation)),
+            | Operation::End { .. } => Ok(self.look(operation)),
         }
     }
 
@@ -280,16 +287,16 @@ impl State {
                 Value::Array(self.lists.get(key).cloned().unwrap_or_default())
             }
             Operation::ReadRegister { key } => self.register(key),
-            Operation::Poll { key, from, most, group } => {
-                self.records.poll(key, *from, *most, group.as_ref())
-            }
-            Operation::Position { key, group } => self.records.position(key, group.as_ref()).into(),
+            Operation::Poll { .. } => self.records.poll(operation),
+            Operation::End { key } => self.records.end(key).into(),
             Operation::Append { .. }
             | Operation::WriteRegister { .. }
             | Operation::RequireList { .. }
             | Operation::RequireRegister { .. }
             | Operation::AddToRegister { .. }
             | Operation::Send { .. }
+            | Operation::Attend { .. }
+            | Operation::Leave { .. }
             | Operation::Commit { .. } => Value::Null,
         }
     }

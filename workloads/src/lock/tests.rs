@@ -24,7 +24,10 @@ fn every_worker_acquires_and_releases_in_turn() {
     assert_eq!(asked.len(), 6);
     for (worker, calls) in &asked {
         for (at, (f, _)) in calls.iter().enumerate() {
-            assert_eq!(f, ["acquire", "release"][at % 2], "worker {worker}");
+            match at % 2 {
+                0 => assert_eq!(f, "acquire", "worker {worker}"),
+                _ => assert!(["release", "crash"].contains(&f.as_str()), "worker {worker}: {f}"),
+            }
         }
         let holds = calls.windows(2).filter(|two| two[0].0 == "acquire");
         let held: Vec<u64> = holds.map(|two| two[1].1 - two[0].1).collect();
@@ -67,6 +70,7 @@ fn events(script: &[(u32, &str, Kind, Value)]) -> Vec<Event> {
 fn the_truth_is_accepted_and_a_second_holder_is_not() {
     let truth = whole_run(&Lock, &options(1, 1), 1200);
     assert_verdict(&Lock, &truth, Verdict::Valid);
+    let truth = whole_run(&Lock, &strict(), 1200);
     assert_verdict_with(&Lock, &strict(), &truth, Verdict::Valid);
     let granted = |event: &&Event| event.kind == Kind::Ok && &*event.f == "acquire";
     assert!(truth.iter().filter(granted).count() > 50);
@@ -122,4 +126,39 @@ fn tokens_grow() {
 fn what_is_wrong_at_the_beginning_stays_wrong() {
     assert_beginnings_valid(&Lock, &options(1, 1));
     assert!(Lock.validate(&with(&[("holds-may-end", "perhaps")])).is_err());
+}
+
+#[test]
+fn clients_end_while_they_have_it_and_everybody_gets_it_in_the_end() {
+    let truth = whole_run(&Lock, &options(1, 1), 1200);
+    let of = |f: &str, kind: Kind| {
+        truth.iter().filter(|event| (&*event.f, event.kind) == (f, kind)).count()
+    };
+    assert!(of("crash", Kind::Info) > 5 && of("crash", Kind::Ok) + of("crash", Kind::Fail) == 0);
+    let last = truth
+        .iter()
+        .rev()
+        .take(60)
+        .filter(|event| (&*event.f, event.kind) == ("acquire", Kind::Ok));
+    assert!(last.count() >= 6, "two workers on each of three nodes");
+    let strict = play(Lock.generator(&strict(), Seed::root(7)), &mut Honest::of("lock"), 1200);
+    assert!(strict.iter().all(|event| &*event.f != "crash"), "there nobody would give it back");
+}
+
+#[test]
+fn a_lock_that_stays_with_the_dead_is_found() {
+    let calls = |process, f: &str, kind| (process, f.to_owned(), kind, Value::Null);
+    let mut script = vec![calls(0, "acquire", Kind::Ok), calls(0, "crash", Kind::Info)];
+    script.extend((0..20).map(|_| calls(1, "acquire", Kind::Fail)));
+    let script: Vec<(u32, &str, Kind, Value)> =
+        script.iter().map(|(by, f, kind, value)| (*by, f.as_str(), *kind, value.clone())).collect();
+    let mut events = events(&script);
+    for event in &mut events {
+        event.time *= 1000;
+        event.error = (event.kind == Kind::Fail).then(|| "held".into());
+    }
+    assert_verdict(&Lock, &events, Verdict::Invalid);
+    assert_verdict_with(&Lock, &with(&[("taken-back-within", "100")]), &events, Verdict::Valid);
+    assert!(Lock.validate(&with(&[("taken-back-within", "soon")])).is_err());
+    assert!(Lock.validate(&with(&[("taken-back-within", "86400")])).is_err());
 }

@@ -90,7 +90,7 @@ impl Honest {
             }
             (_, "dequeue") => self.queue.pop_front(),
             (_, "drain") => Some(self.queue.drain(..).collect()),
-            (_, "acquire" | "release") => self.lock(process, f),
+            (_, "acquire" | "release" | "crash") => self.lock(process, f),
             _ => panic!("no workload asks {f}"),
         }
     }
@@ -199,7 +199,8 @@ impl Honest {
                 self.lock = (Some(process), self.lock.1 + 1);
                 Some(json!(self.lock.1))
             }
-            ("release", Some(holder)) if holder == process => {
+            // Whose client is gone loses it at once.
+            ("release" | "crash", Some(holder)) if holder == process => {
                 self.lock.0 = None;
                 Some(Value::Null)
             }

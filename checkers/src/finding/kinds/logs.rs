@@ -73,4 +73,18 @@ pub(super) const CLASSES: &[Class] = &[
         "delivery at least once to a group",
         source::KAFKA,
     ),
+    class(
+        "double-assignment",
+        "Two members of a group were both said to have a key in one generation of the group. Each does \
+         the work for the same records, and neither knows of the other.",
+        "that each partition belongs to one member of a group",
+        source::KAFKA,
+    ),
+    class(
+        "generation-inversion",
+        "A member of a group was told of a generation of the group, and later of an earlier one. Who has \
+         which key has gone back to what was over.",
+        "the order of a group's generations",
+        source::KAFKA,
+    ),
 ];

@@ -32,6 +32,20 @@ pub(super) const CLASSES: &[Class] = &[
         source::RAFT,
     ),
     class(
+        "held-by-the-dead",
+        "Calls were refused a lock as somebody has it, long after the last who can have had it was gone. \
+         Nobody will release it.",
+        "that a lock is taken back from who is gone, and with it everybody's progress",
+        source::LEASES,
+    ),
+    class(
+        "lost-release",
+        "Calls were refused a lock as somebody has it, after everybody who was granted it had released it. \
+         A release that was acknowledged has been forgotten.",
+        "linearizability of the lock, and everybody's progress",
+        source::HERLIHY,
+    ),
+    class(
         "term-regression",
         "Somebody was told of a term, and later of an earlier one, or was elected in one. An office \
          that was over has come back.",

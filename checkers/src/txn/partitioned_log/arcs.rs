@@ -1,7 +1,9 @@
 //! Dependencies between operations on logs.
 
+use rayon::prelude::*;
+
 use super::consumers::Walks;
-use super::entries::Entries;
+use super::entries::{Entry, Log};
 use super::read::{Logs, NOBODY};
 use crate::txn::cycles::Link;
 use crate::txn::graph::{Arc, Relation};
@@ -13,8 +15,8 @@ use crate::words::shortened;
 pub(super) fn transactions(logs: &Logs<'_>) -> Transactions {
     let mut builder = Builder::new(true);
     builder.reserve(logs.operations.len(), 0, 0);
-    for name in &logs.keys {
-        let atom = builder.atom(&name.as_str().into());
+    for key in &logs.keys {
+        let atom = builder.atom(&key.name.as_str().into());
         builder.key(atom);
     }
     for operation in logs.operations {
@@ -42,24 +44,20 @@ pub(super) fn transactions(logs: &Logs<'_>) -> Transactions {
 /// ended before it (`rw`).
 pub(super) fn dependencies(
     logs: &Logs<'_>,
-    entries: &Entries,
+    by_key: &[Log<'_>],
     walks: &Walks,
     order: bool,
 ) -> Dependencies {
-    // Asked once for each record, and not for each of the many who polled it.
-    let whole = |by: &u32| *by != NOBODY && logs.whole[*by as usize];
-    let senders = (0..logs.records.len() as u32).map(|record| sender(logs, record));
-    let mut web = Web {
-        logs,
-        senders: senders.map(|by| if whole(&by) { by } else { NOBODY }).collect(),
-        arcs: Vec::with_capacity(logs.sightings.len()),
+    // Asked once for each entry, and not for each of the many who polled it.
+    let senders = |log: &Log<'_>| {
+        let senders = log.entries.iter().map(|entry| sender(log, entry));
+        senders.map(|by| if is_whole(logs, by) { by } else { NOBODY }).collect()
     };
-    for sighting in logs.sightings.iter().filter(|sighting| sighting.polled) {
-        let sender = web.senders[sighting.record as usize];
-        web.arc(sender, sighting.operation, Relation::Wr, sighting.key);
-    }
+    let senders = by_key.par_iter().map(senders).collect();
+    let mut web = Web { logs, by_key, senders, arcs: Vec::new() };
+    web.polls();
     if order {
-        web.order(entries, walks);
+        web.order(walks);
     }
     let mut live: Vec<bool> = logs.operations.iter().map(crate::Operation::is_ok).collect();
     for arc in &web.arcs {
@@ -69,40 +67,55 @@ pub(super) fn dependencies(
     Dependencies { arcs: web.arcs, nodes: logs.operations.len() as u32, live }
 }
 
-/// The only operation that can have sent a record.
-fn sender(logs: &Logs<'_>, record: u32) -> u32 {
-    let record = &logs.records[record as usize];
+/// The only operation that can have sent what is there.
+fn sender(log: &Log<'_>, entry: &Entry) -> u32 {
+    let record = &log.records[entry.record as usize];
     if record.sends == 1 { record.sender } else { NOBODY }
+}
+
+fn is_whole(logs: &Logs<'_>, operation: u32) -> bool {
+    operation != NOBODY && logs.call(operation).is_whole
 }
 
 struct Web<'l, 'h> {
     logs: &'l Logs<'h>,
-    /// Of each record, the only operation that can have sent it, if that happens at once.
-    senders: Vec<u32>,
+    by_key: &'l [Log<'h>],
+    /// Per key and entry the only operation that can have sent it, if that happens at once.
+    senders: Vec<Vec<u32>>,
     arcs: Vec<Arc>,
 }
 
 impl Web<'_, '_> {
     fn arc(&mut self, from: u32, to: u32, relation: Relation, key: u32) {
-        let whole = |number: u32| number != NOBODY && self.logs.whole[number as usize];
-        if from != to && whole(from) && whole(to) {
+        if from != to && from != NOBODY && to != NOBODY {
             self.arcs.push(Arc { from, to, relation, key });
         }
     }
 
-    fn order(&mut self, entries: &Entries, walks: &Walks) {
-        for key in 0..self.logs.keys.len() as u32 {
-            let of_key = entries.of_key(key);
-            for pair in of_key.windows(2).filter(|pair| pair[0].offset < pair[1].offset) {
-                let [from, to] =
-                    [pair[0], pair[1]].map(|entry| self.senders[entry.record as usize]);
-                self.arc(from, to, Relation::Ww, key);
+    fn polls(&mut self) {
+        let logs = self.logs;
+        self.arcs.reserve(logs.batches.iter().map(|batch| batch.count as usize).sum());
+        for batch in logs.batches.iter().filter(|batch| is_whole(logs, batch.operation)) {
+            for entry in self.by_key[batch.key as usize].given(batch) {
+                let sender = self.senders[batch.key as usize][*entry as usize];
+                self.arc(sender, batch.operation, Relation::Wr, batch.key);
             }
-            for end in &walks.ends[key as usize] {
-                let next = of_key.partition_point(|entry| entry.offset < end.from);
-                if let Some(next) = of_key.get(next) {
-                    let to = self.senders[next.record as usize];
-                    self.arc(end.operation, to, Relation::Rw, key);
+        }
+    }
+
+    fn order(&mut self, walks: &Walks) {
+        let logs = self.logs;
+        for (key, (log, way)) in (0u32..).zip(self.by_key.iter().zip(&walks.ways)) {
+            let entries = &log.entries;
+            for (next, pair) in (1..).zip(entries.windows(2)) {
+                if pair[0].offset < pair[1].offset {
+                    let senders = &self.senders[key as usize];
+                    self.arc(senders[next - 1], senders[next], Relation::Ww, key);
+                }
+            }
+            for end in way.ends.iter().filter(|end| is_whole(logs, end.operation)) {
+                if let Some(to) = self.senders[key as usize].get(end.next as usize) {
+                    self.arc(end.operation, *to, Relation::Rw, key);
                 }
             }
         }
@@ -110,39 +123,41 @@ impl Web<'_, '_> {
 }
 
 /// Why a dependency holds.
-pub(super) fn why(logs: &Logs<'_>, entries: &Entries, link: &Link, from: &str, to: &str) -> String {
-    let name = &logs.keys[link.key as usize];
-    let of_key = entries.of_key(link.key);
-    let value = |record: u32| shortened(logs.records[record as usize].value);
+pub(super) fn why(
+    logs: &Logs<'_>,
+    by_key: &[Log<'_>],
+    link: &Link,
+    from: &str,
+    to: &str,
+) -> String {
+    let (key, log) = (&logs.keys[link.key as usize], &by_key[link.key as usize]);
+    let name = &key.name;
+    let what = |entry: Option<&Entry>| {
+        entry.map_or_else(String::new, |entry| {
+            let value = log.records[entry.record as usize].value.value();
+            format!("{} at offset {}", shortened(&value), entry.offset)
+        })
+    };
     match link.relation {
         Relation::Wr => {
-            let seen = logs.sightings.iter().find(|sighting| {
-                sighting.polled
-                    && sighting.operation == link.to
-                    && sighting.key == link.key
-                    && sender(logs, sighting.record) == link.from
-            });
-            let what = seen.map_or_else(String::new, |sighting| {
-                format!("{} at offset {}", value(sighting.record), sighting.offset)
-            });
+            let batches = key.batches.iter().map(|number| &logs.batches[*number as usize]);
+            let mut given = batches
+                .filter(|batch| batch.operation == link.to)
+                .flat_map(|batch| log.given(batch))
+                .map(|number| &log.entries[*number as usize]);
+            let what = what(given.find(|entry| sender(log, entry) == link.from));
             format!("{to} polled {what} of key {name}, which {from} had sent")
         }
         Relation::Ww => {
-            let pair = of_key.windows(2).find(|pair| {
-                sender(logs, pair[0].record) == link.from && sender(logs, pair[1].record) == link.to
+            let pair = log.entries.windows(2).find(|pair| {
+                sender(log, &pair[0]) == link.from && sender(log, &pair[1]) == link.to
             });
-            let what = |at: usize| {
-                pair.map_or_else(String::new, |pair| {
-                    format!("{} at offset {}", value(pair[at].record), pair[at].offset)
-                })
-            };
-            format!("{from} sent {} of key {name}, and {to} the next, {}", what(0), what(1))
+            let [one, next] = [0, 1].map(|at| what(pair.map(|pair| &pair[at])));
+            format!("{from} sent {one} of key {name}, and {to} the next, {next}")
         }
         _ => {
-            let next = of_key.iter().find(|entry| sender(logs, entry.record) == link.to);
-            let what = next.map_or_else(String::new, |entry| {
-                format!("{} at offset {}", value(entry.record), entry.offset)
-            });
+            let next = log.entries.iter().find(|entry| sender(log, entry) == link.to);
+            let what = what(next);
             format!("{from} was told that key {name} ended before {what}, which {to} sent")
         }
     }

@@ -1,8 +1,9 @@
 //! Consumers: how each went through the log of a key, what it skipped, and what all passed over.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::entries::Entries;
+use super::entries::{Entry, Log};
 use super::read::{Batch, Logs, Mode, NOBODY};
 
 /// Where a consumer stands in a key.
@@ -10,8 +11,9 @@ use super::read::{Batch, Logs, Mode, NOBODY};
 struct Position {
     /// The place of what comes next, if nothing is skipped.
     place: u32,
-    /// The last offset that it was given; none at the beginning.
+    /// The last offset that it was given; none at the beginning. Also its entry.
     offset: Option<u64>,
+    entry: u32,
     /// Who was given that; [`NOBODY`] at the beginning.
     operation: u32,
 }
@@ -19,6 +21,8 @@ struct Position {
 /// A consumer was given `later` after `earlier`, though it should not have been.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Jump {
+    /// The batch in which that was.
+    batch: u32,
     pub(super) key: u32,
     /// The operation that was given the one before, which is the same within one; [`NOBODY`] if it
     /// began at the beginning.
@@ -34,6 +38,8 @@ pub(super) struct Jump {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     pub(super) from: u64,
+    /// The first entry from there on, or how many there are.
+    pub(super) next: u32,
     pub(super) operation: u32,
     /// Its consumer began at the beginning, so it has been given everything before.
     pub(super) whole: bool,
@@ -43,6 +49,7 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Missed {
     pub(super) group: u32,
+    pub(super) key: u32,
     /// The entry.
     pub(super) missed: u32,
     /// The next entry that the group was given.
@@ -50,130 +57,181 @@ pub(super) struct Missed {
     pub(super) operation: u32,
 }
 
-/// What all consumers tell.
+/// What consumers tell, of one key or of all.
 #[derive(Debug, Default)]
 pub(super) struct Walks {
+    /// By batch.
     pub(super) skips: Vec<Jump>,
     pub(super) backward: Vec<Jump>,
     /// Offsets that do not follow, though nothing known is between.
     pub(super) gaps: Vec<Jump>,
+    /// By key and entry.
     pub(super) missed: Vec<Missed>,
-    /// Per key, by begin, what polls said of the end.
-    pub(super) ends: Vec<Vec<End>>,
-    /// Per key and place who went on to the offset there without anything between that and the
-    /// offset before.
-    passers: Vec<Vec<u32>>,
-    /// Places at key from, to: passed over at once.
-    wide: Vec<(u32, u32, u32, u32)>,
+    /// Per key.
+    pub(super) ways: Vec<Way>,
 }
 
-/// What a group was given of a key: per place the first operation, by end.
-type Given = FxHashMap<(u32, u32), Vec<u32>>;
+/// What is known of the log of a key by the ways that consumers took through it.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// By begin, what polls said of the end.
+    pub(super) ends: Vec<End>,
+    /// Per place who went on to the offset there without anything between that and the offset
+    /// before.
+    passers: Vec<u32>,
+}
 
 impl Walks {
-    pub(super) fn new(logs: &Logs<'_>, entries: &Entries) -> Self {
-        let mut walks = Self {
-            ends: vec![Vec::new(); logs.keys.len()],
-            passers: entries.polled.iter().map(|polled| vec![NOBODY; polled.len()]).collect(),
-            ..Self::default()
-        };
-        let mut positions: FxHashMap<(u32, u32), Position> = FxHashMap::default();
-        let mut given = Given::default();
-        for batch in &logs.batches {
-            let mode = logs.consumers[batch.consumer as usize];
-            let place = (batch.consumer, batch.key);
-            let start = match mode {
-                Mode::Assigned { from_beginning: true } => {
-                    Some(Position { place: 0, offset: None, operation: NOBODY })
-                }
-                _ => None,
-            };
-            let before = match mode {
-                Mode::Assigned { .. } => positions.get(&place).copied().or(start),
-                _ => None,
-            };
-            let whole = start.is_some();
-            let after = walks.batch(logs, entries, batch, before, whole);
-            if let (Some(after), Mode::Assigned { .. }) = (after, mode) {
-                positions.insert(place, after);
-            }
-            if let Mode::Subscribed { group } = mode {
-                let polled = entries.polled[batch.key as usize].len();
-                let given = given.entry((group, batch.key));
-                let given = given.or_insert_with(|| vec![NOBODY; polled]);
-                for number in batch.first..batch.first + batch.count {
-                    let place = entries.places[entries.of[number as usize] as usize];
-                    let first = &mut given[place as usize];
-                    if *first == NOBODY {
-                        *first = batch.operation;
+    pub(super) fn new(logs: &Logs<'_>, by_key: &[Log<'_>]) -> Self {
+        let keys = by_key.par_iter().enumerate();
+        let of_keys: Vec<Self> =
+            keys.map(|(key, log)| Walker::new(logs, log).walk(key as u32)).collect();
+        let mut walks = Self::default();
+        for of_key in of_keys {
+            walks.skips.extend(of_key.skips);
+            walks.backward.extend(of_key.backward);
+            walks.gaps.extend(of_key.gaps);
+            walks.missed.extend(of_key.missed);
+            walks.ways.extend(of_key.ways);
+        }
+        for jumps in [&mut walks.skips, &mut walks.backward, &mut walks.gaps] {
+            jumps.sort_by_key(|jump| jump.batch);
+        }
+        walks
+    }
+}
+
+/// Follows the consumers of one key.
+struct Walker<'l, 'h> {
+    logs: &'l Logs<'h>,
+    log: &'l Log<'h>,
+    found: Walks,
+    way: Way,
+    /// Places from, to: passed over at once, and by whom.
+    wide: Vec<(u32, u32, u32)>,
+    /// Of consumers that were assigned the key, or have it in a generation of their group: it is 0 for
+    /// the former.
+    positions: FxHashMap<u32, (i64, Position)>,
+    /// What a group was given: per place the first operation, by end.
+    given: FxHashMap<u32, Vec<u32>>,
+}
+
+impl Position {
+    /// Nothing was given yet, and `place` comes next.
+    fn start(place: u32) -> Self {
+        Self { place, offset: None, entry: NOBODY, operation: NOBODY }
+    }
+}
+
+impl<'l, 'h> Walker<'l, 'h> {
+    fn new(logs: &'l Logs<'h>, log: &'l Log<'h>) -> Self {
+        let way = Way { ends: Vec::new(), passers: vec![NOBODY; log.polled.len()] };
+        let (found, wide) = (Walks::default(), Vec::new());
+        let (positions, given) = (FxHashMap::default(), FxHashMap::default());
+        Self { logs, log, found, way, wide, positions, given }
+    }
+
+    fn walk(mut self, key: u32) -> Walks {
+        for number in &self.logs.keys[key as usize].batches {
+            let batch = &self.logs.batches[*number as usize];
+            match self.logs.consumers[batch.consumer as usize] {
+                Mode::Assigned { from_beginning } => {
+                    let start = from_beginning.then(|| Position::start(0));
+                    let before = self.positions.get(&batch.consumer).map(|(_, before)| *before);
+                    if let Some(after) = self.batch(*number, before.or(start), from_beginning) {
+                        self.positions.insert(batch.consumer, (0, after));
                     }
+                }
+                Mode::Subscribed { group } => {
+                    self.member(*number);
+                    self.give(group, batch);
+                }
+                Mode::Unsaid => {
+                    self.batch(*number, None, false);
                 }
             }
         }
-        walks.groups(entries, given);
-        walks.spread();
-        walks.skips.sort_by_key(|jump| jump.operation);
-        walks
+        self.groups(key);
+        self.spread();
+        self.found.ways.push(self.way);
+        self.found
+    }
+
+    /// Goes through one answer to a member of a group. It knows where the member was if the generation
+    /// is the same: then nobody else has moved its position.
+    fn member(&mut self, number: u32) {
+        let batch = &self.logs.batches[number as usize];
+        let membership = self.logs.memberships.get(batch.membership as usize);
+        let Some(generation) = membership.map(|membership| membership.generation) else {
+            self.batch(number, None, false);
+            return;
+        };
+        let before = self.positions.get(&batch.consumer).filter(|(of, _)| *of == generation);
+        let before = before.map(|(_, before)| *before);
+        if let Some(after) = self.batch(number, before, false) {
+            self.positions.insert(batch.consumer, (generation, after));
+        }
     }
 
     /// Goes through one answer; gives where the consumer is then.
-    fn batch(
-        &mut self,
-        logs: &Logs<'_>,
-        entries: &Entries,
-        batch: &Batch,
-        before: Option<Position>,
-        whole: bool,
-    ) -> Option<Position> {
-        let (key, operation) = (batch.key, batch.operation);
+    fn batch(&mut self, number: u32, before: Option<Position>, whole: bool) -> Option<Position> {
+        let batch = &self.logs.batches[number as usize];
+        let (key, operation, log) = (batch.key, batch.operation, self.log);
+        let given = log.given(batch);
         // The first that it is given is where it begins.
-        let first = || {
-            let first = (batch.first..batch.first + batch.count).next()?;
-            let place = entries.places[entries.of[first as usize] as usize];
-            Some(Position { place, offset: None, operation: NOBODY })
-        };
-        let mut position = before.or_else(first)?;
-        if batch.count == 0 {
-            let from = position.offset.map_or(0, |offset| offset + 1);
-            if before.is_some() {
-                self.ends[key as usize].push(End { from, operation, whole });
-            }
-            return Some(position);
+        let first = |entry: &u32| Position::start(log.entries[*entry as usize].place);
+        let mut position = before.or_else(|| given.first().map(first))?;
+        if given.is_empty() {
+            let (from, next) = match position.offset {
+                None => (0, 0),
+                Some(offset) => (offset + 1, log.after(position.entry)),
+            };
+            self.way.ends.push(End { from, next, operation, whole });
         }
         let mut known = before.is_some();
-        for number in batch.first..batch.first + batch.count {
-            let entry = entries.of[number as usize];
-            let place = entries.places[entry as usize];
-            let later = logs.sightings[number as usize].offset;
+        for entry in given.iter().copied() {
+            let Entry { place, offset: later, .. } = log.entries[entry as usize];
             let (before, earlier) = (position.operation, position.offset);
-            let jump = Jump { key, before, earlier, operation, later, skipped: NOBODY };
+            let (batch, skipped) = (number, NOBODY);
+            let jump = Jump { batch, key, before, earlier, operation, later, skipped };
             if earlier.is_some_and(|earlier| later <= earlier) {
-                self.backward.push(jump);
+                self.found.backward.push(jump);
             } else if known {
                 if place > position.place {
-                    let skipped = entries.polled[key as usize][position.place as usize];
-                    self.skips.push(Jump { skipped, ..jump });
-                    self.wide.push((key, position.place, place, operation));
+                    let skipped = log.polled[position.place as usize];
+                    self.found.skips.push(Jump { skipped, ..jump });
+                    self.wide.push((position.place, place, operation));
                 } else if earlier.is_some_and(|earlier| later > earlier + 1) {
-                    self.gaps.push(jump);
+                    self.found.gaps.push(jump);
                 }
-                let passer = &mut self.passers[key as usize][place as usize];
+                let passer = &mut self.way.passers[place as usize];
                 if *passer == NOBODY {
                     *passer = operation;
                 }
             }
             known = true;
-            position = Position { place: place + 1, offset: Some(later), operation };
+            position = Position { place: place + 1, offset: Some(later), entry, operation };
         }
         Some(position)
     }
 
+    fn give(&mut self, group: u32, batch: &Batch) {
+        let polled = self.log.polled.len();
+        let given = self.given.entry(group).or_insert_with(|| vec![NOBODY; polled]);
+        for entry in self.log.given(batch) {
+            let first = &mut given[self.log.entries[*entry as usize].place as usize];
+            if *first == NOBODY {
+                *first = batch.operation;
+            }
+        }
+    }
+
     /// What no member of a group was given, though the group was given what comes before and after.
-    fn groups(&mut self, entries: &Entries, given: Given) {
-        let mut given: Vec<((u32, u32), Vec<u32>)> = given.into_iter().collect();
-        given.sort_unstable_by_key(|(place, _)| *place);
-        for ((group, key), first) in given {
-            let polled = &entries.polled[key as usize];
+    fn groups(&mut self, key: u32) {
+        let mut given: Vec<(u32, Vec<u32>)> = std::mem::take(&mut self.given).into_iter().collect();
+        given.sort_unstable_by_key(|(group, _)| *group);
+        let polled = &self.log.polled;
+        for (group, first) in given {
             let begin = first.iter().position(|by| *by != NOBODY).unwrap_or(first.len());
             let mut next = NOBODY;
             for place in (begin..first.len()).rev() {
@@ -182,36 +240,34 @@ impl Walks {
                 } else if next != NOBODY {
                     let operation = first[next as usize];
                     let (missed, next) = (polled[place], polled[next as usize]);
-                    self.missed.push(Missed { group, missed, next, operation });
+                    self.found.missed.push(Missed { group, key, missed, next, operation });
                 }
             }
         }
-        self.missed.sort_by_key(|missed| missed.missed);
+        self.found.missed.sort_by_key(|missed| missed.missed);
     }
 
     /// Who passed over many offsets passed over each of them.
     fn spread(&mut self) {
         self.wide.sort_unstable();
-        let (mut last_key, mut filled) = (NOBODY, 0);
-        for (key, from, to, operation) in std::mem::take(&mut self.wide) {
-            if key != last_key {
-                (last_key, filled) = (key, 0);
-            }
-            let passers = &mut self.passers[key as usize];
-            for place in filled.max(from)..=to.min(passers.len() as u32 - 1) {
+        let (passers, mut filled) = (&mut self.way.passers, 0);
+        for (from, to, operation) in &self.wide {
+            for place in filled.max(*from)..=(*to).min(passers.len() as u32 - 1) {
                 let passer = &mut passers[place as usize];
                 if *passer == NOBODY {
-                    *passer = operation;
+                    *passer = *operation;
                 }
             }
             filled = filled.max(to + 1);
         }
     }
+}
 
+impl Way {
     /// Who passed over an offset that nobody was given, on the way to the `place`-th that somebody
     /// was.
-    pub(super) fn passer(&self, key: u32, place: u32) -> Option<u32> {
-        let passer = self.passers[key as usize].get(place as usize)?;
+    pub(super) fn passer(&self, place: u32) -> Option<u32> {
+        let passer = self.passers.get(place as usize)?;
         Some(*passer).filter(|passer| *passer != NOBODY)
     }
 }

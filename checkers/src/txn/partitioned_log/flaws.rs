@@ -1,8 +1,8 @@
 //! Flaws of single records: where they are, where they came from, and in which order they went in.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::entries::{Entries, Entry};
+use super::entries::{Entry, Log};
 use super::read::{Logs, NOBODY};
 
 /// A poll that was given what it cannot have been given.
@@ -16,8 +16,8 @@ pub(super) enum Origin {
     Later,
 }
 
-/// Entries of one record, or at one offset, by number.
-pub(super) type Pair = (u32, u32);
+/// Entries of one record, or at one offset.
+pub(super) type Pair = (Entry, Entry);
 
 /// Two sends of one process, or of one operation, with offsets in the wrong order.
 #[derive(Clone, Copy, Debug)]
@@ -32,74 +32,74 @@ pub(super) struct Reversed {
 }
 
 /// Per offset with several records the first two entries.
-pub(super) fn disputed(entries: &Entries) -> Vec<Pair> {
-    let at = |entry: &Entry| (entry.key, entry.offset);
+pub(super) fn disputed(by_key: &[Log<'_>]) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
-    for (number, pair) in (0u32..).zip(entries.all.windows(2)) {
-        let again = number > 0 && at(&entries.all[number as usize - 1]) == at(&pair[0]);
-        if at(&pair[0]) == at(&pair[1]) && !again {
-            pairs.push((number, number + 1));
+    for log in by_key {
+        for same in log.entries.chunk_by(|one, next| one.offset == next.offset) {
+            if let [one, other, ..] = same {
+                pairs.push((*one, *other));
+            }
         }
     }
     pairs
 }
 
 /// Per record that is at more offsets than it was sent, two entries of it.
-pub(super) fn copies(logs: &Logs<'_>, entries: &Entries) -> Vec<Pair> {
-    let mut seen: Vec<(u32, u32)> = vec![(0, NOBODY); logs.records.len()];
+pub(super) fn copies(by_key: &[Log<'_>]) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for (number, entry) in (0u32..).zip(&entries.all) {
-        let (count, first) = &mut seen[entry.record as usize];
-        *count += 1;
-        if *first == NOBODY {
-            *first = number;
-        }
-        if *count == logs.records[entry.record as usize].sends.max(1) + 1 {
-            pairs.push((*first, number));
+    for log in by_key {
+        let mut seen: Vec<(u32, u32)> = vec![(0, NOBODY); log.records.len()];
+        for (number, entry) in (0u32..).zip(&log.entries) {
+            let (count, first) = &mut seen[entry.record as usize];
+            *count += 1;
+            if *first == NOBODY {
+                *first = number;
+            }
+            if *count == log.records[entry.record as usize].sends.max(1) + 1 {
+                pairs.push((log.entries[*first as usize], *entry));
+            }
         }
     }
     pairs
 }
 
-/// Entries that were polled and have a wrong origin.
-pub(super) fn origins(logs: &Logs<'_>, entries: &Entries) -> Vec<(u32, Origin)> {
+/// Entries that were polled and have a wrong origin; the first of each record.
+pub(super) fn origins(logs: &Logs<'_>, by_key: &[Log<'_>]) -> Vec<(Entry, Origin)> {
     let mut found = Vec::new();
-    let mut told = vec![false; logs.records.len()];
-    for (number, entry) in (0u32..).zip(&entries.all) {
-        if entry.polled == NOBODY || told[entry.record as usize] {
-            continue;
-        }
-        let record = &logs.records[entry.record as usize];
-        let origin = match (record.sender, record.failed) {
-            (NOBODY, NOBODY) => Origin::Nobody,
-            (NOBODY, _) => Origin::Failed,
-            (sender, _) => {
-                let begin = logs.operations[sender as usize].index;
-                if logs.ends[entry.polled as usize] > begin {
-                    continue;
+    for log in by_key {
+        let mut told: FxHashSet<u32> = FxHashSet::default();
+        for entry in log.entries.iter().filter(|entry| entry.polled != NOBODY) {
+            let record = &log.records[entry.record as usize];
+            let origin = match (record.sender, record.failed) {
+                (NOBODY, NOBODY) => Origin::Nobody,
+                (NOBODY, _) => Origin::Failed,
+                (sender, _) => {
+                    if logs.end(entry.polled) > logs.call(sender).begin {
+                        continue;
+                    }
+                    Origin::Later
                 }
-                Origin::Later
+            };
+            if told.insert(entry.record) {
+                found.push((*entry, origin));
             }
-        };
-        told[entry.record as usize] = true;
-        found.push((number, origin));
+        }
     }
     found
 }
 
-/// Entries that a transaction polled and sent itself, with the transaction.
-pub(super) fn own(logs: &Logs<'_>, entries: &Entries) -> Vec<(u32, u32)> {
-    let own = |number: &usize| {
-        let sighting = &logs.sightings[*number];
-        let record = &logs.records[sighting.record as usize];
-        sighting.polled
-            && (record.sends, record.sender) == (1, sighting.operation)
-            && logs.is_transaction(sighting.operation)
-    };
-    let mut found: Vec<(u32, u32)> = (0..logs.sightings.len())
-        .filter(own)
-        .map(|number| (entries.of[number], logs.sightings[number].operation))
-        .collect();
+/// Entries that a transaction polled and sent itself, with the transaction; one of each.
+pub(super) fn own(logs: &Logs<'_>, by_key: &[Log<'_>]) -> Vec<(Entry, u32)> {
+    let mut found: Vec<(Entry, u32)> = Vec::new();
+    for batch in logs.batches.iter().filter(|batch| logs.call(batch.operation).is_transaction) {
+        let log = &by_key[batch.key as usize];
+        let own = |entry: &&Entry| {
+            let record = &log.records[entry.record as usize];
+            (record.sends, record.sender) == (1, batch.operation)
+        };
+        let given = log.given(batch).iter().map(|entry| &log.entries[*entry as usize]);
+        found.extend(given.filter(own).map(|entry| (*entry, batch.operation)));
+    }
     found.dedup_by_key(|(_, operation)| *operation);
     found
 }
@@ -110,8 +110,7 @@ pub(super) fn reversed(logs: &Logs<'_>) -> Vec<Reversed> {
     let mut found = Vec::new();
     for sent in &logs.sent {
         let Some(offset) = sent.offset else { continue };
-        let key = logs.records[sent.record as usize].key;
-        let process = logs.operations[sent.operation as usize].process;
+        let (key, process) = (sent.key, logs.call(sent.operation).process);
         let before = last.insert((process, key), (offset, sent.operation));
         if let Some((earlier, before)) = before.filter(|(earlier, _)| *earlier > offset) {
             let (after, later, between) = (sent.operation, offset, NOBODY);
@@ -122,24 +121,24 @@ pub(super) fn reversed(logs: &Logs<'_>) -> Vec<Reversed> {
 }
 
 /// Sends of one transaction to one key with somebody else's entry between.
-pub(super) fn interleaved(logs: &Logs<'_>, entries: &Entries) -> Vec<Reversed> {
+pub(super) fn interleaved(logs: &Logs<'_>, by_key: &[Log<'_>]) -> Vec<Reversed> {
     let mut last: FxHashMap<u32, (u64, u32)> = FxHashMap::default();
     let mut found = Vec::new();
     for sent in &logs.sent {
-        let Some(later) = sent.offset.filter(|_| logs.is_transaction(sent.operation)) else {
+        let Some(later) = sent.offset.filter(|_| logs.call(sent.operation).is_transaction) else {
             continue;
         };
-        let (key, after) = (logs.records[sent.record as usize].key, sent.operation);
+        let (key, after) = (sent.key, sent.operation);
         let Some((earlier, before)) = last.insert(key, (later, after)) else { continue };
         if before != after {
             continue;
         }
-        let of_key = entries.of_key(key);
-        let next = of_key.partition_point(|entry| entry.offset <= earlier);
-        let number = entries.starts[key as usize] + next as u32;
-        let other = |entry: &Entry| logs.records[entry.record as usize].sender != after;
-        if of_key.get(next).is_some_and(|entry| entry.offset < later && other(entry)) {
-            found.push(Reversed { key, before, earlier, after, later, between: number });
+        let log = &by_key[key as usize];
+        let next = log.entries.partition_point(|entry| entry.offset <= earlier);
+        let other = |entry: &Entry| log.records[entry.record as usize].sender != after;
+        if log.entries.get(next).is_some_and(|entry| entry.offset < later && other(entry)) {
+            let between = next as u32;
+            found.push(Reversed { key, before, earlier, after, later, between });
         }
     }
     found

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::entries::Entries;
+use super::entries::Log;
 use super::read::{Logs, NOBODY};
 
 /// How many moments are told of the whole time.
@@ -11,18 +11,17 @@ const MOMENTS: u64 = 20;
 
 /// Milliseconds from the acknowledgement of a record to the first poll that was answered with it,
 /// and the number of records that wait for that over time, as `[second, number]`.
-pub(super) fn measure(logs: &Logs<'_>, entries: &Entries) -> Value {
-    let returned =
-        |operation: u32| logs.operations[operation as usize].returned.unwrap_or(u64::MAX);
-    let mut polled = vec![u64::MAX; logs.records.len()];
-    for entry in entries.all.iter().filter(|entry| entry.polled != NOBODY) {
-        let first = &mut polled[entry.record as usize];
-        *first = (*first).min(returned(entry.polled));
-    }
+pub(super) fn measure(logs: &Logs<'_>, by_key: &[Log<'_>]) -> Value {
+    let returned = |operation: u32| logs.call(operation).returned;
     let mut lags: Vec<u64> = Vec::new();
     let (mut begins, mut ends): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     for sent in &logs.sent {
-        let (acknowledged, seen) = (returned(sent.operation), polled[sent.record as usize]);
+        let log = &by_key[sent.key as usize];
+        let seen = match log.records[log.sent(sent) as usize].polled {
+            NOBODY => u64::MAX,
+            by => returned(by),
+        };
+        let acknowledged = returned(sent.operation);
         if seen > acknowledged {
             begins.push(acknowledged);
             ends.push(seen);
@@ -33,10 +32,9 @@ pub(super) fn measure(logs: &Logs<'_>, entries: &Entries) -> Value {
     }
     begins.par_sort_unstable();
     ends.par_sort_unstable();
-    lags.par_sort_unstable();
-    let quantile = |part: usize| {
-        let at = lags.len().saturating_sub(1) * part / 100;
-        lags.get(at).map_or(Value::Null, |lag| json!(lag / 1_000_000))
+    let mut quantile = |part: usize| {
+        let at = lags.len().checked_sub(1)? * part / 100;
+        Some(*lags.select_nth_unstable(at).1 / 1_000_000)
     };
     let unseen_at = |moment: u64| {
         let before = |times: &[u64]| times.partition_point(|time| *time <= moment);

@@ -1,12 +1,13 @@
 //! Losses: records that were in a log, by all accounts, and are not there any more.
 
-use super::consumers::{End, Walks};
-use super::entries::{Entries, Entry};
+use super::consumers::{End, Walks, Way};
+use super::entries::{Entry, Log};
 use super::read::{Logs, NOBODY};
 
 /// A record that is gone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loss {
+    pub(super) key: u32,
     pub(super) record: u32,
     pub(super) offset: Option<u64>,
     /// Who knew that it is in the log: its sender, or somebody who polled it.
@@ -27,55 +28,58 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    pub(super) fn new(logs: &Logs<'_>, entries: &Entries, walks: &Walks) -> Self {
+    pub(super) fn new(logs: &Logs<'_>, by_key: &[Log<'_>], walks: &Walks) -> Self {
         let mut losses = Self::default();
-        let ends: Vec<Ends> = walks.ends.iter().map(|ends| Ends::new(logs, ends)).collect();
-        let end = |operation: u32| logs.ends[operation as usize];
-        let mut polled = vec![false; logs.records.len()];
-        for entry in entries.all.iter().filter(|entry| entry.polled != NOBODY) {
-            polled[entry.record as usize] = true;
-        }
-        for entry in &entries.all {
-            let (record, offset) = (entry.record, Some(entry.offset));
-            let known = entry.known;
-            // What was shown at another offset, or in whose place another was shown, is told so.
-            if entry.polled == NOBODY && (polled[record as usize] || is_replaced(entries, entry)) {
-                continue;
-            }
-            let place = entries.polled[entry.key as usize]
-                .partition_point(|at| entries.all[*at as usize].offset < entry.offset);
-            let passer = walks.passer(entry.key, place as u32).filter(|_| entry.polled == NOBODY);
-            if let Some(operation) = passer {
-                losses.lost.push(Loss { record, offset, known, operation });
-                continue;
-            }
-            let last = if entry.polled == NOBODY { known } else { entry.last_polled };
-            match ends[entry.key as usize].before(entry.offset, end(last)) {
-                Some(operation) => losses.unseen.push(Loss { record, offset, known, operation }),
-                None => losses.unchecked += usize::from(entry.polled == NOBODY),
-            }
+        let ends: Vec<Ends> = walks.ways.iter().map(|way| Ends::new(logs, &way.ends)).collect();
+        for ((log, way), ends) in by_key.iter().zip(&walks.ways).zip(&ends) {
+            losses.of_key(logs, log, way, ends);
         }
         for sent in logs.sent.iter().filter(|sent| sent.offset.is_none()) {
-            if polled[sent.record as usize] {
+            let (key, known, offset) = (sent.key, sent.operation, None);
+            let record = by_key[key as usize].sent(sent);
+            if by_key[key as usize].records[record as usize].polled != NOBODY {
                 continue;
             }
-            let (record, known) = (sent.record, sent.operation);
-            let key = logs.records[record as usize].key;
-            match ends[key as usize].whole_after(end(known)) {
+            match ends[key as usize].whole_after(logs.end(known)) {
                 Some(operation) => {
-                    losses.unseen.push(Loss { record, offset: None, known, operation });
+                    losses.unseen.push(Loss { key, record, offset, known, operation });
                 }
                 None => losses.unchecked += 1,
             }
         }
         losses
     }
+
+    /// What became of the entries of a key.
+    fn of_key(&mut self, logs: &Logs<'_>, log: &Log<'_>, way: &Way, ends: &Ends) {
+        for entry in &log.entries {
+            let (key, record, offset, known) = (entry.key, entry.record, entry.offset, entry.known);
+            let unseen = entry.polled == NOBODY;
+            // What was shown at another offset, or in whose place another was shown, is told so.
+            let shown = log.records[record as usize].polled != NOBODY;
+            if unseen && (shown || is_replaced(log, entry)) {
+                continue;
+            }
+            let offset = Some(offset);
+            if let Some(operation) = way.passer(entry.place).filter(|_| unseen) {
+                self.lost.push(Loss { key, record, offset, known, operation });
+                continue;
+            }
+            let last = if unseen { known } else { entry.last_polled };
+            match ends.before(entry.offset, logs.end(last)) {
+                Some(operation) => {
+                    self.unseen.push(Loss { key, record, offset, known, operation });
+                }
+                None => self.unchecked += usize::from(unseen),
+            }
+        }
+    }
 }
 
 /// Whether somebody was given another record at the same offset.
-fn is_replaced(entries: &Entries, entry: &Entry) -> bool {
-    let polled = &entries.polled[entry.key as usize];
-    polled.binary_search_by_key(&entry.offset, |at| entries.all[*at as usize].offset).is_ok()
+fn is_replaced(log: &Log<'_>, entry: &Entry) -> bool {
+    let next = log.polled.get(entry.place as usize);
+    next.is_some_and(|next| log.entries[*next as usize].offset == entry.offset)
 }
 
 /// What polls said of the end of one key.
@@ -88,7 +92,7 @@ struct Ends {
 
 impl Ends {
     fn new(logs: &Logs<'_>, ends: &[End]) -> Self {
-        let begin = |end: &End| logs.operations[end.operation as usize].index;
+        let begin = |end: &End| logs.call(end.operation).begin;
         let mut sorted: Vec<&End> = ends.iter().collect();
         sorted.sort_by_key(|end| begin(end));
         let mut least: Vec<(u64, u64, u32)> = Vec::with_capacity(sorted.len());

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+use super::members::Membership;
 use crate::Operation;
-use crate::numbers::Numbers;
+use crate::numbers::Plain;
 
 /// No operation, no consumer, no record.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -15,29 +16,41 @@ pub(super) const NOBODY: u32 = u32::MAX;
 /// How many operations are read at a time; in tests so few that every history has several parts.
 const PART: usize = if cfg!(test) { 5 } else { 1 << 15 };
 
-/// A value of one key. Operations are numbers in the list of all.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'h> {
-    pub(super) key: u32,
-    pub(super) value: &'h Value,
-    /// The first operation that sent it and did not fail, and how many there are.
-    pub(super) sender: u32,
-    pub(super) sends: u32,
-    /// One that failed.
-    pub(super) failed: u32,
-    /// One that was acknowledged.
-    pub(super) acknowledged: u32,
+/// How an operation comes to mention a value of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It tried to send it, and that failed.
+    Failed,
+    /// It may have sent it.
+    Tried,
+    /// It sent it, and nobody says to which offset.
+    Sent,
+    /// It sent it to the offset.
+    Placed,
+    /// It was given it, at the offset.
+    Polled,
 }
 
-/// A value at an offset, as an answer has it.
+/// What an operation tells of a value of a key. Operations are numbers in the list of all.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting {
-    pub(super) key: u32,
-    pub(super) record: u32,
+pub(super) struct Mention<'h> {
+    pub(super) value: Plain<'h>,
+    /// 0 where there is none.
     pub(super) offset: u64,
     pub(super) operation: u32,
-    /// Whether a poll saw it, and not its sender.
-    pub(super) polled: bool,
+    pub(super) how: How,
+}
+
+/// A key, and what is told of it.
+#[derive(Debug)]
+pub(super) struct Key<'h> {
+    pub(super) name: String,
+    /// Mentions in the order of operations, part by part; numbered from 0 through all parts.
+    pub(super) parts: Vec<Vec<Mention<'h>>>,
+    /// How many that are.
+    pub(super) mentions: u32,
+    /// Its batches.
+    pub(super) batches: Vec<u32>,
 }
 
 /// What one poll was answered for one key.
@@ -47,9 +60,12 @@ pub(super) struct Batch {
     pub(super) key: u32,
     /// Who polled, in the list of consumers.
     pub(super) consumer: u32,
-    /// Its sightings. With none of them, the answer says that the log ended at the position.
+    /// Its mentions, among those of the key. With none of them, the answer says that the log ended
+    /// at the position.
     pub(super) first: u32,
     pub(super) count: u32,
+    /// What the answer says of who polled, or [`NOBODY`].
+    pub(super) membership: u32,
 }
 
 /// How a consumer came to its keys.
@@ -67,24 +83,40 @@ pub(super) enum Mode {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
     pub(super) operation: u32,
-    pub(super) record: u32,
+    pub(super) key: u32,
+    /// Among those of the key.
+    pub(super) mention: u32,
     pub(super) offset: Option<u64>,
+}
+
+/// What is asked of an operation again and again; operations themselves are large.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// Where it began and ended among all events.
+    pub(super) begin: u64,
+    pub(super) end: u64,
+    /// When it ended, in nanoseconds; `u64::MAX` if nobody knows.
+    pub(super) returned: u64,
+    pub(super) process: u32,
+    pub(super) is_transaction: bool,
+    /// Whether it happens at once. Several sends that are no transaction do not.
+    pub(super) is_whole: bool,
 }
 
 /// Everything that a history tells of logs.
 #[derive(Debug, Default)]
 pub(super) struct Logs<'h> {
     pub(super) operations: &'h [Operation<'h>],
-    /// Per operation its end: it is asked for at every sighting, and operations are large.
-    pub(super) ends: Vec<u64>,
-    /// Per operation whether it happens at once. Several sends that are no transaction do not.
-    pub(super) whole: Vec<bool>,
-    pub(super) keys: Vec<String>,
-    pub(super) records: Vec<Record<'h>>,
-    pub(super) sightings: Vec<Sighting>,
+    /// Per operation, part by part.
+    calls: Vec<Vec<Call>>,
+    pub(super) keys: Vec<Key<'h>>,
     pub(super) batches: Vec<Batch>,
     pub(super) consumers: Vec<Mode>,
     pub(super) groups: Vec<String>,
+    /// What answers to polls say of members of groups, by the begin of their operations.
+    pub(super) memberships: Vec<Membership>,
+    /// The keys of these, one after another.
+    pub(super) owned: Vec<u32>,
     /// Acknowledged sends, by the begin of their operations.
     pub(super) sent: Vec<Sent>,
     pub(super) attempts: usize,
@@ -98,7 +130,6 @@ struct Known<'h> {
     keys: FxHashMap<&'h str, u32>,
     number_keys: FxHashMap<i64, u32>,
     texts: FxHashMap<String, u32>,
-    records: Numbers<'h>,
     consumers: FxHashMap<u32, u32>,
 }
 
@@ -118,15 +149,32 @@ impl<'h> Logs<'h> {
         let parts = operations.par_chunks(PART).enumerate();
         let parts: Vec<Result<Reader<'h>, String>> =
             parts.map(|(number, part)| Reader::part((number * PART) as u32, part)).collect();
-        let mut reader = Reader::default();
-        for part in parts {
-            reader.join(part?);
-        }
-        Ok(Self { operations, ..reader.logs })
+        // The first error, whoever came to one first.
+        let parts: Vec<Reader<'h>> = parts.into_iter().collect::<Result<_, String>>()?;
+        let logs = Reader::joined(parts).logs;
+        Ok(Self { operations, ..logs })
     }
 
-    pub(super) fn is_transaction(&self, operation: u32) -> bool {
-        self.operations[operation as usize].f == "txn"
+    pub(super) fn call(&self, operation: u32) -> &Call {
+        &self.calls[operation as usize / PART][operation as usize % PART]
+    }
+
+    pub(super) fn end(&self, operation: u32) -> u64 {
+        self.call(operation).end
+    }
+}
+
+impl<'h> Key<'h> {
+    fn new(name: &str) -> Self {
+        let parts = vec![Vec::new()];
+        Self { name: name.to_owned(), parts, mentions: 0, batches: Vec::new() }
+    }
+
+    /// Adds to its first part; gives the number.
+    fn mention(&mut self, mention: Mention<'h>) -> u32 {
+        self.parts[0].push(mention);
+        self.mentions += 1;
+        self.mentions - 1
     }
 }
 
@@ -134,14 +182,23 @@ impl<'h> Reader<'h> {
     /// Reads some operations, of which the first has this number.
     fn part(first: u32, operations: &'h [Operation<'h>]) -> Result<Self, String> {
         let mut reader = Self::default();
+        let mut calls = Vec::with_capacity(operations.len());
         for (number, operation) in (first..).zip(operations) {
-            reader.logs.ends.push(operation.end());
+            let is_transaction = operation.f == "txn";
             let single = operation.input.as_array().is_some_and(|steps| steps.len() == 1);
-            reader.logs.whole.push(single || operation.f == "txn");
+            calls.push(Call {
+                begin: operation.index,
+                end: operation.end(),
+                returned: operation.returned.unwrap_or(u64::MAX),
+                process: operation.process,
+                is_transaction,
+                is_whole: single || is_transaction,
+            });
             reader.operation(number, operation).map_err(|what| {
                 format!("operation {} ({}) cannot be read: {what}", operation.index, operation.f)
             })?;
         }
+        reader.logs.calls.push(calls);
         Ok(reader)
     }
 
@@ -211,7 +268,7 @@ impl<'h> Reader<'h> {
                 }
                 Some([Value::String(f), ..]) if f == "poll" => {
                     if let Some(answer) = answer {
-                        self.poll(number, operation.process, &answer[1])?;
+                        self.poll(number, operation.process, answer)?;
                     }
                 }
                 _ => return Err(format!("{step} is neither a send nor a poll")),
@@ -230,69 +287,78 @@ impl<'h> Reader<'h> {
     ) -> Result<(), String> {
         self.logs.attempts += 1;
         let key = self.key(key);
-        let name = self.record(key, value);
-        let record = &mut self.logs.records[name as usize];
-        if operation.is_failed() {
-            record.failed = number;
-            return Ok(());
-        }
-        record.sends += 1;
-        if record.sender == NOBODY {
-            record.sender = number;
-        }
-        let Some(answer) = answer else { return Ok(()) };
-        if record.acknowledged == NOBODY {
-            record.acknowledged = number;
-        }
-        let offset = offset_of(value, &answer[2])?;
-        self.logs.sent.push(Sent { operation: number, record: name, offset });
-        if let Some(offset) = offset {
-            let operation = number;
-            let (record, polled) = (name, false);
-            self.logs.sightings.push(Sighting { key, record, offset, operation, polled });
+        let (how, offset) = match answer {
+            _ if operation.is_failed() => (How::Failed, None),
+            None => (How::Tried, None),
+            Some(answer) => match offset_of(value, &answer[2])? {
+                None => (How::Sent, None),
+                offset => (How::Placed, offset),
+            },
+        };
+        let (value, operation) = (value.into(), number);
+        let known = offset.unwrap_or_default();
+        let mention =
+            self.logs.keys[key as usize].mention(Mention { value, offset: known, operation, how });
+        if matches!(how, How::Sent | How::Placed) {
+            self.logs.sent.push(Sent { operation, key, mention, offset });
         }
         Ok(())
     }
 
-    fn poll(&mut self, number: u32, process: u32, seen: &'h Value) -> Result<(), String> {
+    fn poll(&mut self, number: u32, process: u32, answer: &'h Value) -> Result<(), String> {
         let consumer = match self.numbers.consumers.get(&process) {
             Some(consumer) => *consumer,
             None => self.new_consumer(process, Mode::Unsaid),
         };
         self.logs.polls += 1;
-        let keys = match seen {
+        let membership = self.membership(number, consumer, answer.get(2))?;
+        let keys = match &answer[1] {
             Value::Object(keys) => keys,
             Value::Null => return Ok(()),
             other => return Err(format!("{other} is no object of keys")),
         };
         for (key, list) in keys {
             let key = self.key_text(key);
-            let first = self.logs.sightings.len() as u32;
             let list = list.as_array().ok_or_else(|| format!("{list} is no list of records"))?;
+            let known = &mut self.logs.keys[key as usize];
+            let first = known.mentions;
             for pair in list {
-                let (offset, value) = (pair[0].as_u64(), pair.get(1));
-                let (Some(offset), Some(value)) = (offset, value) else {
-                    return Err(format!("{pair} is no offset with a value"));
+                let told = match pair.as_array().map(Vec::as_slice) {
+                    Some([offset, value, ..]) => offset.as_u64().map(|offset| (offset, value)),
+                    _ => None,
                 };
-                let record = self.record(key, value);
-                let (operation, polled) = (number, true);
-                self.logs.sightings.push(Sighting { key, record, offset, operation, polled });
+                let (offset, value) =
+                    told.ok_or_else(|| format!("{pair} is no offset with a value"))?;
+                let (value, operation, how) = (value.into(), number, How::Polled);
+                known.mention(Mention { value, offset, operation, how });
             }
             let count = list.len() as u32;
-            self.logs.batches.push(Batch { operation: number, key, consumer, first, count });
+            let operation = number;
+            self.logs.batches.push(Batch { operation, key, consumer, first, count, membership });
         }
         Ok(())
     }
 
-    fn record(&mut self, key: u32, value: &'h Value) -> u32 {
-        let next = self.logs.records.len() as u32;
-        let number = self.numbers.records.number(key, value, next);
-        if number == next {
-            let nobody = (NOBODY, NOBODY, NOBODY);
-            let (sender, failed, acknowledged) = nobody;
-            self.logs.records.push(Record { key, value, sender, sends: 0, failed, acknowledged });
+    /// The number of what an answer tells of who polled, if it tells anything.
+    fn membership(
+        &mut self,
+        operation: u32,
+        consumer: u32,
+        told: Option<&'h Value>,
+    ) -> Result<u32, String> {
+        let Some(told) = told.filter(|told| !told.is_null()) else { return Ok(NOBODY) };
+        let (generation, keys) = (told["generation"].as_i64(), told["keys"].as_array());
+        let (Some(generation), Some(keys)) = (generation, keys) else {
+            return Err(format!("{told} has no `generation`, a whole number, with `keys`, a list"));
+        };
+        let first = self.logs.owned.len() as u32;
+        for key in keys {
+            let key = self.key(key);
+            self.logs.owned.push(key);
         }
-        number
+        let count = keys.len() as u32;
+        self.logs.memberships.push(Membership { operation, consumer, generation, first, count });
+        Ok(self.logs.memberships.len() as u32 - 1)
     }
 
     /// The number of a key as a send has it: polls name keys in text, as objects do.
@@ -325,18 +391,19 @@ impl<'h> Reader<'h> {
         }
         let next = self.logs.keys.len() as u32;
         self.numbers.texts.insert(key.to_owned(), next);
-        self.logs.keys.push(key.to_owned());
+        self.logs.keys.push(Key::new(key));
         next
     }
 }
 
 /// The offset in the answer to a send: `[offset, value]`, or the value alone if nobody knows.
 fn offset_of(value: &Value, answer: &Value) -> Result<Option<u64>, String> {
+    let same = |other: &Value| Plain::from(other) == Plain::from(value);
     match answer.as_array().map(Vec::as_slice) {
-        Some([offset, same]) if same == value && (offset.is_null() || offset.is_u64()) => {
+        Some([offset, value]) if same(value) && (offset.is_null() || offset.is_u64()) => {
             Ok(offset.as_u64())
         }
-        _ if answer == value => Ok(None),
+        _ if same(answer) => Ok(None),
         _ => Err(format!("{answer} is not {value}, nor an offset with it")),
     }
 }

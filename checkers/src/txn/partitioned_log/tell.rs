@@ -1,10 +1,12 @@
 //! Telling: what is wrong with logs, in words, with the operations that show it.
 
 use super::consumers::{Jump, Missed};
-use super::entries::{Entries, Entry};
+use super::entries::{Entry, Log, Record};
 use super::flaws::{Origin, Pair, Reversed};
 use super::losses::Loss;
+use super::members::Double;
 use super::read::{Logs, NOBODY};
+use crate::monotonic::falls::Fall;
 use crate::tally::{anomaly, step};
 use crate::txn::explain::plain;
 use crate::words::shortened;
@@ -17,7 +19,7 @@ const RULED_OUT: &[&str] = &["linearizable", "sequential"];
 #[derive(Clone, Copy)]
 pub(super) struct Told<'l, 'h> {
     pub(super) logs: &'l Logs<'h>,
-    pub(super) entries: &'l Entries,
+    pub(super) by_key: &'l [Log<'h>],
 }
 
 impl Told<'_, '_> {
@@ -25,27 +27,35 @@ impl Told<'_, '_> {
         &self.logs.operations[number as usize]
     }
 
-    fn value(&self, record: u32) -> String {
-        shortened(self.logs.records[record as usize].value)
+    fn record(&self, key: u32, record: u32) -> &Record<'_> {
+        &self.by_key[key as usize].records[record as usize]
+    }
+
+    fn value(&self, key: u32, record: u32) -> String {
+        shortened(&self.record(key, record).value.value())
+    }
+
+    fn value_of(&self, entry: &Entry) -> String {
+        self.value(entry.key, entry.record)
     }
 
     fn key(&self, key: u32) -> &str {
-        &self.logs.keys[key as usize]
+        &self.logs.keys[key as usize].name
     }
 
-    fn entry(&self, number: u32) -> &Entry {
-        &self.entries.all[number as usize]
+    fn entry(&self, key: u32, number: u32) -> &Entry {
+        &self.by_key[key as usize].entries[number as usize]
     }
 
     /// "Process 3 polled 7 at offset 2 of key 1 between …": whoever knows of an entry.
     fn knows(&self, entry: &Entry) -> Step {
         let by = if entry.polled == NOBODY { entry.known } else { entry.polled };
-        self.knew(by, entry.record, Some(entry.offset))
+        self.knew(by, entry.key, entry.record, Some(entry.offset))
     }
 
-    fn knew(&self, by: u32, record: u32, offset: Option<u64>) -> Step {
-        let sent = self.logs.records[record as usize].sender == by;
-        let (value, key) = (self.value(record), self.key(self.logs.records[record as usize].key));
+    fn knew(&self, by: u32, key: u32, record: u32, offset: Option<u64>) -> Step {
+        let sent = self.record(key, record).sender == by;
+        let (value, key) = (self.value(key, record), self.key(key));
         let at = offset.map_or_else(String::new, |offset| format!(" at offset {offset}"));
         let did = match (sent, &offset) {
             (true, Some(_)) => format!("sent {value} to key {key}, and was told that it is{at},"),
@@ -69,8 +79,7 @@ impl Told<'_, '_> {
     }
 
     pub(super) fn lost(&self, loss: &Loss) -> Anomaly {
-        let value = self.value(loss.record);
-        let key = self.logs.records[loss.record as usize].key;
+        let (key, value) = (loss.key, self.value(loss.key, loss.record));
         let offset = loss.offset.unwrap_or_default();
         let explanation = format!(
             "{value} was acknowledged with offset {offset} of key {}. Nobody ever polled it, \
@@ -79,7 +88,7 @@ impl Told<'_, '_> {
         );
         let passed = format!("polled key {}, past offset {offset}, without it", self.key(key));
         let steps = vec![
-            self.knew(loss.known, loss.record, loss.offset),
+            self.knew(loss.known, key, loss.record, loss.offset),
             step(self.operation(loss.operation), &passed),
         ];
         let title = format!("Lost record {value} of key {}", self.key(key));
@@ -87,8 +96,7 @@ impl Told<'_, '_> {
     }
 
     pub(super) fn unseen(&self, loss: &Loss) -> Anomaly {
-        let value = self.value(loss.record);
-        let key = self.logs.records[loss.record as usize].key;
+        let (key, value) = (loss.key, self.value(loss.key, loss.record));
         let name = self.key(key);
         let place = match loss.offset {
             Some(offset) => format!("before offset {offset}"),
@@ -99,7 +107,7 @@ impl Told<'_, '_> {
              was told that the log ends {place}, and nobody polled {value} after that."
         );
         let steps = vec![
-            self.knew(loss.known, loss.record, loss.offset),
+            self.knew(loss.known, key, loss.record, loss.offset),
             step(
                 self.operation(loss.operation),
                 &format!("was told that the log of key {name} ends {place},"),
@@ -109,10 +117,51 @@ impl Told<'_, '_> {
         self.anomaly("unseen-record", title, explanation, steps, key)
     }
 
-    pub(super) fn disputed(&self, pair: Pair) -> Anomaly {
-        let (one, other) = (self.entry(pair.0), self.entry(pair.1));
+    /// "Process 3 polled as a member, with key x, in generation 7 between …"
+    fn had(&self, operation: u32, key: &str, generation: i64) -> Step {
+        let did = format!("was said to have key {key} in generation {generation}");
+        step(self.operation(operation), &did)
+    }
+
+    pub(super) fn doubled(&self, double: &Double) -> Anomaly {
+        let (key, generation) = (self.key(double.key), double.generation);
+        let [one, other] = [double.one, double.other].map(|by| self.operation(by).process);
+        let explanation = format!(
+            "In generation {generation} of their group, key {key} belonged both to process {one} and to \
+             process {other}, and both were alive. Each of them is given the same records, and does \
+             what they ask for."
+        );
+        let title = format!("Key {key} has two members in generation {generation}");
+        let steps = [double.one, double.other].map(|by| self.had(by, key, generation));
+        self.anomaly("double-assignment", title, explanation, steps.to_vec(), double.key)
+    }
+
+    pub(super) fn inverted(&self, fall: &Fall) -> Anomaly {
+        let generation = |operation: u32| {
+            let told = self.logs.memberships.iter().find(|told| told.operation == operation);
+            told.map_or(0, |told| told.generation)
+        };
+        let (high, low) = (generation(fall.early), generation(fall.late));
+        let [early, late] = [fall.early, fall.late].map(|by| self.operation(by));
+        let whom = match early.process == late.process {
+            true => "it had been told itself".to_owned(),
+            false => format!("process {} had been told before it asked", early.process),
+        };
+        let explanation = format!(
+            "Process {} polled in generation {low} of its group, although {whom} of generation {high}. \
+             What belonged to whom in generation {low} was over.",
+            late.process
+        );
+        let title = format!("Generation {low} after generation {high}");
+        let told =
+            |operation, number: i64| step(operation, &format!("polled in generation {number}"));
+        let steps = vec![told(early, high), told(late, low)];
+        anomaly("generation-inversion", title, explanation, steps, RULED_OUT)
+    }
+
+    pub(super) fn disputed(&self, (one, other): &Pair) -> Anomaly {
         let (key, offset) = (one.key, one.offset);
-        let (first, second) = (self.value(one.record), self.value(other.record));
+        let (first, second) = (self.value_of(one), self.value_of(other));
         let explanation = format!(
             "Offset {offset} of key {} is {first} for one and {second} for another. One of them was \
              replaced after somebody had relied on it.",
@@ -123,9 +172,8 @@ impl Told<'_, '_> {
         self.anomaly("inconsistent-offset", title, explanation, steps, key)
     }
 
-    pub(super) fn copied(&self, pair: Pair) -> Anomaly {
-        let (one, other) = (self.entry(pair.0), self.entry(pair.1));
-        let (key, value) = (one.key, self.value(one.record));
+    pub(super) fn copied(&self, (one, other): &Pair) -> Anomaly {
+        let (key, value) = (one.key, self.value_of(one));
         let explanation = format!(
             "{value} was sent to key {} once, and is in its log at offset {} and at offset {}. \
              Whoever reads the log does twice what it stands for.",
@@ -138,10 +186,9 @@ impl Told<'_, '_> {
         self.anomaly("duplicate-record", title, explanation, steps, key)
     }
 
-    pub(super) fn origin(&self, entry: u32, origin: Origin) -> Anomaly {
-        let entry = self.entry(entry);
-        let record = &self.logs.records[entry.record as usize];
-        let (value, key) = (self.value(entry.record), self.key(entry.key));
+    pub(super) fn origin(&self, entry: &Entry, origin: Origin) -> Anomaly {
+        let record = self.record(entry.key, entry.record);
+        let (value, key) = (self.value_of(entry), self.key(entry.key));
         let mut steps = Vec::new();
         let (kind, title, explanation) = match origin {
             Origin::Failed => {
@@ -176,9 +223,8 @@ impl Told<'_, '_> {
         plain(kind, title, explanation, steps, Some(&key.into()))
     }
 
-    pub(super) fn own(&self, entry: u32, by: u32) -> Anomaly {
-        let entry = self.entry(entry);
-        let (value, key) = (self.value(entry.record), self.key(entry.key));
+    pub(super) fn own(&self, entry: &Entry, by: u32) -> Anomaly {
+        let (value, key) = (self.value_of(entry), self.key(entry.key));
         let explanation = format!(
             "A transaction sent {value} and polled it as well. It was not committed yet, so what \
              consumers are shown is not only what is committed."
@@ -208,13 +254,13 @@ impl Told<'_, '_> {
 
     pub(super) fn interleaved(&self, pair: &Reversed) -> Anomaly {
         let key = self.key(pair.key);
-        let between = self.entry(pair.between);
+        let between = self.entry(pair.key, pair.between);
         let explanation = format!(
             "A transaction sent two records to key {key}, at offsets {} and {}, and {} is between \
              them. Transactions are promised to be in one piece.",
             pair.earlier,
             pair.later,
-            self.value(between.record)
+            self.value_of(between)
         );
         let did = format!("sent to key {key}, at offsets {} and {},", pair.earlier, pair.later);
         let steps = vec![step(self.operation(pair.after), &did), self.knows(between)];
@@ -237,8 +283,8 @@ impl Told<'_, '_> {
     }
 
     pub(super) fn skipped(&self, jump: &Jump) -> Anomaly {
-        let skipped = self.entry(jump.skipped);
-        let (key, value) = (self.key(jump.key), self.value(skipped.record));
+        let skipped = self.entry(jump.key, jump.skipped);
+        let (key, value) = (self.key(jump.key), self.value_of(skipped));
         let from = Self::from(jump);
         let explanation = format!(
             "A consumer of key {key} went from {from} to offset {}, and was not given {value} at \
@@ -284,8 +330,9 @@ impl Told<'_, '_> {
     }
 
     pub(super) fn missed(&self, missed: &Missed) -> Anomaly {
-        let (entry, next) = (self.entry(missed.missed), self.entry(missed.next));
-        let (key, value) = (self.key(entry.key), self.value(entry.record));
+        let [entry, next] =
+            [missed.missed, missed.next].map(|number| self.entry(missed.key, number));
+        let (key, value) = (self.key(entry.key), self.value_of(entry));
         let group = match self.logs.groups[missed.group as usize].as_str() {
             "" => "the group of all that subscribed".to_owned(),
             name => format!("group {name}"),

@@ -7,6 +7,7 @@ use crate::testing::{Random, Script};
 use crate::{Anomaly, Kind, Verdict};
 
 mod generated;
+mod members;
 mod oracle;
 
 fn check_with(script: &Script, checker: PartitionedLog) -> Finding {

@@ -4,7 +4,7 @@
 //! A consumer whose connection breaks, or who waits no longer, never gets what was sent to it. The
 //! others of its group go on after that.
 
-use crate::command::{Command, Operation, Outcome};
+use crate::command::{Command, Member, Operation, Outcome};
 use crate::node::{Node, Reply};
 use tokio::time::Instant;
 
@@ -12,14 +12,16 @@ pub(super) async fn run(node: &Node, operations: &[Operation], deadline: Instant
     let command = Command::Transaction { operations: operations.to_vec() };
     let reply = node.lead_correctly(&command, deadline).await?;
     let Outcome::Transaction(results) = &reply else { return Ok(reply) };
-    let commits: Vec<Operation> = operations
-        .iter()
-        .zip(results)
+    let told = operations.iter().zip(results);
+    let attended =
+        told.clone().find(|(operation, _)| matches!(operation, Operation::Attend { .. }));
+    let generation = attended.and_then(|(_, result)| result[0].as_u64()).unwrap_or(0);
+    let commits: Vec<Operation> = told
         .filter_map(|(operation, result)| {
-            let Operation::Poll { key, group: Some(group), .. } = operation else { return None };
+            let Operation::Poll { key, member: Some(member), .. } = operation else { return None };
             let offset = result.as_array()?.last()?[0].as_u64()?;
-            let (key, group) = (key.clone(), group.clone());
-            Some(Operation::Commit { key, group, position: offset + 1 })
+            let (key, member) = (key.clone(), Member { generation, ..member.clone() });
+            Some(Operation::Commit { key, member, position: offset + 1 })
         })
         .collect();
     if !commits.is_empty() {

@@ -244,4 +244,24 @@ pub const TABLE: &[Bug] = &[
         anomalies: &["lost-write", "missing-your-writes", "non-monotonic-reads"],
         settings: &[("nemesis-interval", "3s")],
     },
+    Bug {
+        name: "eternal-locks",
+        about: "a lock is never taken back from a client that is gone",
+        imitates: "ZooKeeper before 3.3.4, where the ephemeral node of a session could outlive it \
+                   (ZOOKEEPER-1208, 2011), and with it the lock that it was",
+        workload: "lock",
+        nemesis: &[],
+        anomalies: &["held-by-the-dead"],
+        settings: &[],
+    },
+    Bug {
+        name: "sticky-claims",
+        about: "a consumer that comes back to its group keeps the logs that others were given meanwhile",
+        imitates: "Kafka's cooperative sticky assignor, to which two consumers could claim the same \
+                   partition, both in one generation (KAFKA-12984, 2021)",
+        workload: "partitioned-log",
+        nemesis: &[],
+        anomalies: &["double-assignment"],
+        settings: &[],
+    },
 ];

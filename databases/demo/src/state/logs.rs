@@ -1,16 +1,16 @@
-//! Logs of records, one a key, and how far groups of consumers have read them.
+//! Logs of records, one a key.
 
-use crate::command::Key;
+use super::groups::Groups;
+use crate::command::{Key, Operation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// All of them. A log that nobody has sent to is empty.
+/// All of them, and who reads them together. A log that nobody has sent to is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Logs {
     logs: BTreeMap<Key, Vec<Value>>,
-    /// Per key and group the offset of the next record.
-    positions: BTreeMap<Key, BTreeMap<Key, u64>>,
+    groups: Groups,
 }
 
 impl Logs {
@@ -21,33 +21,57 @@ impl Logs {
         log.len() as u64 - 1
     }
 
-    pub(super) fn poll(&self, key: &Key, from: u64, most: u64, group: Option<&Key>) -> Value {
-        let from = from.max(group.map_or(0, |group| self.position(key, Some(group))));
+    /// The offset of the next record.
+    pub(super) fn end(&self, key: &Key) -> u64 {
+        self.logs.get(key).map_or(0, |log| log.len() as u64)
+    }
+
+    /// Records from an offset on.
+    fn records(&self, key: &Key, from: u64, most: u64) -> Value {
         let records = self.logs.get(key).map(Vec::as_slice).unwrap_or_default();
         let chosen = (0u64..).zip(records).skip(usize::try_from(from).unwrap_or(usize::MAX));
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         chosen.take(most).map(|(offset, value)| json!([offset, value])).collect()
     }
 
-    /// Where a group is in a log, or for none its end.
-    pub(super) fn position(&self, key: &Key, group: Option<&Key>) -> u64 {
-        match group {
-            None => self.logs.get(key).map_or(0, |log| log.len() as u64),
-            Some(group) => {
-                let positions = self.positions.get(key);
-                positions.and_then(|of| of.get(group)).copied().unwrap_or(0)
-            }
-        }
+    /// The answer to a poll; null to a member whose log it is not.
+    pub(super) fn poll(&self, operation: &Operation) -> Value {
+        let Operation::Poll { key, from, skip, most, member } = operation else {
+            return Value::Null;
+        };
+        let begin = match member {
+            None => Some(*from),
+            Some(member) => self.groups.begin(member, key, *from),
+        };
+        begin.map_or(Value::Null, |begin| self.records(key, begin + skip, *most))
     }
 
-    pub(super) fn commit(&mut self, key: &Key, group: &Key, position: u64) {
-        let held = self.positions.entry(key.clone()).or_default().entry(group.clone()).or_default();
-        *held = position.max(*held);
+    /// What members of groups tell of themselves comes before everything else in a transaction. `None`
+    /// for anything else.
+    pub(super) fn membership(&mut self, operation: &Operation) -> Option<Value> {
+        match operation {
+            Operation::Attend { member, logs, trusting, at } => {
+                Some(self.groups.attend(member, logs, *trusting, *at))
+            }
+            Operation::Leave { member } => {
+                self.groups.leave(member);
+                Some(Value::Null)
+            }
+            Operation::Commit { key, member, position } => {
+                self.groups.commit(member, key, *position);
+                Some(Value::Null)
+            }
+            _ => None,
+        }
     }
 
     /// Copies what there is of a key.
     pub(super) fn copy(&self, key: &Key, part: &mut Self) {
         super::copy_key(&self.logs, &mut part.logs, key);
-        super::copy_key(&self.positions, &mut part.positions, key);
+        self.copy_groups(part);
+    }
+
+    pub(super) fn copy_groups(&self, part: &mut Self) {
+        part.groups = self.groups.clone();
     }
 }

@@ -1,7 +1,7 @@
 //! The state machine's rules, one structure at a time.
 
 use super::State;
-use crate::command::{Command, Key, Operation, Outcome};
+use crate::command::{Command, Key, Member, Operation, Outcome};
 use serde_json::{Value, json};
 
 fn key(value: impl Into<Value>) -> Key {
@@ -219,7 +219,7 @@ fn a_counter_can_be_reset_and_a_queue_be_taken_from_further_on() {
 fn logs_are_read_from_an_offset_and_not_what_the_same_transaction_sends() {
     let key = || Key::from(&json!("log"));
     let send = |value: i64| Operation::Send { key: key(), value: json!(value) };
-    let poll = |from| Operation::Poll { key: key(), from, most: 2, group: None };
+    let poll = |from| Operation::Poll { key: key(), from, skip: 0, most: 2, member: None };
     let mut state = State::default();
     let mut run =
         |operations: Vec<Operation>| match state.apply(&Command::Transaction { operations }) {
@@ -228,11 +228,94 @@ fn logs_are_read_from_an_offset_and_not_what_the_same_transaction_sends() {
         };
     assert_eq!(run(vec![send(5), poll(0), send(6), send(7)]), json!([0, [], 1, 2]));
     assert_eq!(run(vec![poll(0), poll(2)]), json!([[[0, 5], [1, 6]], [[2, 7]]]));
-    let group = || Some(Key::from(&json!("group")));
-    let commit = |position| Operation::Commit { key: key(), group: group().unwrap(), position };
-    run(vec![commit(2), commit(1)]);
-    let position = |group| Operation::Position { key: key(), group };
-    assert_eq!(run(vec![position(group()), position(None)]), json!([2, 3]));
-    let shared = Operation::Poll { key: key(), from: 0, most: 9, group: group() };
-    assert_eq!(run(vec![shared]), json!([[[2, 7]]]));
+    assert_eq!(run(vec![Operation::End { key: key() }]), json!([3]));
+}
+
+/// A group of two logs with three records each.
+struct Group(State);
+
+impl Group {
+    fn new() -> Self {
+        let mut group = Self(State::default());
+        for log in [1, 2] {
+            let sends =
+                (0..3).map(|value| Operation::Send { key: log_key(log), value: json!(value) });
+            group.run(sends.collect());
+        }
+        group
+    }
+
+    fn run(&mut self, operations: Vec<Operation>) -> Value {
+        match self.0.apply(&Command::Transaction { operations }) {
+            Outcome::Transaction(results) => json!(results),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The generation and the logs of a member that is there at some time.
+    fn attend(&mut self, name: &str, at: u64, trusting: bool) -> Value {
+        let (member, logs) = (member(name, 0), vec![log_key(1), log_key(2)]);
+        self.run(vec![Operation::Attend { member, logs, trusting, at }])[0].take()
+    }
+
+    fn commit(&mut self, name: &str, generation: u64, log: i64, position: u64) {
+        let member = member(name, generation);
+        self.run(vec![Operation::Commit { key: log_key(log), member, position }]);
+    }
+}
+
+fn log_key(number: i64) -> Key {
+    Key::from(&json!(number))
+}
+
+fn member(name: &str, generation: u64) -> Member {
+    let claims = vec![log_key(1), log_key(2)];
+    Member { group: key("group"), name: key(name), generation, claims }
+}
+
+#[test]
+fn each_log_of_a_group_belongs_to_one_member() {
+    let mut group = Group::new();
+    assert_eq!(group.attend("a", 1_000, false), json!([1, [[1, 0], [2, 0]]]));
+    group.commit("a", 1, 1, 2);
+    assert_eq!(group.attend("a", 1_100, false), json!([1, [[1, 2], [2, 0]]]));
+    assert_eq!(group.attend("b", 1_200, false), json!([2, [[2, 0]]]));
+    assert_eq!(group.attend("a", 1_300, false), json!([2, [[1, 2]]]));
+    // Neither what it knew before counts any more, nor what it says of another's log.
+    group.commit("a", 1, 1, 3);
+    group.commit("a", 2, 2, 3);
+    group.commit("b", 2, 2, 1);
+    assert_eq!(group.attend("b", 1_400, false), json!([2, [[2, 1]]]));
+    group.run(vec![Operation::Leave { member: member("a", 2) }]);
+    assert_eq!(group.attend("b", 1_500, false), json!([3, [[1, 2], [2, 1]]]));
+}
+
+#[test]
+fn members_poll_their_own_logs_from_where_the_group_is() {
+    let mut group = Group::new();
+    group.attend("a", 1_000, false);
+    group.commit("a", 1, 1, 1);
+    let poll = |name: &str, generation, from, skip| {
+        let member = Some(member(name, generation));
+        vec![Operation::Poll { key: log_key(1), from, skip, most: 9, member }]
+    };
+    assert_eq!(group.run(poll("a", 1, 2, 0)), json!([[[2, 2]]]));
+    assert_eq!(group.run(poll("a", 0, 2, 0)), json!([[[1, 1], [2, 2]]]), "of no generation");
+    assert_eq!(group.run(poll("a", 0, 2, 1)), json!([[[2, 2]]]));
+    assert_eq!(group.run(poll("b", 1, 0, 0)), json!([null]));
+}
+
+#[test]
+fn who_is_not_heard_of_is_no_member_any_more() {
+    for (trusting, claimed) in [(false, json!([[1, 0]])), (true, json!([[1, 0], [2, 0]]))] {
+        let mut group = Group::new();
+        group.attend("a", 1_000, false);
+        group.attend("b", 1_699, false);
+        assert_eq!(group.attend("b", 1_699, false)[1], json!([[2, 0]]));
+        // A clock that went back makes nobody late.
+        assert_eq!(group.attend("b", 500, false)[0], 2);
+        assert_eq!(group.attend("b", 1_700, false)[1], json!([[1, 0], [2, 0]]));
+        // What it had is not given back to it, but for the bug.
+        assert_eq!(group.attend("a", 1_800, trusting)[1], claimed);
+    }
 }

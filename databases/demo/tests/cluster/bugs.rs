@@ -254,10 +254,13 @@ async fn commits_for_members(bug: Option<Bug>) -> bool {
     for node in [1, 2] {
         let mut member = cluster.client(node, Workload::PartitionedLog).await;
         member.invoke(&Op::new("subscribe", json!([0]))).await.unwrap();
-        seen.push(member.invoke(&Op::new("poll", json!([["poll"]]))).await.unwrap());
+        let mut polled = member.invoke(&Op::new("poll", json!([["poll"]]))).await.unwrap();
+        seen.push(polled[0][1].take());
+        // It leaves the group, and has not said that it has got anything.
+        member.invoke(&Op::new("assign", json!([0]))).await.unwrap();
     }
-    assert_eq!(seen[0], json!([["poll", {"0": [[0, 7]]}]]));
-    seen[1] == json!([["poll", {"0": []}]])
+    assert_eq!(seen[0], json!({"0": [[0, 7]]}));
+    seen[1] == json!({"0": []})
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -412,4 +415,44 @@ async fn what_nodes_answer_alone_is_durable() {
         })
         .await;
     }
+}
+
+/// Whether a lock stays with a client that does not come back.
+async fn stays_with_the_dead(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    cluster.must(0, Workload::Lock, "acquire", Value::Null).await;
+    let mut other = cluster.client(1, Workload::Lock).await;
+    let acquire = Op::new("acquire", Value::Null);
+    assert!(other.invoke(&acquire).await.is_err());
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    other.invoke(&acquire).await.is_err()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eternal_locks() {
+    assert!(stays_with_the_dead(Some(Bug::EternalLocks)).await);
+    assert!(!stays_with_the_dead(None).await);
+}
+
+/// Whether two members of a group poll one log in one generation, when one of them was away.
+async fn claims_what_others_have(bug: Option<Bug>) -> bool {
+    let cluster = Cluster::start(3, bug).await;
+    let (subscribe, poll) =
+        (Op::new("subscribe", json!([0, 1])), Op::new("poll", json!([["poll"]])));
+    let mut away = cluster.client(1, Workload::PartitionedLog).await;
+    away.invoke(&subscribe).await.unwrap();
+    let mut other = cluster.client(2, Workload::PartitionedLog).await;
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    other.invoke(&subscribe).await.unwrap();
+    let back = away.invoke(&poll).await.unwrap()[0][2].take();
+    let other = other.invoke(&poll).await.unwrap()[0][2].take();
+    assert_eq!(back["generation"], other["generation"]);
+    let of_other = other["keys"].as_array().unwrap();
+    back["keys"].as_array().unwrap().iter().any(|key| of_other.contains(key))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sticky_claims() {
+    assert!(claims_what_others_have(Some(Bug::StickyClaims)).await);
+    assert!(!claims_what_others_have(None).await);
 }

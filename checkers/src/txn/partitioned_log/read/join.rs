@@ -1,33 +1,55 @@
 //! Joining: parts of a history that were read each for itself, with numbers of their own.
 
-use super::{Batch, Mode, NOBODY, Reader, Record, Sent, Sighting};
+use super::{Batch, Logs, Membership, Mode, NOBODY, Reader, Sent};
 
 impl<'h> Reader<'h> {
+    pub(super) fn joined(parts: Vec<Reader<'h>>) -> Self {
+        let mut reader = Self::default();
+        let sum = |count: fn(&Logs<'_>) -> usize| parts.iter().map(|part| count(&part.logs)).sum();
+        reader.logs.batches.reserve(sum(|logs| logs.batches.len()));
+        reader.logs.sent.reserve(sum(|logs| logs.sent.len()));
+        for part in parts {
+            reader.join(part);
+        }
+        reader
+    }
+
     /// Takes what was read in the operations that follow.
-    pub(super) fn join(&mut self, part: Self) {
-        let keys: Vec<u32> = part.logs.keys.iter().map(|key| self.named(key)).collect();
+    fn join(&mut self, part: Self) {
         let consumers = self.join_consumers(&part);
-        let records = part.logs.records.iter();
-        let records: Vec<u32> = records
-            .map(|record| self.join_record(Record { key: keys[record.key as usize], ..*record }))
-            .collect();
-        let (logs, part) = (&mut self.logs, part.logs);
-        let first = logs.sightings.len() as u32;
-        logs.ends.extend(part.ends);
-        logs.whole.extend(part.whole);
-        logs.sightings.extend(part.sightings.iter().map(|sighting| Sighting {
-            key: keys[sighting.key as usize],
-            record: records[sighting.record as usize],
-            ..*sighting
+        let part = part.logs;
+        // Per key its number here, and how many mentions it has so far.
+        let mut keys: Vec<(u32, u32)> = Vec::with_capacity(part.keys.len());
+        for key in part.keys {
+            let number = self.named(&key.name);
+            let known = &mut self.logs.keys[number as usize];
+            keys.push((number, known.mentions));
+            known.mentions += key.mentions;
+            known.parts.extend(key.parts);
+        }
+        let logs = &mut self.logs;
+        let (memberships, owned) = (logs.memberships.len() as u32, logs.owned.len() as u32);
+        logs.owned.extend(part.owned.iter().map(|key| keys[*key as usize].0));
+        logs.memberships.extend(part.memberships.into_iter().map(|membership| Membership {
+            consumer: consumers[membership.consumer as usize],
+            first: owned + membership.first,
+            ..membership
         }));
-        logs.batches.extend(part.batches.iter().map(|batch| Batch {
-            key: keys[batch.key as usize],
-            consumer: consumers[batch.consumer as usize],
-            first: batch.first + first,
-            ..*batch
+        for batch in part.batches {
+            let (key, before) = keys[batch.key as usize];
+            logs.keys[key as usize].batches.push(logs.batches.len() as u32);
+            let (consumer, first) = (consumers[batch.consumer as usize], before + batch.first);
+            let membership = match batch.membership {
+                NOBODY => NOBODY,
+                number => memberships + number,
+            };
+            logs.batches.push(Batch { key, consumer, first, membership, ..batch });
+        }
+        logs.sent.extend(part.sent.into_iter().map(|sent| {
+            let (key, before) = keys[sent.key as usize];
+            Sent { key, mention: before + sent.mention, ..sent }
         }));
-        let sent = part.sent.iter();
-        logs.sent.extend(sent.map(|sent| Sent { record: records[sent.record as usize], ..*sent }));
+        logs.calls.extend(part.calls);
         logs.attempts += part.attempts;
         logs.polls += part.polls;
     }
@@ -47,21 +69,5 @@ impl<'h> Reader<'h> {
             Mode::Assigned { .. } => self.new_consumer(*process, *mode),
         };
         consumers.map(join).collect()
-    }
-
-    fn join_record(&mut self, later: Record<'h>) -> u32 {
-        let number = self.record(later.key, later.value);
-        let record = &mut self.logs.records[number as usize];
-        record.sends += later.sends;
-        if record.sender == NOBODY {
-            record.sender = later.sender;
-        }
-        if record.acknowledged == NOBODY {
-            record.acknowledged = later.acknowledged;
-        }
-        if later.failed != NOBODY {
-            record.failed = later.failed;
-        }
-        number
     }
 }
