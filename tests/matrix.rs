@@ -152,6 +152,37 @@ fn without_a_bug_no_workload_found_anything() {
     }
 }
 
+/// Seeds that each workload was run with, with each bug and without.
+const SEEDS: usize = 10;
+/// Runs without a bug, at the least.
+const CLEAN: usize = 200;
+
+#[test]
+fn each_bug_is_found_by_some_workload_and_each_workload_finds_some_bug() {
+    let (workloads, bugs) = axes();
+    let data = data();
+    let runs = |workload: &str, bug: &str| -> Vec<i32> {
+        let of = |(cell, outcome): (&Cell, &Outcome)| {
+            (cell.0 == workload && cell.1 == bug).then_some(outcome.code)
+        };
+        data.iter().filter_map(of).collect()
+    };
+    let mut clean = 0;
+    for workload in &workloads {
+        clean += runs(workload, NONE).len();
+        for bug in &bugs {
+            assert!(runs(workload, bug).len() >= SEEDS, "{workload}, {bug}: run what is missing");
+        }
+        let finds = bugs.iter().any(|bug| runs(workload, bug).contains(&1));
+        assert!(finds, "{workload} finds no bug at all");
+    }
+    assert!(clean >= CLEAN, "{clean} runs without a bug");
+    for bug in bugs.iter().filter(|bug| *bug != NONE) {
+        let found = workloads.iter().any(|workload| runs(workload, bug).contains(&1));
+        assert!(found, "no workload finds {bug}");
+    }
+}
+
 #[test]
 fn workloads_find_what_they_say_that_they_can() {
     let ran = Bench::beside_others().run(&["workloads", "--json"]);
