@@ -43,7 +43,9 @@ impl Checker for DeadHolders {
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
         let Some(traces) = Traces::of(history, self.within) else {
-            return Finding::valid(NAME, json!({ "judged": false }));
+            let why =
+                "locks or owners have names here, and one lock without names is what is judged";
+            return Finding::unknown(NAME, why.to_owned());
         };
         let calm = traces.healed.saturating_add(self.within);
         let judged = || traces.refusals.iter().filter(|refusal| refusal.0.called >= calm);
@@ -67,7 +69,9 @@ impl Checker for DeadHolders {
             "died_holding": traces.died_holding(),
             "taken_back_after_ms": quantiles(traces.taken_back()),
         });
-        tally.conclude(NAME, None, stats)
+        let asked = traces.granted > 0 || !traces.refusals.is_empty();
+        let nothing = "nobody was granted or refused the lock, so nothing can be judged".to_owned();
+        tally.conclude(NAME, (!asked).then_some(nothing), stats)
     }
 }
 

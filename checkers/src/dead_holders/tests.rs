@@ -178,7 +178,9 @@ fn nothing_is_concluded_before_all_is_healed() {
 fn locks_with_names_are_not_judged() {
     let mut script = Script::default();
     script.whole(0, "acquire", json!("a"), json!(1)).failed(1, "acquire", json!("a"));
-    assert_eq!(check(&script).stats["judged"], false);
+    let finding = check(&script);
+    assert!(finding.reason.expect("unknown").contains("have names"));
+    assert!(check(&Script::default()).reason.expect("unknown").contains("nobody was granted"));
 }
 
 /// Any calls at all on a lock that keeps its promise if `within` is kept: the holder, and since when it
@@ -208,13 +210,20 @@ fn simulated(seed: u64, calls: usize, keeps: bool) -> Script {
                     holder = Some((process, Some(ms)));
                 }
             }
-            1..=2 if mine => drop((run.released(ms, process), holder = None)),
-            1..=2 => drop(run.call(ms, process, "release", Kind::Fail, Some("not held"))),
+            1..=2 if mine => {
+                run.released(ms, process);
+                holder = None;
+            }
+            1..=2 => {
+                run.call(ms, process, "release", Kind::Fail, Some("not held"));
+            }
             _ if holder.is_none() => {
                 run.granted(ms, process);
                 holder = Some((process, None));
             }
-            _ => drop(run.call(ms, process, "acquire", Kind::Fail, Some("held"))),
+            _ => {
+                run.call(ms, process, "acquire", Kind::Fail, Some("held"));
+            }
         }
     }
     run.0
@@ -253,23 +262,27 @@ fn any(seed: u64, steps: usize) -> Vec<Event> {
     run.0.events
 }
 
+#[test]
+fn one_that_is_never_taken_back_is_found() {
+    let found = (0..100).filter(|seed| {
+        let script = simulated(*seed, 200, false);
+        let finding = check(&script);
+        let kinds: Vec<&str> = finding.anomalies.iter().map(|anomaly| &*anomaly.kind).collect();
+        assert!(kinds.iter().all(|kind| *kind == "held-by-the-dead"), "{seed}: {kinds:?}");
+        let wanted = unexplained(&script.history(), WITHIN * 1_000_000);
+        assert_eq!(kinds.is_empty(), wanted.is_empty(), "{seed}");
+        !kinds.is_empty()
+    });
+    // In few of them nobody dies with it until shortly before the end.
+    assert!(found.count() > 90);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn a_lock_that_is_taken_back_in_time_is_valid(seed: u64) {
         let finding = check(&simulated(seed, 200, true));
         prop_assert_eq!(finding.verdict, Verdict::Valid, "{:#?}", finding.anomalies);
-    }
-
-    #[test]
-    fn one_that_is_never_taken_back_is_found(seed: u64) {
-        let script = simulated(seed, 200, false);
-        let finding = check(&script);
-        let stuck = finding.stats["died_holding"] == 1;
-        let found = finding.anomalies.iter().any(|anomaly| anomaly.kind == "held-by-the-dead");
-        // Each draw leaves it with the dead sooner or later, and most of the calls are still to come.
-        prop_assert!(!stuck || found || finding.stats["refused_in_calm"].as_u64() < Some(20));
-        prop_assert!(finding.anomalies.iter().all(|anomaly| anomaly.kind == "held-by-the-dead"));
     }
 
     #[test]
