@@ -96,8 +96,8 @@ impl Traces {
     /// Who had the lock before a refusal, as far as that is known: the last that was granted it, or one
     /// that is gone and may have been granted it since.
     pub(super) fn last_before(&self, refusal: &Refusal) -> Option<&Hold> {
-        let begun = self.holds[..self.begun(refusal.0.called)].iter().rev();
-        begun.into_iter().find(|hold| !matches!(hold.end, End::Never))
+        let begun = &self.holds[..self.begun(refusal.0.called)];
+        begun.iter().rfind(|hold| !matches!(hold.end, End::Never))
     }
 
     /// Grants to processes that died without a release.
