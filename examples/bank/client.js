@@ -5,6 +5,8 @@ const readline = require("node:readline");
 
 /** It certainly did not happen, and never will. */
 class Failed extends Error {}
+/** The database was there, and answered that it would not. */
+class Declined extends Failed {}
 /** An answer that cannot be understood. */
 class Odd extends Error {}
 
@@ -47,7 +49,7 @@ async function transact(operations) {
   if (outcome.Err) {
     throw outcome.Err.definite ? new Failed(outcome.Err.message) : new Error(outcome.Err.message);
   }
-  if (outcome.Ok.declined) throw new Failed(outcome.Ok.declined);
+  if (outcome.Ok.declined) throw new Declined(outcome.Ok.declined);
   return outcome.Ok.transaction;
 }
 
@@ -89,7 +91,8 @@ async function main() {
       say({ id: words.id, type: "ok", value: await run(words.f, words.value) });
     } catch (error) {
       const type = error instanceof Failed ? "fail" : "info";
-      say({ id: words.id, type, error: error.message, unexpected: error instanceof Odd });
+      const [declined, unexpected] = [error instanceof Declined, error instanceof Odd];
+      say({ id: words.id, type, error: error.message, declined, unexpected });
     }
   }
   process.exit(0);

@@ -9,6 +9,10 @@ class Failed(Exception):
     """It certainly did not happen, and never will."""
 
 
+class Declined(Failed):
+    """The database was there, and answered that it would not."""
+
+
 def key(account):
     return json.dumps(["account", account], separators=(",", ":"))
 
@@ -31,7 +35,7 @@ def transact(operations):
         kind = Failed if outcome["Err"]["definite"] else ConnectionError
         raise kind(outcome["Err"]["message"])
     if "declined" in outcome["Ok"]:
-        raise Failed(outcome["Ok"]["declined"])
+        raise Declined(outcome["Ok"]["declined"])
     return outcome["Ok"]["transaction"]
 
 
@@ -62,7 +66,7 @@ for line in sys.stdin:
     try:
         answer = {"type": "ok", "value": run(op["f"], op["value"])}
     except Failed as error:
-        answer = {"type": "fail", "error": str(error)}
+        answer = {"type": "fail", "error": str(error), "declined": isinstance(error, Declined)}
     except Exception as error:  # Perhaps it happened. Perjury ends this process now.
         odd = isinstance(error, (ValueError, KeyError))  # It cannot be understood.
         answer = {"type": "info", "error": repr(error), "unexpected": odd}

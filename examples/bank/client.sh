@@ -6,9 +6,10 @@ trap '' PIPE
 # The first group that pattern $2 has in $1, or $3.
 part() { if [[ $1 =~ $2 ]]; then found=${BASH_REMATCH[1]}; else found=$3; fi; }
 
-# Says what came of operation $id: ok VALUE, fail WHY, info WHY.
+# Says what came of operation $id: ok VALUE, fail WHY, info WHY; a second word says that the
+# database declined, or that its answer is not understood.
 ok() { echo "{\"id\":$id,\"type\":\"ok\",\"value\":$1}"; }
-fail() { echo "{\"id\":$id,\"type\":\"fail\",\"error\":\"$1\"}"; }
+fail() { echo "{\"id\":$id,\"type\":\"fail\",\"error\":\"$1\",\"declined\":${2:-false}}"; }
 info() { echo "{\"id\":$id,\"type\":\"info\",\"error\":\"$1\",\"unexpected\":${2:-false}}"; }
 
 key() { echo -n "\"[\\\"account\\\",$1]\""; }
@@ -27,7 +28,7 @@ transact() {
     read -r -t 2 -u 3 answer || { info "no answer in 2 s, or none at all"; return 1; }
     case $answer in
         '{"executed":{"Ok":{"transaction":['*) read=${answer#*[}; read=${read%%]*}; return 0 ;;
-        '{"executed":{"Ok":{"declined"'*) fail "declined" ;;
+        '{"executed":{"Ok":{"declined"'*) fail "not done" true ;;
         '{"executed":{"Err":'*'"definite":true'*) fail "refused" ;;
         '{"executed":{"Err":'*) info "nobody knows" ;;
         *) info "an odd answer" true ;;

@@ -8,6 +8,10 @@ class Failed(Exception):
     """It certainly did not happen, and never will."""
 
 
+class Declined(Failed):
+    """The database was there, and answered that it would not."""
+
+
 def ask(question):
     """A line to the server, and one back; connects first if need be."""
     global server
@@ -38,7 +42,7 @@ def run(f, value):
         case ["OK"]:
             return value
         case ["DIFFERS"]:
-            raise Failed("it has another value")
+            raise Declined("it has another value")
         case odd:
             raise ValueError(f"the server said {odd}")
 
@@ -51,7 +55,7 @@ for line in sys.stdin:
     try:
         answer = {"type": "ok", "value": run(op["f"], op["value"])}
     except Failed as error:
-        answer = {"type": "fail", "error": str(error)}
+        answer = {"type": "fail", "error": str(error), "declined": isinstance(error, Declined)}
     except Exception as error:  # Perhaps it happened. Perjury ends this process now.
         odd = isinstance(error, ValueError)  # An answer that cannot be understood.
         answer = {"type": "info", "error": repr(error), "unexpected": odd}

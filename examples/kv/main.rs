@@ -98,7 +98,7 @@ impl Client for KvClient {
                 Err(_) => Err(Failure::Unexpected(format!("it said {answer}"))),
             },
             ("write" | "cas", ("OK", "")) => Ok(op.value.clone()),
-            ("cas", ("DIFFERS", "")) => Err(Failure::Definite("it has another value".to_owned())),
+            ("cas", ("DIFFERS", "")) => Err(Failure::Declined("it has another value".to_owned())),
             _ => Err(Failure::Unexpected(format!("it said {answer}"))),
         }
     }

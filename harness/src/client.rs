@@ -18,6 +18,10 @@ use std::sync::Arc;
 pub enum Failure {
     /// It certainly did not happen; recorded as `fail`.
     Definite(String),
+    /// It certainly did not happen, because the database answered that it would not: a compare that
+    /// was unequal, a lock that another has, an empty queue. Recorded as `fail`, marked
+    /// (`declined: …`), and counted as served, for the database was there.
+    Declined(String),
     /// It may have happened, or may yet; recorded as `info`, and the process ends.
     Indefinite(String),
     /// The database answered with something that cannot be understood. Recorded as `info`,

@@ -9,6 +9,10 @@ use super::{Event, History, Kind, Process};
 /// gives back nothing of what it holds. Its process is not heard of again.
 pub const CRASH: &str = "crash";
 
+/// How the error of a call begins that the database answered, and declined: a compare that was
+/// unequal, a lock that another has, an empty queue.
+pub const DECLINED: &str = "declined:";
+
 /// What is known of a call's effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome<'h> {
@@ -27,6 +31,8 @@ pub struct Operation<'h> {
     /// The index of the invocation event; names this operation everywhere.
     pub index: u64,
     pub process: u32,
+    /// Whether the database answered that it would not do it. Then it failed.
+    pub declined: bool,
     pub f: &'h str,
     /// The value of the invocation.
     pub input: &'h Value,
@@ -60,6 +66,7 @@ impl<'h> Operation<'h> {
         let mut operation = Self {
             index: call.index,
             process: call.process.client().unwrap_or(u32::MAX),
+            declined: false,
             f: &call.f,
             input: &call.value,
             outcome: Outcome::Unknown,
@@ -81,6 +88,8 @@ impl<'h> Operation<'h> {
             Kind::Fail => Outcome::Failed,
             Kind::Invoke | Kind::Info => Outcome::Unknown,
         };
+        self.declined = self.outcome == Outcome::Failed
+            && event.error.as_deref().is_some_and(|error| error.starts_with(DECLINED));
         self.returned = (self.outcome != Outcome::Unknown).then_some(event.time);
         self.completion = Some(event.index);
     }
@@ -101,6 +110,11 @@ impl<'h> Operation<'h> {
     /// Whether it certainly did not happen.
     pub fn is_failed(&self) -> bool {
         self.outcome == Outcome::Failed
+    }
+
+    /// Whether the database was there for it: it was done, or declined.
+    pub fn is_served(&self) -> bool {
+        self.is_ok() || self.declined
     }
 
     /// Whether nobody knows if it happened.

@@ -181,6 +181,7 @@ impl Transactions {
         Operation {
             index: txn.index,
             process: txn.process,
+            declined: false,
             f: "txn",
             input: text,
             outcome: match txn.status {

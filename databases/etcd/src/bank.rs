@@ -87,7 +87,7 @@ async fn transfer(
     let mut found = read_all(connection, &names, false).await?.into_iter();
     let (source, target) = (balance(found.next().flatten())?, balance(found.next().flatten())?);
     if source.0 < amount {
-        return Err(Failure::Definite("the balance would be negative".to_owned()));
+        return Err(Failure::Declined("the balance would be negative".to_owned()));
     }
     let put = |name: &str, balance: i64| TxnOp::Put(Put::new(name, &balance.to_string()));
     let txn = Txn {

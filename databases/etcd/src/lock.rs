@@ -139,7 +139,7 @@ impl Locker {
         }
         match released? {
             true => Ok(()),
-            false => Err(Failure::Definite("not held: the lease has ended".to_owned())),
+            false => Err(Failure::Declined("not held: the lease has ended".to_owned())),
         }
     }
 
@@ -166,7 +166,7 @@ impl Locker {
     async fn give_up(&mut self, connection: &mut Connection, lease: Int64) -> Failure {
         self.lease = None;
         match connection.revoke(lease).await {
-            Ok(()) => Failure::Definite("held".to_owned()),
+            Ok(()) => Failure::Declined("held".to_owned()),
             Err(RequestError::Garbled(text)) => Failure::Unexpected(text),
             Err(error) => Failure::Indefinite(format!("held, and leaving the line: {error}")),
         }

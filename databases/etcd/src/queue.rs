@@ -29,7 +29,7 @@ pub(crate) async fn invoke(
         }
         "dequeue" => {
             let taken = take(connection, reads.serializable()).await?;
-            taken.ok_or_else(|| Failure::Definite("empty".to_owned()))
+            taken.ok_or_else(|| Failure::Declined("empty".to_owned()))
         }
         "drain" => drain(connection).await,
         _ => Err(unknown(op)),

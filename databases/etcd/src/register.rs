@@ -42,7 +42,7 @@ pub(crate) async fn invoke(
             let answer = connection.txn(&txn).await;
             match answer.map_err(|error| classify(&error, Effect::Writes))? {
                 answer if answer.succeeded => Ok(op.value.clone()),
-                _ => Err(Failure::Definite("the value differs".to_owned())),
+                _ => Err(Failure::Declined("the value differs".to_owned())),
             }
         }
         _ => Err(unknown(op)),

@@ -34,7 +34,7 @@ pub(crate) async fn invoke(
         }
         ("dequeue", _) => {
             let Some(delivery) = next(connection, making).await? else {
-                return Err(Failure::Definite("empty".to_owned()));
+                return Err(Failure::Declined("empty".to_owned()));
             };
             Ok(take(connection, &delivery).await?.into())
         }
@@ -70,6 +70,7 @@ async fn take(connection: &mut Connection, delivery: &Delivery) -> Result<i64, F
     let about = |text: String| format!("element {element}: {text}");
     acknowledged.map_err(|error| match classify(&error, Effect::Writes) {
         Failure::Definite(text) => Failure::Definite(about(text)),
+        Failure::Declined(text) => Failure::Declined(about(text)),
         Failure::Indefinite(text) => Failure::Indefinite(about(text)),
         Failure::Unexpected(text) => Failure::Unexpected(about(text)),
     })?;

@@ -24,32 +24,31 @@ pub(crate) async fn invoke(door: &mut Door, op: &Op) -> Result<Value, Failure> {
         _ => return Err(unknown(op)),
     };
     match answer {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(reason)) => Err(Failure::Definite(reason.to_owned())),
+        Ok(answer) => answer,
         Err(error) => Err(of_commit(&error, Effect::Writes)),
     }
 }
 
 /// A lock is not asked for twice by one session, which would be given it again.
-async fn acquire(session: &mut PgSession) -> Result<Result<Value, &'static str>, WireError> {
+async fn acquire(session: &mut PgSession) -> Result<Result<Value, Failure>, WireError> {
     if session.holds_lock {
-        return Ok(Err("held"));
+        return Ok(Err(Failure::Definite("held by this client".to_owned())));
     }
     let token = session.query(ACQUIRE).await?.number()?;
     session.holds_lock = token.is_some();
-    Ok(token.map(Value::from).ok_or("held"))
+    Ok(token.map(Value::from).ok_or_else(|| Failure::Declined("held".to_owned())))
 }
 
 /// A session that is not the one that acquired it has nothing to release: the server has taken
 /// the lock back, or will when it sees that session's end.
-async fn release(session: &mut PgSession) -> Result<Result<Value, &'static str>, WireError> {
+async fn release(session: &mut PgSession) -> Result<Result<Value, Failure>, WireError> {
     if !session.holds_lock {
-        return Ok(Err("not held"));
+        return Ok(Err(Failure::Definite("not held".to_owned())));
     }
     session.holds_lock = false;
     match session.query(RELEASE).await?.value()? {
         Some("t") => Ok(Ok(Value::Null)),
-        Some("f") => Ok(Err("not held")),
+        Some("f") => Ok(Err(Failure::Declined("not held".to_owned()))),
         other => Err(WireError::Garbled(format!("release was answered with {other:?}"))),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn invoke(door: &mut Door, op: &Op) -> Result<Value, Failure> {
             let set = format!("UPDATE perjury_register SET v = {new}");
             let answer = write(door, format!("{set} WHERE k = {name} AND v = {old}")).await?;
             match understood(answer.touched("UPDATE"))? {
-                0 => Err(Failure::Definite("the value differs".to_owned())),
+                0 => Err(Failure::Declined("the value differs".to_owned())),
                 _ => Ok(op.value.clone()),
             }
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) enum End<T> {
     /// It is to be committed, and is answered with this.
     Commit(T),
-    /// It is to be rolled back, for this reason: a definite failure.
+    /// It is to be rolled back, for this reason: it is declined.
     Abort(String),
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn transact<T: Send + 'static>(
         .await;
     match outcome {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(reason)) => Err(Failure::Definite(reason)),
+        Ok(Err(reason)) => Err(Failure::Declined(reason)),
         Err(error) if committing.load(Ordering::Relaxed) => Err(of_commit(&error, effect)),
         Err(error) => Err(before_commit(&error)),
     }

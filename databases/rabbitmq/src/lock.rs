@@ -30,7 +30,7 @@ pub(crate) async fn invoke(
                     *held = Some(delivery.tag);
                     Ok(Value::Null)
                 }
-                None => Err(Failure::Definite("held".to_owned())),
+                None => Err(Failure::Declined("held".to_owned())),
             }
         }
         "release" => {

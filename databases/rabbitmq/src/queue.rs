@@ -43,7 +43,7 @@ async fn dequeue(connection: &mut Connection<AmqpSession>, queue: &str) -> Resul
     let name = queue.to_owned();
     let got =
         ask(connection, Part::Get, |session| Box::pin(async move { session.get(&name).await }));
-    let Some(delivery) = got.await? else { return Err(Failure::Definite("empty".to_owned())) };
+    let Some(delivery) = got.await? else { return Err(Failure::Declined("empty".to_owned())) };
     let element = understood(connection, element(&delivery))?;
     let name = queue.to_owned();
     let acknowledged = ask(connection, Part::Settle, |session| {
@@ -96,6 +96,7 @@ fn understood<T>(
 fn about(failure: Failure, what: &str) -> Failure {
     match failure {
         Failure::Definite(text) => Failure::Definite(format!("{what}: {text}")),
+        Failure::Declined(text) => Failure::Declined(format!("{what}: {text}")),
         Failure::Indefinite(text) => Failure::Indefinite(format!("{what}: {text}")),
         Failure::Unexpected(text) => Failure::Unexpected(format!("{what}: {text}")),
     }

@@ -65,7 +65,7 @@ async fn transfer(route: &mut Route, op: &Op) -> Result<Value, Failure> {
     let answer = route.ask_and_tell(KEY, Request::one(Effect::Writes, &words)).await?;
     match (integer(&answer.reply)?, answer.unconfirmed) {
         // Nothing was written, so there was nothing to confirm.
-        (0, _) => Err(Failure::Definite("the balance is too low".to_owned())),
+        (0, _) => Err(Failure::Declined("the balance is too low".to_owned())),
         (_, None) => Ok(op.value.clone()),
         (_, Some(why)) => Err(Failure::Indefinite(why)),
     }

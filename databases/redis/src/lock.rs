@@ -39,7 +39,7 @@ async fn acquire(route: &mut Route, holder: &mut Holder) -> Result<Value, Failur
     let words = ["SET", KEY, &token, "NX", "PX", &life];
     let answer = route.ask_and_tell(KEY, Request::one(Effect::Writes, &words)).await?;
     if answer.reply == Reply::Nil {
-        return Err(Failure::Definite("held".to_owned()));
+        return Err(Failure::Declined("held".to_owned()));
     }
     done(&answer.reply)?;
     if let Some(why) = answer.unconfirmed {
@@ -58,7 +58,7 @@ async fn release(route: &mut Route, holder: &mut Holder) -> Result<Value, Failur
     let answer = route.ask_and_tell(KEY, Request::one(Effect::Writes, &words)).await?;
     holder.token = None;
     match (integer(&answer.reply)?, answer.unconfirmed) {
-        (0, _) => Err(Failure::Definite("not held: it ran out, or was lost".to_owned())),
+        (0, _) => Err(Failure::Declined("not held: it ran out, or was lost".to_owned())),
         (_, None) => Ok(Value::Null),
         (_, Some(why)) => Err(Failure::Indefinite(why)),
     }

@@ -120,7 +120,10 @@ pub(crate) async fn open_accounts(
             match bank::open(&mut Route::new(Arc::clone(settings), *address), opening).await {
                 Ok(()) => return Ok(()),
                 Err(
-                    Failure::Definite(text) | Failure::Indefinite(text) | Failure::Unexpected(text),
+                    Failure::Definite(text)
+                    | Failure::Declined(text)
+                    | Failure::Indefinite(text)
+                    | Failure::Unexpected(text),
                 ) => last = format!("making accounts through {address}: {text}"),
             }
         }

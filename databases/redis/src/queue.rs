@@ -29,7 +29,7 @@ async fn dequeue(route: &mut Route) -> Result<Value, Failure> {
     let answer = route.ask_and_tell(KEY, request).await?;
     match (value(&answer.reply)?, answer.unconfirmed) {
         // Nothing was taken, so there was nothing to confirm.
-        (Value::Null, _) => Err(Failure::Definite("empty".to_owned())),
+        (Value::Null, _) => Err(Failure::Declined("empty".to_owned())),
         (element, None) => Ok(element),
         (element, Some(why)) => Err(Failure::Indefinite(format!("{element} was taken; {why}"))),
     }

@@ -32,7 +32,7 @@ pub(crate) async fn invoke(route: &mut Route, op: &Op) -> Result<Value, Failure>
             let answer = route.ask_and_tell(&name, Request::one(Effect::Writes, &words)).await?;
             match (integer(&answer.reply)?, answer.unconfirmed) {
                 // Nothing was written, so there was nothing to confirm.
-                (0, _) => Err(Failure::Definite("the value differs".to_owned())),
+                (0, _) => Err(Failure::Declined("the value differs".to_owned())),
                 (_, None) => Ok(op.value.clone()),
                 (_, Some(why)) => Err(Failure::Indefinite(why)),
             }

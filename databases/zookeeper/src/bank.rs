@@ -74,7 +74,7 @@ async fn transfer(zk: &mut Zk, from: u64, to: u64, amount: i64) -> Result<(), Fa
     let mut account = |path: &String| balance(path, znodes.next().flatten());
     let (source, target) = (account(&paths[0])?, account(&paths[1])?);
     if source.0 < amount {
-        return Err(Failure::Definite("the balance would be negative".to_owned()));
+        return Err(Failure::Declined("the balance would be negative".to_owned()));
     }
     let set = |path: &String, balance: i64, version: i32| {
         Request::set(path, balance.to_string().as_bytes(), version)

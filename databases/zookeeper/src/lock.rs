@@ -62,12 +62,12 @@ async fn acquire(zk: &mut Zk) -> Result<(i64, i64), Failure> {
         }
         while zk.exists(PATH).await.map_err(reading)? {
             if Instant::now() >= deadline {
-                return Err(Failure::Definite("held".to_owned()));
+                return Err(Failure::Declined("held".to_owned()));
             }
             tokio::time::sleep(PAUSE).await;
         }
         if Instant::now() >= deadline {
-            return Err(Failure::Definite("held".to_owned()));
+            return Err(Failure::Declined("held".to_owned()));
         }
     }
 }

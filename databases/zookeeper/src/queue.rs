@@ -21,7 +21,7 @@ pub(crate) async fn invoke(zk: &mut Zk, op: &Op) -> Result<Value, Failure> {
         "dequeue" => {
             zk.freshen(ROOT).await.map_err(reading)?;
             let taken = take(zk).await?;
-            taken.ok_or_else(|| Failure::Definite("empty".to_owned()))
+            taken.ok_or_else(|| Failure::Declined("empty".to_owned()))
         }
         "drain" => drain(zk).await,
         _ => Err(unknown(op)),

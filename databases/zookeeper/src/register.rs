@@ -53,14 +53,14 @@ async fn write(zk: &mut Zk, path: &str, data: &[u8]) -> Result<(), Failure> {
 /// The value is read first, from this server's state; that it is still the current one when the
 /// new one is written is for the version to tell. A failure of either kind wrote nothing.
 async fn compare_and_set(zk: &mut Zk, path: &str, old: &Value, new: &Value) -> Result<(), Failure> {
-    let differs = || Failure::Definite("the value differs".to_owned());
+    let differs = || Failure::Declined("the value differs".to_owned());
     let znode = zk.get(path).await.map_err(reading)?.ok_or_else(differs)?;
     if decode(&znode.data)? != *old {
         return Err(differs());
     }
     match zk.set(path, new.to_string().as_bytes(), znode.version).await {
         Err(error) if is(&error, "BadVersion") => {
-            Err(Failure::Definite("the value changed meanwhile".to_owned()))
+            Err(Failure::Declined("the value changed meanwhile".to_owned()))
         }
         done => done.map_err(writing),
     }

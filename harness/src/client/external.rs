@@ -250,6 +250,7 @@ impl Client for ExternalClient {
         let error = answer.error.unwrap_or_default();
         match answer.outcome {
             Outcome::Ok => Ok(answer.value.unwrap_or_else(|| op.value.clone())),
+            Outcome::Fail if answer.declined => Err(Failure::Declined(error)),
             Outcome::Fail => Err(Failure::Definite(error)),
             Outcome::Info if answer.unexpected => Err(Failure::Unexpected(error)),
             Outcome::Info => Err(Failure::Indefinite(error)),

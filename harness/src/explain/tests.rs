@@ -9,6 +9,7 @@ fn operations(numbers: &[Value]) -> Vec<Operation<'_>> {
     let one = |(number, value): (u32, _)| Operation {
         index: u64::from(2 * number),
         process: number,
+        declined: false,
         f: "write",
         input: value,
         outcome: if number % 5 == 4 { Outcome::Unknown } else { Outcome::Ok(value) },
@@ -133,6 +134,7 @@ fn steps_know_who_wrote_and_who_came_next() {
     let txn = |(index, steps)| Operation {
         index,
         process: index as u32,
+        declined: false,
         f: "txn",
         input: steps,
         outcome: Outcome::Ok(steps),

@@ -24,12 +24,12 @@ pub struct Limit {
 /// What is measured, and how it has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// The least share of calls, from 0 to 1, answered with ok during a fault, and in the five
-    /// seconds after it was mended.
+    /// The least share of calls, from 0 to 1, served (answered with ok, or declined) during a fault,
+    /// and in the five seconds after it was mended.
     Availability(f64),
-    /// The longest time of a fault without an answer that is ok, in nanoseconds.
+    /// The longest time of a fault in which none was served, in nanoseconds.
     Outage(u64),
-    /// How soon after a fault is gone calls are answered with ok again, in nanoseconds.
+    /// How soon after a fault is gone calls are served again, in nanoseconds.
     Recovery(u64),
 }
 
@@ -180,15 +180,24 @@ fn unavailable(what: &str, service: &Service, least: f64) -> Option<Complaint> {
         "unavailable",
         format!("{:.1} % of calls were served during {what}", 100.0 * share),
         format!(
-            "{} of {} calls begun while it was in force were answered with ok; the limit is \
-             {:.1} %. The longest time without an answer was {}.{}",
-            service.ok,
+            "{} of {} calls begun while it was in force were {}; the limit is {:.1} %. The \
+             longest time without an answer was {}.{}",
+            service.served(),
             service.calls,
+            answered(service.declined),
             100.0 * least,
             text::duration(service.longest_outage_ns),
             most_errors(service),
         ),
     ))
+}
+
+/// How calls were served, of which so many were declined.
+fn answered(declined: u64) -> String {
+    match declined {
+        0 => "answered with ok".to_owned(),
+        _ => format!("answered with ok or declined ({declined})"),
+    }
 }
 
 /// What the others were answered.
@@ -203,10 +212,10 @@ fn degraded(what: &str, service: &Service, least: f64) -> Option<Complaint> {
         "degraded",
         format!("{:.1} % of calls were served after {what} was mended", 100.0 * share),
         format!(
-            "{} of {} calls begun in the five seconds after that were answered with ok; the \
-             limit is {:.1} %.",
-            service.ok_after,
+            "{} of {} calls begun in the five seconds after that were {}; the limit is {:.1} %.",
+            service.served_after(),
             service.calls_after,
+            answered(service.declined_after),
             100.0 * least
         ),
     ))
@@ -218,7 +227,7 @@ fn outage(what: &str, service: &Service, most: u64) -> Option<Complaint> {
         "long-outage",
         format!("nothing was served for {} during {what}", text::duration(longest)),
         format!(
-            "That long no call was answered with ok; the limit is {}.{}",
+            "That long no call was answered with ok or declined; the limit is {}.{}",
             text::duration(most),
             most_errors(service)
         ),
@@ -237,7 +246,7 @@ fn recovery(what: &str, fault: &FaultRecord, service: &Service, most: u64) -> Op
         None => Some((
             "no-recovery",
             format!("service never came back after {what} was mended"),
-            "No call begun after that was answered with ok.".to_owned(),
+            "No call begun after that was answered with ok or declined.".to_owned(),
         )),
     }
 }

@@ -14,15 +14,23 @@ pub struct Service {
     pub calls: u64,
     /// Those of them that were answered with ok, whenever.
     pub ok: u64,
-    /// The longest stretch of the window in which no call was answered with ok, in nanoseconds.
+    /// Those of them that the database answered, and declined: it was there, and a compare was
+    /// unequal, a lock another's, a queue empty.
+    #[serde(default)]
+    pub declined: u64,
+    /// The longest stretch of the window in which no call was served (answered with ok, or
+    /// declined), in nanoseconds.
     pub longest_outage_ns: u64,
     /// Calls begun in the five seconds after it was seen to be gone, or until the next fault.
     pub calls_after: u64,
     /// Those of them that were answered with ok. Few of many is how a metastable failure looks:
     /// what overloaded the system is over, and it serves no better.
     pub ok_after: u64,
-    /// From when the fault was seen to be gone until a call begun after that was answered with
-    /// ok; `None` if none was, or if it was never seen to be gone.
+    /// Those of them that were declined.
+    #[serde(default)]
+    pub declined_after: u64,
+    /// From when the fault was seen to be gone until a call begun after that was served; `None`
+    /// if none was, or if it was never seen to be gone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovery_ns: Option<u64>,
     /// The same for clients of each node.
@@ -34,14 +42,24 @@ pub struct Service {
 }
 
 impl Service {
-    /// From 0 to 1; `None` when nothing was called.
+    /// The share of calls that was served, from 0 to 1; `None` when nothing was called.
     pub fn availability(&self) -> Option<f64> {
-        (self.calls > 0).then(|| self.ok as f64 / self.calls as f64)
+        (self.calls > 0).then(|| self.served() as f64 / self.calls as f64)
+    }
+
+    /// Calls begun while it was in force that were answered with ok, or declined.
+    pub fn served(&self) -> u64 {
+        self.ok + self.declined
+    }
+
+    /// The same for the time just after.
+    pub fn served_after(&self) -> u64 {
+        self.ok_after + self.declined_after
     }
 
     /// The same for the time just after; `None` when nothing was called then.
     pub fn availability_after(&self) -> Option<f64> {
-        (self.calls_after > 0).then(|| self.ok_after as f64 / self.calls_after as f64)
+        (self.calls_after > 0).then(|| self.served_after() as f64 / self.calls_after as f64)
     }
 }
 
@@ -65,26 +83,28 @@ pub(super) fn measure(
             recover(operations, gone, nodes.len(), &mut service);
             let next = begun[begun.partition_point(|time| *time <= gone)..].first();
             let until = next.copied().unwrap_or(u64::MAX).min(gone.saturating_add(AFTER));
-            (service.calls_after, service.ok_after) = count(operations, gone, until);
+            let after = count(operations, gone, until);
+            service.calls_after = after.calls;
+            (service.ok_after, service.declined_after) = (after.ok, after.declined);
         }
         fault.service = Some(service);
     }
 }
 
 fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -> Service {
-    let (calls, ok) = count(operations, from, to);
+    let counted = count(operations, from, to);
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
-    let inside = inside.filter(|operation| !operation.is_crash());
+    let inside = inside.filter(|operation| !operation.is_crash() && !operation.declined);
     let errors = stats::errors_of(history, inside, ERRORS);
-    let mut service = Service { calls, ok, errors, ..Service::default() };
+    let mut service = Service { errors, ..counted };
     // Calls from before count here: they were answered while the fault was in force.
     let early =
         operations.partition_point(|operation| operation.called < from.saturating_sub(LONG));
     let answers = operations[early..]
         .iter()
         .take_while(|operation| operation.called <= to)
-        .filter(|operation| operation.is_ok())
+        .filter(|operation| operation.is_served())
         .filter_map(|operation| operation.returned)
         .filter(|returned| (from..=to).contains(returned));
     let mut times: Vec<u64> = answers.collect();
@@ -98,12 +118,17 @@ fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -
     service
 }
 
-/// Calls begun in a stretch of time, and those of them that were answered with ok.
-fn count(operations: &[Operation<'_>], from: u64, to: u64) -> (u64, u64) {
+/// Calls begun in a stretch of time, those of them that were answered with ok, and those declined.
+fn count(operations: &[Operation<'_>], from: u64, to: u64) -> Service {
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
     let asked = inside.filter(|operation| !operation.is_crash());
-    asked.fold((0, 0), |(calls, ok), one| (calls + 1, ok + u64::from(one.is_ok())))
+    asked.fold(Service::default(), |mut counted, one| {
+        counted.calls += 1;
+        counted.ok += u64::from(one.is_ok());
+        counted.declined += u64::from(one.declined);
+        counted
+    })
 }
 
 /// How long after a fault service is counted, in nanoseconds.
@@ -117,7 +142,7 @@ const LONG: u64 = 60_000_000_000;
 
 fn recover(operations: &[Operation<'_>], gone: u64, nodes: usize, service: &mut Service) {
     let first = operations.partition_point(|operation| operation.called < gone);
-    for operation in operations[first..].iter().filter(|operation| operation.is_ok()) {
+    for operation in operations[first..].iter().filter(|operation| operation.is_served()) {
         let Some(returned) = operation.returned else { continue };
         let after = returned.saturating_sub(gone);
         service.recovery_ns = Some(service.recovery_ns.map_or(after, |least| least.min(after)));

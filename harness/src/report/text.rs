@@ -327,6 +327,7 @@ mod tests {
         let operation = Operation {
             index: 0,
             process: 0,
+            declined: false,
             f,
             input,
             outcome,

@@ -5,6 +5,7 @@ use super::{FAREWELL, Task};
 use crate::Op;
 use crate::client::{DynClient, Failure};
 use futures::FutureExt;
+use perjury_checkers::history::DECLINED;
 use serde_json::Value;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -132,6 +133,7 @@ async fn perform(
         Ok(Err(panic)) => Outcome::Panicked(format!("client panicked: {}", message(&*panic))),
         Ok(Ok(Ok(value))) => Outcome::Ok(value),
         Ok(Ok(Err(Failure::Definite(error)))) => Outcome::Definite(error),
+        Ok(Ok(Err(Failure::Declined(error)))) => Outcome::Definite(format!("{DECLINED} {error}")),
         Ok(Ok(Err(Failure::Indefinite(error)))) => Outcome::Indefinite(error),
         Ok(Ok(Err(Failure::Unexpected(error)))) => {
             Outcome::Unexpected(format!("unexpected: {error}"))

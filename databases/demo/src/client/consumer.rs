@@ -135,7 +135,7 @@ impl Consumer {
     pub(super) fn completed(&mut self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         let results = match outcome {
             Outcome::Transaction(results) => results,
-            Outcome::Declined(why) => return Err(Failure::Definite(why)),
+            Outcome::Declined(why) => return Err(Failure::Declined(why)),
             other => return Err(unexpected(op, &format!("{other:?}"))),
         };
         let mut results = results.into_iter();

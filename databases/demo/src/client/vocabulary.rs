@@ -127,7 +127,7 @@ impl Workload {
     /// The operation's completed value.
     pub(super) fn completed(self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         match (self, &*op.f, outcome) {
-            (_, _, Outcome::Declined(why)) => Err(Failure::Definite(why)),
+            (_, _, Outcome::Declined(why)) => Err(Failure::Declined(why)),
             (
                 Self::UniqueIds
                 | Self::Inserts

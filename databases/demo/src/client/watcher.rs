@@ -48,7 +48,7 @@ impl Watcher {
     /// The operation's completed value, with which the watcher moves on.
     pub(super) fn completed(&mut self, op: &Op, outcome: Outcome) -> Result<Value, Failure> {
         match (&*op.f, outcome) {
-            (_, Outcome::Declined(why)) => Err(Failure::Definite(why)),
+            (_, Outcome::Declined(why)) => Err(Failure::Declined(why)),
             ("write", Outcome::Value(revision)) => Ok(json!([revision, op.value])),
             ("watch", Outcome::Value(mut found)) if found["revision"].is_u64() => {
                 let from = std::mem::replace(&mut self.next, 1);
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(asks(&watcher, &latest), (2, u64::MAX, true));
         // Not known there yet.
         let declined = watcher.completed(&latest, Outcome::Declined("no".to_owned()));
-        assert!(matches!(declined, Err(Failure::Definite(_))));
+        assert!(matches!(declined, Err(Failure::Declined(_))));
         assert_eq!(asks(&watcher, &watch).0, 2);
         let odd = watcher.completed(&watch, Outcome::Done);
         assert!(matches!(odd, Err(Failure::Unexpected(_))));

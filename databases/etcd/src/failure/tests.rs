@@ -145,6 +145,7 @@ async fn outcome(script: &'static [Script], workload: &str, op: &Op) -> &'static
     match client.invoke(op).await {
         Ok(value) => panic!("{script:?} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
+        Err(Failure::Declined(_)) => "declined",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }
@@ -234,7 +235,7 @@ async fn the_lock_is_a_write_once_there_is_a_lease() {
 #[tokio::test]
 async fn giving_the_lock_back_is_a_write_that_may_come_too_late() {
     let (acquire, release) = (Op::new("acquire", json!(null)), Op::new("release", json!(null)));
-    let too_late = Failure::Definite("not held: the lease has ended".to_owned());
+    let too_late = Failure::Declined("not held: the lease has ended".to_owned());
     let lost: &'static [Script] = &[LEASE, LOCKED, KEY, Script::Reset];
     let late: &'static [Script] = &[LEASE, LOCKED, KEY, NOT_DONE];
     for (script, wanted) in [(lost, None), (late, Some(too_late))] {

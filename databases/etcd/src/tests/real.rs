@@ -108,7 +108,7 @@ async fn registers_are_read_written_and_compared() {
     let client = &mut client("register", Reads::Linearizable, etcds.addresses[0]).await;
     for key in [json!(7), json!("x")] {
         assert_eq!(ask(client, "read", json!([key, null])).await, Ok(json!([key, null])));
-        let differs = Err(Failure::Definite("the value differs".to_owned()));
+        let differs = Err(Failure::Declined("the value differs".to_owned()));
         assert_eq!(ask(client, "cas", json!([key, [1, 2]])).await, differs);
         assert_eq!(ask(client, "write", json!([key, 1])).await, Ok(json!([key, 1])));
         assert_eq!(ask(client, "cas", json!([key, [1, 2]])).await, Ok(json!([key, [1, 2]])));
@@ -197,7 +197,7 @@ async fn money_is_moved_and_counters_count() {
     let bank = &mut client("bank", Reads::Linearizable, etcds.addresses[0]).await;
     let transfer = |from: u32, amount: u32| json!({"from": from, "to": 1, "amount": amount});
     assert_eq!(ask(bank, "transfer", transfer(0, 4)).await, Ok(transfer(0, 4)));
-    let poor = Err(Failure::Definite("the balance would be negative".to_owned()));
+    let poor = Err(Failure::Declined("the balance would be negative".to_owned()));
     assert_eq!(ask(bank, "transfer", transfer(0, 7)).await, poor);
     let all = ask(bank, "read", json!(null)).await.unwrap();
     assert_eq!((&all["0"], &all["1"], &all["7"]), (&json!(6), &json!(14), &json!(10)));
@@ -213,7 +213,7 @@ async fn queues_give_each_element_once_and_in_order() {
     let Some(etcds) = start(1).await else { return };
     let one = &mut client("queue", Reads::Linearizable, etcds.addresses[0]).await;
     let other = &mut client("queue", Reads::Serializable, etcds.addresses[0]).await;
-    let empty = Err(Failure::Definite("empty".to_owned()));
+    let empty = Err(Failure::Declined("empty".to_owned()));
     assert_eq!(ask(one, "dequeue", json!(null)).await, empty);
     for element in (1..=40).rev() {
         assert_eq!(ask(one, "enqueue", json!(element)).await, Ok(json!(element)));
@@ -232,7 +232,7 @@ async fn locks_are_held_by_one_as_long_as_it_is_there() {
     let one = &mut client("lock", Reads::Linearizable, address).await;
     let mut other = client("lock", Reads::Linearizable, address).await;
     let not_held = Err(Failure::Definite("not held".to_owned()));
-    let held = Err(Failure::Definite("held".to_owned()));
+    let held = Err(Failure::Declined("held".to_owned()));
     assert_eq!(ask(one, "release", json!(null)).await, not_held);
     let first = ask(one, "acquire", json!(null)).await.unwrap().as_i64().unwrap();
     for _ in 0..4 {

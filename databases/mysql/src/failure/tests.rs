@@ -79,6 +79,7 @@ async fn outcome(script: Script, workload: &str, op: &Op, on: &'static str) -> &
     match client.invoke(op).await {
         Ok(value) => panic!("{script:?} on {on} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
+        Err(Failure::Declined(_)) => "declined",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }

@@ -116,6 +116,10 @@ async fn ask(client: &mut MySqlClient, f: &str, value: Value) -> Result<Value, F
     client.invoke(&Op::new(f, value)).await
 }
 
+fn declined(text: &str) -> Result<Value, Failure> {
+    Err(Failure::Declined(text.to_owned()))
+}
+
 fn definite(text: &str) -> Result<Value, Failure> {
     Err(Failure::Definite(text.to_owned()))
 }
@@ -138,11 +142,11 @@ async fn registers(server: &Server) {
     let [mut client, _] = clients(server, "register", &[]).await;
     let client = &mut client;
     assert_eq!(ask(client, "read", json!([1, null])).await, Ok(json!([1, null])));
-    assert_eq!(ask(client, "cas", json!([1, [1, 2]])).await, definite("the value differs"));
+    assert_eq!(ask(client, "cas", json!([1, [1, 2]])).await, declined("the value differs"));
     for value in [3, 3, 4] {
         assert_eq!(ask(client, "write", json!([1, value])).await, Ok(json!([1, value])));
     }
-    assert_eq!(ask(client, "cas", json!([1, [3, 5]])).await, definite("the value differs"));
+    assert_eq!(ask(client, "cas", json!([1, [3, 5]])).await, declined("the value differs"));
     // To itself too.
     for pair in [[4, 4], [4, 5]] {
         assert_eq!(ask(client, "cas", json!([1, pair])).await, Ok(json!([1, pair])));
@@ -170,7 +174,7 @@ async fn bank(server: &Server) {
     let client = &mut client;
     let transfer = |amount: i64| json!({"from": 0, "to": 7, "amount": amount});
     assert_eq!(ask(client, "transfer", transfer(4)).await, Ok(transfer(4)));
-    assert_eq!(ask(client, "transfer", transfer(7)).await, definite("not enough money"));
+    assert_eq!(ask(client, "transfer", transfer(7)).await, declined("not enough money"));
     let foreign = json!({"from": 0, "to": 8, "amount": 1});
     assert_eq!(ask(client, "transfer", foreign).await, definite("there is no account 8"));
     let all = json!({"0": 6, "1": 10, "2": 10, "3": 10, "4": 10, "5": 10, "6": 10, "7": 14});
@@ -197,7 +201,7 @@ async fn sets_and_counters(server: &Server) {
 
 async fn queues(server: &Server) {
     let [mut one, mut other] = clients(server, "queue", &[]).await;
-    assert_eq!(ask(&mut one, "dequeue", json!(null)).await, definite("empty"));
+    assert_eq!(ask(&mut one, "dequeue", json!(null)).await, declined("empty"));
     for element in 0..250 {
         assert_eq!(ask(&mut one, "enqueue", json!(element)).await, Ok(json!(element)));
     }
@@ -213,7 +217,7 @@ async fn locks(server: &Server) {
         let [mut one, mut other] = clients(server, "lock", &[("lock", kind)]).await;
         assert_eq!(ask(&mut one, "release", json!(null)).await, definite("not held"));
         assert_eq!(ask(&mut one, "acquire", json!(null)).await, Ok(json!(null)));
-        assert_eq!(ask(&mut other, "acquire", json!(null)).await, definite("held"));
+        assert_eq!(ask(&mut other, "acquire", json!(null)).await, declined("held"));
         assert_eq!(ask(&mut other, "release", json!(null)).await, definite("not held"));
         assert_eq!(ask(&mut one, "release", json!(null)).await, Ok(json!(null)));
         assert_eq!(ask(&mut other, "acquire", json!(null)).await, Ok(json!(null)));

@@ -55,7 +55,7 @@ async fn run(session: &mut Conversation, reads: Reads, transfer: Transfer) -> Re
     let from = from.checked_sub(transfer.amount).ok_or_else(too_large)?;
     let to = to.checked_add(transfer.amount).ok_or_else(too_large)?;
     if from < 0 || to < 0 {
-        return Err(Stop::Told(Failure::Definite("not enough money".to_owned())));
+        return Err(Stop::Told(Failure::Declined("not enough money".to_owned())));
     }
     for (account, balance) in [(transfer.from, from), (transfer.to, to)] {
         let update = format!("UPDATE accounts SET balance = {balance} WHERE id = {account}");

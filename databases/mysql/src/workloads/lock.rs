@@ -61,7 +61,7 @@ async fn acquire_row(session: &mut Conversation) -> Result<Result<Value, Failure
         Err(stop) => {
             let stop = match stop {
                 Stop::Wire(WireError::Refused { code, .. }) if HELD.contains(&&*code) => {
-                    Stop::Told(Failure::Definite("held".to_owned()))
+                    Stop::Told(Failure::Declined("held".to_owned()))
                 }
                 other => other,
             };
@@ -84,7 +84,7 @@ async fn release_row(session: &mut Conversation) -> Result<Result<Value, Failure
     let committed = transaction::finish(session, Effect::Writes, "", Ok(())).await?;
     Ok(match committed {
         Ok(()) => Ok(Value::Null),
-        Err(Failure::Definite(text) | Failure::Indefinite(text)) => {
+        Err(Failure::Definite(text) | Failure::Declined(text) | Failure::Indefinite(text)) => {
             Err(Failure::Definite(format!("the lock was lost: {text}")))
         }
         Err(other) => Err(other),
@@ -98,7 +98,7 @@ async fn get_lock(session: &mut Conversation) -> Result<Result<Value, Failure>, 
             session.holds_lock = true;
             Ok(Value::Null)
         }
-        Some("0") => Err(Failure::Definite("held".to_owned())),
+        Some("0") => Err(Failure::Declined("held".to_owned())),
         _ => Err(Failure::Definite("GET_LOCK was answered with NULL".to_owned())),
     })
 }
@@ -107,6 +107,6 @@ async fn release_lock(session: &mut Conversation) -> Result<Result<Value, Failur
     let answer = session.query("SELECT RELEASE_LOCK('perjury')").await?;
     Ok(match answer.text(0, 0)? {
         Some("1") => Ok(Value::Null),
-        _ => Err(Failure::Definite("not held".to_owned())),
+        _ => Err(Failure::Declined("not held".to_owned())),
     })
 }

@@ -40,7 +40,7 @@ async fn drain(connection: &mut Connection<Conversation>) -> Result<Value, Failu
     loop {
         match take(connection, BATCH, "FOR UPDATE").await {
             Ok(elements) => all.extend(elements),
-            Err(Failure::Definite(text)) if text == EMPTY => return Ok(all.into()),
+            Err(Failure::Declined(_)) => return Ok(all.into()),
             Err(failure) if all.is_empty() => return Err(failure),
             Err(Failure::Unexpected(text)) => return Err(Failure::Unexpected(text)),
             Err(Failure::Definite(text) | Failure::Indefinite(text)) => {
@@ -73,7 +73,7 @@ async fn run(session: &mut Conversation, count: usize, lock: &str) -> Result<Vec
     let answer = transaction::step(session, &select).await?;
     let ids = answer.numbers()?;
     if ids.is_empty() {
-        return Err(Stop::Told(Failure::Definite(EMPTY.to_owned())));
+        return Err(Stop::Told(Failure::Declined(EMPTY.to_owned())));
     }
     let elements = (0..ids.len()).map(|row| answer.number(row, 1)).collect::<Result<_, _>>()?;
     let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");

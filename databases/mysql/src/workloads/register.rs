@@ -42,7 +42,7 @@ pub(super) async fn invoke(
             let condition = format!("WHERE k = {key} AND v = {old}");
             let statement = format!("UPDATE registers SET v = {new} {condition}");
             match change(connection, statement).await? {
-                0 => Err(Failure::Definite("the value differs".to_owned())),
+                0 => Err(Failure::Declined("the value differs".to_owned())),
                 1 => Ok(op.value.clone()),
                 rows => Err(Failure::Unexpected(format!("{rows} rows for key {key}"))),
             }

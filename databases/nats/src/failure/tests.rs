@@ -183,6 +183,7 @@ async fn outcome(script: &'static [Script], op: &Op) -> &'static str {
     match client.invoke(op).await {
         Ok(value) => panic!("{script:?} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
+        Err(Failure::Declined(_)) => "declined",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }

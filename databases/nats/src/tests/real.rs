@@ -105,7 +105,7 @@ async fn sets_hold_what_was_added() {
 
 #[tokio::test]
 async fn queues_give_out_what_was_put_in_and_once() {
-    let empty = Err(Failure::Definite("empty".to_owned()));
+    let empty = Err(Failure::Declined("empty".to_owned()));
     for count in [1, 3] {
         let Some(servers) = start(count, Use::Queue).await else { return };
         let client = &mut servers.client(0).await;

@@ -14,6 +14,10 @@ async fn ask(client: &mut PgClient, f: &str, value: Value) -> Result<Value, Fail
     client.invoke(&Op::new(f, value)).await
 }
 
+fn declined(text: &str) -> Result<Value, Failure> {
+    Err(Failure::Declined(text.to_owned()))
+}
+
 fn failed(text: &str) -> Result<Value, Failure> {
     Err(Failure::Definite(text.to_owned()))
 }
@@ -40,10 +44,10 @@ async fn one_server_does_what_workloads_ask() {
 async fn registers(server: &Server) {
     let client = &mut client(server, "register", login()).await;
     assert_eq!(ask(client, "read", json!([7, null])).await, Ok(json!([7, null])));
-    assert_eq!(ask(client, "cas", json!([7, [1, 2]])).await, failed("the value differs"));
+    assert_eq!(ask(client, "cas", json!([7, [1, 2]])).await, declined("the value differs"));
     assert_eq!(ask(client, "write", json!([7, 1])).await, Ok(json!([7, 1])));
     assert_eq!(ask(client, "cas", json!([7, [1, 2]])).await, Ok(json!([7, [1, 2]])));
-    assert_eq!(ask(client, "cas", json!([7, [1, 3]])).await, failed("the value differs"));
+    assert_eq!(ask(client, "cas", json!([7, [1, 3]])).await, declined("the value differs"));
     assert_eq!(ask(client, "read", json!([7, null])).await, Ok(json!([7, 2])));
 }
 
@@ -75,18 +79,18 @@ async fn sums(server: &Server) {
     let bank = &mut client(server, "bank", login()).await;
     let transfer = |amount| json!({"from": 0, "to": 3, "amount": amount});
     assert_eq!(ask(bank, "transfer", transfer(4)).await, Ok(transfer(4)));
-    assert_eq!(ask(bank, "transfer", transfer(7)).await, failed("account 0 has only 6"));
+    assert_eq!(ask(bank, "transfer", transfer(7)).await, declined("account 0 has only 6"));
     let to_itself = json!({"from": 1, "to": 1, "amount": 3});
     assert_eq!(ask(bank, "transfer", to_itself.clone()).await, Ok(to_itself));
     let nowhere = json!({"from": 1, "to": 99, "amount": 3});
-    assert_eq!(ask(bank, "transfer", nowhere).await, failed("there is no account 99"));
+    assert_eq!(ask(bank, "transfer", nowhere).await, declined("there is no account 99"));
     let balances = json!({"0": 6, "1": 10, "2": 10, "3": 14, "4": 10, "5": 10, "6": 10, "7": 10});
     assert_eq!(ask(bank, "read", json!(null)).await, Ok(balances));
 }
 
 async fn queues(server: &Server) {
     let queue = &mut client(server, "queue", login()).await;
-    assert_eq!(ask(queue, "dequeue", json!(null)).await, failed("empty"));
+    assert_eq!(ask(queue, "dequeue", json!(null)).await, declined("empty"));
     for element in 1..=4 {
         assert_eq!(ask(queue, "enqueue", json!(element)).await, Ok(json!(element)));
     }
@@ -100,8 +104,8 @@ async fn locks(server: &Server) {
     let mut second = client(server, "lock", login()).await;
     assert_eq!(ask(&mut first, "release", json!(null)).await, failed("not held"));
     let one = ask(&mut first, "acquire", json!(null)).await.unwrap();
-    assert_eq!(ask(&mut first, "acquire", json!(null)).await, failed("held"));
-    assert_eq!(ask(&mut second, "acquire", json!(null)).await, failed("held"));
+    assert_eq!(ask(&mut first, "acquire", json!(null)).await, failed("held by this client"));
+    assert_eq!(ask(&mut second, "acquire", json!(null)).await, declined("held"));
     assert_eq!(ask(&mut first, "release", json!(null)).await, Ok(json!(null)));
     let two = ask(&mut second, "acquire", json!(null)).await.unwrap();
     assert!(one.as_i64() < two.as_i64(), "{one} {two}");

@@ -51,6 +51,7 @@ async fn client(usage: Use, address: SocketAddr) -> AmqpClient {
 fn words(failure: &Failure) -> &'static str {
     match failure {
         Failure::Definite(_) => "definite",
+        Failure::Declined(_) => "declined",
         Failure::Indefinite(_) => "indefinite",
         Failure::Unexpected(_) => "unexpected",
     }
@@ -158,7 +159,7 @@ async fn a_drain_is_unknown_only_once_it_acknowledges() {
     let drain = Op::new("drain", json!(null));
     assert_eq!(client.invoke(&drain).await, Ok(json!([42, 42])));
     assert_eq!(client.invoke(&drain).await, Ok(json!([])));
-    let empty = Err(Failure::Definite("empty".to_owned()));
+    let empty = Err(Failure::Declined("empty".to_owned()));
     assert_eq!(client.invoke(&Op::new("dequeue", json!(null))).await, empty);
 }
 
@@ -172,7 +173,8 @@ async fn a_lock_is_held_by_whoever_has_the_message() {
     assert_eq!(client.invoke(&acquire).await, Ok(json!(null)));
     assert_eq!(client.invoke(&acquire).await, definite("held by this client"));
     assert_eq!(client.invoke(&release).await, Ok(json!(null)));
-    assert_eq!(client.invoke(&acquire).await, definite("held"));
+    let held = Err(Failure::Declined("held".to_owned()));
+    assert_eq!(client.invoke(&acquire).await, held);
     assert_eq!(client.invoke(&release).await, definite("not held"));
 }
 

@@ -133,7 +133,7 @@ async fn a_real_rabbitmq_does_what_is_said_of_it() {
 async fn elements_come_out_in_order(server: &Server, queue_type: &str) {
     let name = format!("order-{queue_type}");
     let client = &mut server.client(&name, queue_type, Use::Queue).await;
-    let empty = Err(Failure::Definite("empty".to_owned()));
+    let empty = Err(Failure::Declined("empty".to_owned()));
     assert_eq!(ask(client, "dequeue", json!(null)).await, empty);
     for element in 1..=60 {
         assert_eq!(ask(client, "enqueue", json!(element)).await, Ok(json!(element)));
@@ -165,7 +165,7 @@ async fn what_is_not_acknowledged_goes_back(server: &Server, queue_type: &str) {
     loop {
         match ask(client, "dequeue", json!(null)).await {
             Ok(element) => break assert_eq!(element, json!(7)),
-            Err(failure) => assert_eq!(failure, Failure::Definite("empty".to_owned())),
+            Err(failure) => assert_eq!(failure, Failure::Declined("empty".to_owned())),
         }
         assert!(began.elapsed() < Duration::from_secs(10), "the element has not come back");
     }
@@ -176,7 +176,7 @@ async fn one_client_has_the_lock(server: &Server, queue_type: &str) {
     let mut one = server.client(&name, queue_type, Use::Lock).await;
     let mut two =
         server.connector(&name, queue_type, Use::Lock).open(server.address).await.unwrap();
-    let held = Err(Failure::Definite("held".to_owned()));
+    let held = Err(Failure::Declined("held".to_owned()));
     assert_eq!(ask(&mut one, "acquire", json!(null)).await, Ok(json!(null)));
     assert_eq!(ask(&mut two, "acquire", json!(null)).await, held);
     assert_eq!(ask(&mut one, "release", json!(null)).await, Ok(json!(null)));

@@ -113,6 +113,7 @@ async fn failed(client: &mut RedisClient, op: &Op) -> &'static str {
     match client.invoke(op).await {
         Ok(value) => panic!("{} {} was answered with {value}", op.f, op.value),
         Err(Failure::Definite(_)) => "definite",
+        Err(Failure::Declined(_)) => "declined",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }
@@ -219,7 +220,7 @@ async fn what_wrote_nothing_needs_no_confirmation() {
         let server =
             play(&[Script::Greeting, Script::Answers(answer), Script::Answers(&[":0"])]).await;
         let mut client = client(server.port, workload, wait).await;
-        assert_eq!(failed(&mut client, &op).await, "definite", "{workload}");
+        assert_eq!(failed(&mut client, &op).await, "declined", "{workload}");
     }
 }
 

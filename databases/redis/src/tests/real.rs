@@ -29,6 +29,10 @@ async fn ask_for(client: &mut RedisClient, f: &str, value: Value) -> Answer {
     client.invoke(&Op::new(f, value)).await
 }
 
+fn declined(text: &str) -> Answer {
+    Err(Failure::Declined(text.to_owned()))
+}
+
 fn definite(text: &str) -> Answer {
     Err(Failure::Definite(text.to_owned()))
 }
@@ -57,10 +61,10 @@ fn data() -> [(&'static str, Conversation); 5] {
     let none = || json!(null);
     let register = vec![
         ("read", json!([7, null]), Ok(json!([7, null]))),
-        ("cas", json!([7, [1, 2]]), definite("the value differs")),
+        ("cas", json!([7, [1, 2]]), declined("the value differs")),
         ("write", json!([7, 1]), Ok(json!([7, 1]))),
         ("cas", json!([7, [1, 2]]), Ok(json!([7, [1, 2]]))),
-        ("cas", json!([7, [1, 3]]), definite("the value differs")),
+        ("cas", json!([7, [1, 3]]), declined("the value differs")),
         ("read", json!([7, null]), Ok(json!([7, 2]))),
     ];
     let (first, appended) = same(json!([["append", 1, 10], ["append", 2, 20], ["append", 1, 11]]));
@@ -115,11 +119,11 @@ fn coordination() -> [(&'static str, Conversation); 3] {
     let banks = vec![
         ("read", none(), bank(false)),
         ("transfer", transfer.clone(), Ok(transfer.clone())),
-        ("transfer", transfer, definite("the balance is too low")),
+        ("transfer", transfer, declined("the balance is too low")),
         ("read", none(), bank(true)),
     ];
     let queue = vec![
-        ("dequeue", none(), definite("empty")),
+        ("dequeue", none(), declined("empty")),
         ("enqueue", json!(1), Ok(json!(1))),
         ("enqueue", json!(2), Ok(json!(2))),
         ("enqueue", json!(3), Ok(json!(3))),
@@ -130,7 +134,7 @@ fn coordination() -> [(&'static str, Conversation); 3] {
     let lock = vec![
         ("release", none(), definite("not held")),
         ("acquire", none(), Ok(none())),
-        ("acquire", none(), definite("held")),
+        ("acquire", none(), declined("held")),
         ("release", none(), Ok(none())),
         ("release", none(), definite("not held")),
         ("acquire", none(), Ok(none())),
@@ -149,7 +153,7 @@ async fn a_lock_runs_out_and_is_not_released_by_who_lost_it() {
         assert!(began.elapsed() < READY_LIMIT);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let lost = definite("not held: it ran out, or was lost");
+    let lost = declined("not held: it ran out, or was lost");
     assert_eq!(ask_for(&mut first, "release", json!(null)).await, lost);
     assert_eq!(ask_for(&mut second, "release", json!(null)).await, Ok(json!(null)));
 }

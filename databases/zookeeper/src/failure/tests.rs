@@ -220,6 +220,7 @@ async fn outcome(
     }
     client.invoke(op).await.map_err(|failure| match failure {
         Failure::Definite(_) => "definite",
+        Failure::Declined(_) => "declined",
         Failure::Indefinite(_) => "indefinite",
         Failure::Unexpected(_) => "unexpected",
     })

@@ -115,6 +115,10 @@ async fn ask(client: &mut ZkClient, f: &str, value: Value) -> Result<Value, Fail
     client.invoke(&Op::new(f, value)).await
 }
 
+fn declined(text: &str) -> Result<Value, Failure> {
+    Err(Failure::Declined(text.to_owned()))
+}
+
 fn definite(text: &str) -> Result<Value, Failure> {
     Err(Failure::Definite(text.to_owned()))
 }
@@ -138,7 +142,7 @@ async fn registers_are_read_written_and_compared(address: SocketAddr) {
         let client = &mut client_with("register", freshness, address).await;
         let key = json!(format!("{freshness:?}"));
         assert_eq!(ask(client, "read", json!([key, null])).await, Ok(json!([key, null])));
-        let differs = definite("the value differs");
+        let differs = declined("the value differs");
         assert_eq!(ask(client, "cas", json!([key, [1, 2]])).await, differs);
         assert_eq!(ask(client, "write", json!([key, 1])).await, Ok(json!([key, 1])));
         assert_eq!(ask(client, "cas", json!([key, [1, 2]])).await, Ok(json!([key, [1, 2]])));
@@ -189,7 +193,7 @@ async fn money_is_moved_and_not_made(address: SocketAddr) {
                 match ask(&mut client, "transfer", transfer).await {
                     Ok(_) => {}
                     Err(Failure::Definite(text)) if text == "conflict" => conflicts += 1,
-                    Err(Failure::Definite(text)) if text.contains("negative") => {}
+                    Err(Failure::Declined(text)) if text.contains("negative") => {}
                     Err(failure) => panic!("{failure:?}"),
                 }
                 let all = ask(&mut client, "read", json!(null)).await.unwrap();
@@ -202,7 +206,7 @@ async fn money_is_moved_and_not_made(address: SocketAddr) {
     assert!(tasks.join_all().await.into_iter().sum::<i32>() > 0, "transfers never met");
     let client = &mut client("bank", address).await;
     let poor = ask(client, "transfer", json!({"from": 0, "to": 1, "amount": 81})).await;
-    assert_eq!(poor, definite("the balance would be negative"));
+    assert_eq!(poor, declined("the balance would be negative"));
 }
 
 async fn counters_count(address: SocketAddr) {
@@ -230,7 +234,7 @@ async fn counters_count(address: SocketAddr) {
 async fn queues_give_each_element_once(address: SocketAddr) {
     let one = &mut client("queue", address).await;
     let other = &mut client("queue", address).await;
-    assert_eq!(ask(one, "dequeue", json!(null)).await, definite("empty"));
+    assert_eq!(ask(one, "dequeue", json!(null)).await, declined("empty"));
     for element in 1..=5 {
         assert_eq!(ask(one, "enqueue", json!(element)).await, Ok(json!(element)));
     }
@@ -245,11 +249,11 @@ async fn locks_are_held_by_one(address: SocketAddr) {
     let mut other = client("lock", address).await;
     assert_eq!(ask(one, "release", json!(null)).await, definite("not held"));
     let first = ask(one, "acquire", json!(null)).await.unwrap().as_i64().unwrap();
-    assert_eq!(ask(&mut other, "acquire", json!(null)).await, definite("held"));
+    assert_eq!(ask(&mut other, "acquire", json!(null)).await, declined("held"));
     assert_eq!(ask(&mut other, "release", json!(null)).await, definite("not held"));
     // Pings keep it, beyond the session's timeout.
     tokio::time::sleep(SETTINGS.session * 2).await;
-    assert_eq!(ask(&mut other, "acquire", json!(null)).await, definite("held"));
+    assert_eq!(ask(&mut other, "acquire", json!(null)).await, declined("held"));
     assert_eq!(ask(one, "release", json!(null)).await, Ok(json!(null)));
     let second = ask(&mut other, "acquire", json!(null)).await.unwrap().as_i64().unwrap();
     assert!(second > first, "{second} does not fence off {first}");

@@ -14,6 +14,10 @@ class Failed(Exception):
     """It certainly did not happen, and never will. All else that is raised means: perhaps."""
 
 
+class Declined(Failed):
+    """The database was there, and answered that it would not."""
+
+
 def run(f, value):
     """Does one operation and returns its value, with what was read in place of each null."""
     raise Failed(f"{f} is not written yet")
@@ -26,7 +30,7 @@ def run(f, value):
     # if f == "cas":
     #     old, new = argument
     #     if not database.compare_and_set(key, old, new):
-    #         raise Failed("it has another value")
+    #         raise Declined("it has another value")
     #     return value
     # raise Failed(f"there is no operation {f}")
 
@@ -39,7 +43,8 @@ for line in sys.stdin:
     try:
         say(id=op["id"], type="ok", value=run(op["f"], op["value"]))
     except Failed as error:
-        say(id=op["id"], type="fail", error=str(error))
+        declined = isinstance(error, Declined)
+        say(id=op["id"], type="fail", error=str(error), declined=declined)
     except Exception as error:
         # Perjury ends this process now and starts another: there is nothing to clean up.
         say(id=op["id"], type="info", error=repr(error))

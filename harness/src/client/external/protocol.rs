@@ -67,6 +67,9 @@ pub struct Answer {
     pub value: Option<Value>,
     #[serde(default)]
     pub error: Option<String>,
+    /// With `fail`: the database was there, and answered that it would not.
+    #[serde(default)]
+    pub declined: bool,
     /// With `info`: the database answered with something that cannot be understood.
     #[serde(default)]
     pub unexpected: bool,

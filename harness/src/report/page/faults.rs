@@ -77,13 +77,14 @@ fn row(fault: &FaultRecord) -> Markup {
     }
 }
 
-/// The share of calls that were answered with ok, and how long it took until all was well again.
+/// The share of calls that were served, and how long it took until all was well again.
 fn served(service: &Service) -> Markup {
     html! {
         @if let Some(share) = service.availability() {
             (format!("{:.0} %", 100.0 * share))
             span class="soft" {
-                (text::number(service.ok)) " of " (text::number(service.calls))
+                (text::number(service.served())) " of " (text::number(service.calls))
+                @if service.declined > 0 { " (" (text::number(service.declined)) " declined)" }
                 ", longest outage " (text::duration(service.longest_outage_ns))
             }
         } @else {

@@ -58,6 +58,32 @@ fn a_client_that_ends_is_no_call_that_was_not_served() {
 }
 
 #[test]
+fn a_call_that_the_database_declined_was_served() {
+    let run = |error: &str| {
+        let mut script = Script::default();
+        let came = |outcome: &str| json!({"outcome": outcome, "evidence": {}});
+        script.nemesis(SECOND, MS, "kill", json!(["n1"]), came("installed"));
+        script.call(1, 2 * SECOND, MS, "acquire", (Value::Null, Kind::Fail, Value::Null));
+        script.error(error);
+        script.nemesis(4 * SECOND, MS, "start", Value::Null, came("healed"));
+        script.call(1, 5 * SECOND, MS, "acquire", (Value::Null, Kind::Fail, Value::Null));
+        script.error(error);
+        let history = script.history();
+        let mut faults = faults_from(&history, &pairs());
+        measure(&history, &history.operations(), 9 * SECOND, &mut faults);
+        faults.remove(0).service.unwrap()
+    };
+    let there = run("declined: held");
+    assert_eq!((there.calls, there.ok, there.declined, there.errors.len()), (1, 0, 1, 0));
+    assert_eq!((there.availability(), there.availability_after()), (Some(1.0), Some(1.0)));
+    assert!(there.recovery_ns.is_some());
+    // Words that do not begin so are the database's own.
+    let absent = run("it was declined: no leader");
+    assert_eq!((absent.availability(), absent.errors.len()), (Some(0.0), 1));
+    assert_eq!(absent.recovery_ns, None);
+}
+
+#[test]
 fn recovery_is_counted_from_when_the_fault_was_gone() {
     let service = service();
     assert_eq!(service.recovery_ns, Some(500 * MS));

@@ -9,6 +9,7 @@ fn operation<'h>(at: u64, input: &'h Value, outcome: Outcome<'h>) -> Operation<'
     Operation {
         index: 2 * at,
         process: 3,
+        declined: false,
         f: "write",
         input,
         outcome,

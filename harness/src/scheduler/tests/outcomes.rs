@@ -78,6 +78,15 @@ async fn a_fresh_process_is_the_old_one_plus_the_concurrency() {
 }
 
 #[tokio::test]
+async fn what_the_database_declined_is_a_failure_marked_and_its_client_is_kept() {
+    let (summary, events, script) =
+        Rig::new(Script::new(), 1).run(all_of(&["declined", "read"])).await;
+    assert_eq!((summary.unexpected, summary.operations.fail), (0, 1));
+    assert_eq!((events[1].kind, events[1].error.as_deref()), (Kind::Fail, Some("declined: held")));
+    assert_eq!(script.opened(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_not_understood_is_info_marked_and_counted() {
     let (summary, events, script) =
         Rig::new(Script::new(), 1).run(all_of(&["unexpected", "read"])).await;
