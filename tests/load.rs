@@ -162,6 +162,7 @@ fn a_load_that_cannot_be_is_refused() {
         (&["--rate", "0", "--arrival", "poisson"], "need a --rate"),
         (&["--rate", "1, 2", "--arrival", "closed"], "for how long"),
         (&["--rate", "5", "--key-choice", "zipf"], "zipf:1.1"),
+        (&["--workload", "bank", "--key-choice", "hot:1:0.9"], "those that have are causal"),
     ] {
         let all: Vec<&str> = [&["test", "demo", "--dry-run"], &arguments[..]].concat();
         let ran = bench.run(&all);

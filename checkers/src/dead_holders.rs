@@ -17,12 +17,14 @@ const NAME: &str = "dead-holders";
 ///
 /// An `acquire` that failed, with an error that ends in `held`, says that somebody had the lock at some
 /// moment of that call. It is an anomaly if nobody can have had it: if every process that was, or may
-/// have been, granted it had released it before, had been told that it does not hold it, or was gone
-/// for as long as [`within`](Self::within). What was refused before all had been healed for that long says
-/// nothing, as leases may be prolonged while a cluster has no leader. `held-by-the-dead` if a process
-/// that is gone was granted it, and else `lost-release`.
+/// have been, granted it had released it before, had been told by the database that it does not hold
+/// it, or was gone for as long as [`within`](Self::within). A client that says `not held` without having
+/// been told lost the session that had the lock, and is as good as gone. What was refused before all had
+/// been healed for that long says nothing, as leases may be prolonged while a cluster has no leader.
+/// `held-by-the-dead` if who had it last is gone, and else `lost-release`.
 ///
-/// Locks with names or owners of their own (any `acquire` of something but null) are not judged.
+/// Locks with names or owners of their own (any `acquire` of something but null) are not judged, nor
+/// are histories with answers to calls that are not in them.
 /// Costs a sort of the calls.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadHolders {
@@ -42,10 +44,9 @@ impl Checker for DeadHolders {
     }
 
     fn check(&self, history: &History, _budget: &Budget) -> Finding {
-        let Some(traces) = Traces::of(history, self.within) else {
-            let why =
-                "locks or owners have names here, and one lock without names is what is judged";
-            return Finding::unknown(NAME, why.to_owned());
+        let traces = match Traces::of(history, self.within) {
+            Ok(traces) => traces,
+            Err(why) => return Finding::unknown(NAME, why.to_owned()),
         };
         let calm = traces.healed.saturating_add(self.within);
         let judged = || traces.refusals.iter().filter(|refusal| refusal.0.called >= calm);
@@ -137,6 +138,16 @@ fn who(hold: &Hold) -> Tale {
         let why = format!(
             "Process {process} {may} the lock, and is gone since {}. Everybody else who had it before \
              has released it, or is gone even longer.",
+            seconds(at)
+        );
+        return ("held-by-the-dead", title, why, steps);
+    }
+    if let End::Lost { at, release } = hold.end {
+        steps.push(release.step("knew that it does not have it any more"));
+        let title = format!("The lock stays with a session of process {process} that is over");
+        let why = format!(
+            "Process {process} had the lock, and had lost the session it had it with by {}. Everybody else \
+             who had it before has released it, or is gone even longer.",
             seconds(at)
         );
         return ("held-by-the-dead", title, why, steps);

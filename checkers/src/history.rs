@@ -26,7 +26,7 @@ pub(crate) use foreign::kind as kind_of;
 pub use hints::{Format, Hints, Reading};
 pub use names::Names;
 pub(crate) use open::Open;
-pub use pair::{CRASH, DECLINED, Operation, Outcome};
+pub use pair::{CRASH, DECLINED, NOT_ASKED, Operation, Outcome};
 pub(crate) use place::line_and_column;
 pub use recovery::{ReadError, Recovery};
 pub use wellformed::{Flaw, HistoryError};

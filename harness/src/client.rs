@@ -22,11 +22,40 @@ pub enum Failure {
     /// was unequal, a lock that another has, an empty queue. Recorded as `fail`, marked
     /// (`declined: …`), and counted as served, for the database was there.
     Declined(String),
+    /// It certainly did not happen, because the client knew better than to ask: a release of a lock
+    /// that it does not have. Recorded as `fail`, marked (`not asked: …`), and as far as service is
+    /// concerned there was no call.
+    NotAsked(String),
     /// It may have happened, or may yet; recorded as `info`, and the process ends.
     Indefinite(String),
     /// The database answered with something that cannot be understood. Recorded as `info`,
     /// marked, and the run is never green: either the client or the database is wrong.
     Unexpected(String),
+}
+
+impl Failure {
+    /// What went wrong, in words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Definite(text)
+            | Self::Declined(text)
+            | Self::NotAsked(text)
+            | Self::Indefinite(text)
+            | Self::Unexpected(text) => text,
+        }
+    }
+
+    /// The same kind of failure in other words.
+    #[must_use]
+    pub fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Definite(text) => Self::Definite(words(text)),
+            Self::Declined(text) => Self::Declined(words(text)),
+            Self::NotAsked(text) => Self::NotAsked(words(text)),
+            Self::Indefinite(text) => Self::Indefinite(words(text)),
+            Self::Unexpected(text) => Self::Unexpected(words(text)),
+        }
+    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {

@@ -250,6 +250,9 @@ impl Plan {
         let database = registry.find_database(&self.database)?;
         let workload = registry.find_workload(&self.workload)?;
         workload.validate(&self.options()).map_err(Usage)?;
+        if self.key_choice.is_some() && !workload.chooses_keys() {
+            return Err(Usage(without_keys(&self.workload, registry)));
+        }
         self.faults(registry)?;
         if !database.workloads().contains(&self.workload.as_str()) {
             return Err(Usage(format!(
@@ -305,6 +308,17 @@ impl Plan {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// What to say of `--key-choice` for a workload that has no keys to choose from.
+fn without_keys(workload: &str, registry: &Registry) -> String {
+    let with = registry.workloads.iter().filter(|workload| workload.chooses_keys());
+    let names: Vec<&str> = with.map(|workload| workload.name()).collect();
+    format!(
+        "--key-choice: `{workload}` has no keys that are chosen more or less often; those that have \
+         are {}",
+        names.join(", ")
+    )
 }
 
 /// Whether the faults that the database's definition speaks of exist.

@@ -91,5 +91,6 @@ fn plots(input: &ReportInput<'_>, operations: &[Operation<'_>]) -> Vec<plot::Plo
         clocks: &results.clocks,
         series: &results.series,
         findings: &results.findings,
+        sample: results.sample,
     })
 }

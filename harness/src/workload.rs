@@ -25,6 +25,12 @@ pub trait Workload: Send + Sync {
     /// depends on `seed` alone, never on timing.
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator;
 
+    /// Whether it has keys that are chosen as often as [`Options::key_choice`] says; where it has not,
+    /// `--key-choice` is refused.
+    fn chooses_keys(&self) -> bool {
+        false
+    }
+
     /// What is asked after everything is healed, such as final reads. Ends by itself.
     fn final_generator(&self, options: &Options, seed: Seed) -> Option<BoxGenerator> {
         let _ = (options, seed);

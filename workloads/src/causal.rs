@@ -60,6 +60,10 @@ impl Workload for Causal {
         )]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let mut keys = Keys::new(options);
         let pairs = pairs(options).unwrap_or(true);

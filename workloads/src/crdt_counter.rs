@@ -46,6 +46,10 @@ impl Workload for CrdtCounter {
         ]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let decrements = settings::flag(options, DECREMENTS).ok().flatten().unwrap_or(true);
         let mut keys = Keys::new(options);

@@ -78,6 +78,10 @@ impl Workload for Eventual {
         ]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let mut keys = Keys::new(options);
         from_fn(seed.derive("eventual"), move |rng| next(&mut keys, rng))

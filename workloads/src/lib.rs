@@ -99,7 +99,10 @@ pub fn register(mut registry: Registry) -> Registry {
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::{operations, options};
     use perjury_checkers::finding::kinds;
+    use perjury_harness::Options;
+    use perjury_harness::generator::Popularity;
 
     #[test]
     fn every_workload_says_what_it_can_find_in_known_words() {
@@ -108,6 +111,17 @@ mod tests {
             for kind in workload.finds() {
                 assert!(kinds::find(kind).is_some(), "{}: {kind}", workload.name());
             }
+        }
+    }
+
+    #[test]
+    fn the_popularity_of_keys_changes_what_is_asked_where_a_workload_says_so() {
+        let hot =
+            Options { key_choice: Some(Popularity::Hot { keys: 1, share: 0.9 }), ..options(4, 50) };
+        for workload in super::all() {
+            let asked = |options: &Options| operations(&*workload, options, 7, 500, |_| 1_000);
+            let same = asked(&options(4, 50)) == asked(&hot);
+            assert_eq!(same, !workload.chooses_keys(), "{}", workload.name());
         }
     }
 

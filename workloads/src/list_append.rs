@@ -63,6 +63,10 @@ impl Workload for ListAppend {
         )]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let mut load = Load { keys: Keys::new(options), halved: options.key_choice.is_none() };
         from_fn(seed.derive("list-append"), move |rng| load.next(rng))

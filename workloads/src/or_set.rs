@@ -47,6 +47,10 @@ impl Workload for OrSet {
         ]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let mut keys = Keys::new(options);
         from_fn(seed.derive("or-set"), move |rng| next(&mut keys, rng))

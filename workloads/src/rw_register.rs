@@ -76,6 +76,10 @@ impl Workload for RwRegister {
         )]
     }
 
+    fn chooses_keys(&self) -> bool {
+        true
+    }
+
     fn generator(&self, options: &Options, seed: Seed) -> BoxGenerator {
         let mut load = Load { keys: Keys::new(options) };
         from_fn(seed.derive("rw-register"), move |rng| load.next(rng))

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::history::CRASH;
+use crate::history::{CRASH, DECLINED};
 use crate::tally::Site;
 use crate::{Event, History, Kind, Process};
 
@@ -23,8 +23,11 @@ pub(super) enum End {
     Open,
     /// It was refused.
     Never,
-    /// It was over by then: released, or its process was told that it has no lock.
+    /// It was over by then: released, or the database answered that its process does not have it.
     Over { by: u64, release: Site },
+    /// Its process's client knew by then that it does not have it, without asking: the session that had
+    /// it is over, which the database may not have seen yet.
+    Lost { at: u64, release: Site },
     /// The process is gone since then; the index of its last call.
     Gone { at: u64, call: u64 },
 }
@@ -53,14 +56,27 @@ impl Hold {
             End::Open => u64::MAX,
             End::Never => 0,
             End::Over { by, .. } => by,
-            End::Gone { at, .. } => at.saturating_add(lease),
+            End::Gone { at, .. } | End::Lost { at, .. } => at.saturating_add(lease),
+        }
+    }
+
+    /// Since when nobody has it who could release it, nanoseconds, if it was not released.
+    fn orphaned(&self) -> Option<u64> {
+        match self.end {
+            End::Gone { at, .. } | End::Lost { at, .. } => Some(at),
+            End::Open | End::Never | End::Over { .. } => None,
         }
     }
 }
 
+/// Why a history cannot be judged.
+const NAMES: &str = "locks or owners have names here, and one lock without names is what is judged";
+const NO_CALL: &str =
+    "there are answers here to calls that are not, so who may have had the lock is not known";
+
 impl Traces {
-    /// `None` if locks or owners have names.
-    pub(super) fn of(history: &History, lease: u64) -> Option<Self> {
+    /// The error is a sentence on why this history cannot be judged.
+    pub(super) fn of(history: &History, lease: u64) -> Result<Self, &'static str> {
         let mut reading = Reading::default();
         for event in history.events() {
             match event.process {
@@ -79,7 +95,7 @@ impl Traces {
                 latest
             })
             .collect();
-        Some(traces)
+        Ok(traces)
     }
 
     /// How many holds had begun by then.
@@ -102,16 +118,15 @@ impl Traces {
 
     /// Grants to processes that died without a release.
     pub(super) fn died_holding(&self) -> usize {
-        self.holds.iter().filter(|hold| hold.known && matches!(hold.end, End::Gone { .. })).count()
+        self.holds.iter().filter(|hold| hold.known && hold.orphaned().is_some()).count()
     }
 
     /// Per grant to a process that died, nanoseconds from its death to the next grant's answer.
     pub(super) fn taken_back(&self) -> Vec<u64> {
         let granted: Vec<&Hold> = self.holds.iter().filter(|hold| hold.known).collect();
-        let next = granted.windows(2).filter_map(|pair| match pair[0].end {
-            End::Gone { at, .. } => Some(pair[1].grant.returned?.saturating_sub(at)),
-            _ => None,
-        });
+        let next = granted
+            .windows(2)
+            .filter_map(|pair| Some(pair[1].grant.returned?.saturating_sub(pair[0].orphaned()?)));
         next.collect()
     }
 }
@@ -135,11 +150,11 @@ struct Call {
 }
 
 impl Reading<'_> {
-    fn client(&mut self, process: u32, event: &Event) -> Option<()> {
+    fn client(&mut self, process: u32, event: &Event) -> Result<(), &'static str> {
         if event.kind == Kind::Invoke {
             return self.begin(process, event);
         }
-        let mut call = self.calls.remove(&process)?;
+        let mut call = self.calls.remove(&process).ok_or(NO_CALL)?;
         if event.kind != Kind::Info {
             call.site.returned = Some(event.time);
         }
@@ -152,17 +167,16 @@ impl Reading<'_> {
             }
             ("acquire", Kind::Ok) => self.granted(process, call, event.time),
             ("acquire", Kind::Fail) => self.refused(call, event),
-            ("release", kind) if kind == Kind::Ok || is_not_held(event.error.as_deref()) => {
-                if let Some(hold) = self.held.remove(&process) {
-                    self.traces.holds[hold].end = End::Over { by: event.time, release: call.site };
-                }
+            ("release", Kind::Ok) => self.over(process, call, event),
+            ("release", _) if is_not_held(event.error.as_deref()) => {
+                self.over(process, call, event)
             }
             _ => {}
         }
-        Some(())
+        Ok(())
     }
 
-    fn begin(&mut self, process: u32, event: &Event) -> Option<()> {
+    fn begin(&mut self, process: u32, event: &Event) -> Result<(), &'static str> {
         let site = Site { index: event.index, process, called: event.time, returned: None };
         let mut call = Call { site, hold: None };
         match &*event.f {
@@ -172,10 +186,10 @@ impl Reading<'_> {
             }
             "release" if event.value.is_null() => {}
             CRASH => {}
-            _ => return None,
+            _ => return Err(NAMES),
         }
         self.calls.insert(process, call);
-        Some(())
+        Ok(())
     }
 
     fn granted(&mut self, process: u32, call: Call, time: u64) {
@@ -186,6 +200,17 @@ impl Reading<'_> {
             // It cannot have been granted what it had.
             self.traces.holds[earlier].end = End::Over { by: time, release: call.site };
         }
+    }
+
+    /// The process has no lock, whether it had one or not.
+    fn over(&mut self, process: u32, call: Call, event: &Event) {
+        let Some(hold) = self.held.remove(&process) else { return };
+        let (time, release) = (event.time, call.site);
+        let is_answer = event.kind == Kind::Ok || is_declined(event.error.as_deref());
+        self.traces.holds[hold].end = match is_answer {
+            true => End::Over { by: time, release },
+            false => End::Lost { at: time, release },
+        };
     }
 
     fn refused(&mut self, call: Call, event: &Event) {
@@ -206,6 +231,11 @@ fn is_held(error: Option<&str>) -> bool {
 /// The error of a `release` says that the process does not have it.
 fn is_not_held(error: Option<&str>) -> bool {
     error.is_some_and(|error| error.contains("not held"))
+}
+
+/// It is the database that says so, and not the client by itself.
+fn is_declined(error: Option<&str>) -> bool {
+    error.is_some_and(|error| error.starts_with(DECLINED))
 }
 
 /// Whether what the nemesis broke has been healed.

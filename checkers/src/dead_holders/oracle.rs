@@ -39,8 +39,10 @@ pub(super) fn unexplained(history: &History, within: u64) -> Vec<u64> {
 fn over(later: &[&Event], within: u64) -> u64 {
     for (at, event) in later.iter().enumerate() {
         match (&*event.f, event.kind, event.error.as_deref()) {
-            (_, Kind::Info, _) => return event.time.saturating_add(within),
-            ("release", Kind::Ok, _) | ("release", Kind::Fail, Some("not held")) => {
+            (_, Kind::Info, _) | ("release", Kind::Fail, Some("not held")) => {
+                return event.time.saturating_add(within);
+            }
+            ("release", Kind::Ok, _) | ("release", Kind::Fail, Some("declined: not held")) => {
                 return event.time;
             }
             ("acquire", Kind::Ok, _) if at > 0 => return event.time,

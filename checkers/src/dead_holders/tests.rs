@@ -127,19 +127,27 @@ fn a_release_that_was_forgotten_is_found() {
     run.granted(0, 0).released(10, 0).refused(200, 1);
     assert_eq!(run.kinds(), ["lost-release"]);
     let mut told = Timed::default();
-    told.granted(0, 0).call(
-        10,
-        0,
-        "release",
-        Kind::Fail,
-        Some("the lock is not held by this owner"),
-    );
-    assert_eq!(told.refused(200, 1).kinds(), ["lost-release"]);
+    let no = Some("declined: the lock is not held by this owner");
+    told.granted(0, 0).call(10, 0, "release", Kind::Fail, no);
+    assert_eq!(told.refused(100, 1).kinds(), ["lost-release"]);
     let mut never = Timed::default();
     assert_eq!(never.refused(200, 1).kinds(), ["lost-release"]);
     let mut unsaid = Timed::default();
     unsaid.granted(0, 0).released(10, 0).call(200, 1, "acquire", Kind::Fail, Some("no leader"));
     assert_eq!(unsaid.kinds(), [""; 0], "that says nothing of the lock");
+}
+
+#[test]
+fn a_session_that_its_client_lost_has_the_lock_for_a_while() {
+    let mut run = Timed::default();
+    let lost = Some("not asked: not held");
+    run.granted(0, 0).call(10, 0, "release", Kind::Fail, lost).refused(100, 1);
+    assert_eq!(run.kinds(), [""; 0], "the database may not have seen it yet");
+    run.refused(150, 1);
+    assert_eq!(run.kinds(), ["held-by-the-dead"]);
+    let anomaly = &check(&run.0).anomalies[0];
+    assert!(anomaly.title.contains("session of process 0 that is over"), "{}", anomaly.title);
+    assert_eq!(anomaly.operations, [0, 2, 6]);
 }
 
 #[test]
@@ -181,6 +189,17 @@ fn locks_with_names_are_not_judged() {
     let finding = check(&script);
     assert!(finding.reason.expect("unknown").contains("have names"));
     assert!(check(&Script::default()).reason.expect("unknown").contains("nobody was granted"));
+}
+
+#[test]
+fn an_answer_without_its_call_leaves_unknown_who_may_have_the_lock() {
+    let mut script = Timed::default();
+    script.granted(0, 0).crash(10, 0).refused(900, 1);
+    assert_eq!(script.kinds(), ["held-by-the-dead"]);
+    script.push(901, 2, Kind::Ok, "acquire", None);
+    let history = History::new_lenient(script.0.events.clone()).expect("it can be read");
+    let finding = DeadHolders::default().check(&history, &Budget::default());
+    assert!(finding.reason.expect("unknown").contains("answers here to calls that are not"));
 }
 
 /// Any calls at all on a lock that keeps its promise if `within` is kept: the holder, and since when it
@@ -247,11 +266,12 @@ fn any(seed: u64, steps: usize) -> Vec<Event> {
             continue;
         };
         let info = f == "crash" || random.below(10) == 0;
-        let (kind, error) = match (f, random.below(3)) {
+        let (kind, error) = match (f, random.below(4)) {
             _ if info => (Kind::Info, None),
             (_, 0) => (Kind::Ok, None),
             ("acquire", 1) => (Kind::Fail, Some("held")),
-            ("release", 1) => (Kind::Fail, Some("not held")),
+            ("release", 1) => (Kind::Fail, Some("declined: not held")),
+            ("release", 2) => (Kind::Fail, Some("not held")),
             _ => (Kind::Fail, Some("no connection")),
         };
         run.push(ms, process, kind, f, error);

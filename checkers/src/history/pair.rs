@@ -13,6 +13,10 @@ pub const CRASH: &str = "crash";
 /// unequal, a lock that another has, an empty queue.
 pub const DECLINED: &str = "declined:";
 
+/// How the error of a call begins that a client did not ask the database for, knowing better: a release
+/// of a lock that it does not have.
+pub const NOT_ASKED: &str = "not asked:";
+
 /// What is known of a call's effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome<'h> {
@@ -33,6 +37,8 @@ pub struct Operation<'h> {
     pub process: u32,
     /// Whether the database answered that it would not do it. Then it failed.
     pub declined: bool,
+    /// Whether the client asked the database. If not, it failed.
+    pub asked: bool,
     pub f: &'h str,
     /// The value of the invocation.
     pub input: &'h Value,
@@ -67,6 +73,7 @@ impl<'h> Operation<'h> {
             index: call.index,
             process: call.process.client().unwrap_or(u32::MAX),
             declined: false,
+            asked: true,
             f: &call.f,
             input: &call.value,
             outcome: Outcome::Unknown,
@@ -88,8 +95,10 @@ impl<'h> Operation<'h> {
             Kind::Fail => Outcome::Failed,
             Kind::Invoke | Kind::Info => Outcome::Unknown,
         };
-        self.declined = self.outcome == Outcome::Failed
-            && event.error.as_deref().is_some_and(|error| error.starts_with(DECLINED));
+        if let (Outcome::Failed, Some(error)) = (self.outcome, event.error.as_deref()) {
+            self.declined = error.starts_with(DECLINED);
+            self.asked = !error.starts_with(NOT_ASKED);
+        }
         self.returned = (self.outcome != Outcome::Unknown).then_some(event.time);
         self.completion = Some(event.index);
     }
@@ -110,6 +119,11 @@ impl<'h> Operation<'h> {
     /// Whether it certainly did not happen.
     pub fn is_failed(&self) -> bool {
         self.outcome == Outcome::Failed
+    }
+
+    /// Whether it asked the database for nothing: it is the end of a client, or the client knew better.
+    pub fn asks_nothing(&self) -> bool {
+        self.is_crash() || !self.asked
     }
 
     /// Whether the database was there for it: it was done, or declined.

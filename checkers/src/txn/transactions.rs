@@ -182,6 +182,7 @@ impl Transactions {
             index: txn.index,
             process: txn.process,
             declined: false,
+            asked: true,
             f: "txn",
             input: text,
             outcome: match txn.status {

@@ -73,7 +73,7 @@ impl Locker {
     ) -> Result<Value, Failure> {
         match &*op.f {
             "acquire" if self.held.is_some() => {
-                Err(Failure::Definite("held by this client".to_owned()))
+                Err(Failure::NotAsked("held by this client".to_owned()))
             }
             "acquire" => {
                 let held = self.acquire(connection).await?;
@@ -83,7 +83,7 @@ impl Locker {
             }
             "release" => {
                 let held = self.held.take();
-                let held = held.ok_or_else(|| Failure::Definite("not held".to_owned()))?;
+                let held = held.ok_or_else(|| Failure::NotAsked("not held".to_owned()))?;
                 self.release(connection, held).await?;
                 Ok(Value::Null)
             }

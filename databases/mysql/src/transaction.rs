@@ -71,7 +71,9 @@ pub(crate) async fn finish<T>(
     }
     // A server that is about to go may not hear it; the end of the session is as good.
     Err(match failure {
-        Failure::Definite(text) | Failure::Declined(text) => WireError::NotSent(text),
+        Failure::Definite(text) | Failure::Declined(text) | Failure::NotAsked(text) => {
+            WireError::NotSent(text)
+        }
         Failure::Indefinite(text) => WireError::NoAnswer(text),
         Failure::Unexpected(text) => WireError::Garbled(text),
     })

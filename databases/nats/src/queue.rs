@@ -68,12 +68,7 @@ async fn take(connection: &mut Connection, delivery: &Delivery) -> Result<i64, F
     let element = element(&delivery.payload)?;
     let acknowledged = connection.acknowledge(delivery).await;
     let about = |text: String| format!("element {element}: {text}");
-    acknowledged.map_err(|error| match classify(&error, Effect::Writes) {
-        Failure::Definite(text) => Failure::Definite(about(text)),
-        Failure::Declined(text) => Failure::Declined(about(text)),
-        Failure::Indefinite(text) => Failure::Indefinite(about(text)),
-        Failure::Unexpected(text) => Failure::Unexpected(about(text)),
-    })?;
+    acknowledged.map_err(|error| classify(&error, Effect::Writes).reworded(about))?;
     Ok(element)
 }
 

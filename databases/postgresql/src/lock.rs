@@ -32,7 +32,7 @@ pub(crate) async fn invoke(door: &mut Door, op: &Op) -> Result<Value, Failure> {
 /// A lock is not asked for twice by one session, which would be given it again.
 async fn acquire(session: &mut PgSession) -> Result<Result<Value, Failure>, WireError> {
     if session.holds_lock {
-        return Ok(Err(Failure::Definite("held by this client".to_owned())));
+        return Ok(Err(Failure::NotAsked("held by this client".to_owned())));
     }
     let token = session.query(ACQUIRE).await?.number()?;
     session.holds_lock = token.is_some();
@@ -43,7 +43,7 @@ async fn acquire(session: &mut PgSession) -> Result<Result<Value, Failure>, Wire
 /// the lock back, or will when it sees that session's end.
 async fn release(session: &mut PgSession) -> Result<Result<Value, Failure>, WireError> {
     if !session.holds_lock {
-        return Ok(Err(Failure::Definite("not held".to_owned())));
+        return Ok(Err(Failure::NotAsked("not held".to_owned())));
     }
     session.holds_lock = false;
     match session.query(RELEASE).await?.value()? {

@@ -20,7 +20,7 @@ pub(crate) async fn invoke(
     match &*op.f {
         "acquire" => {
             if held.is_some() {
-                return Err(Failure::Definite("held by this client".to_owned()));
+                return Err(Failure::NotAsked("held by this client".to_owned()));
             }
             let got = ask(connection, Part::Get, |session| {
                 Box::pin(async move { session.get(&queue).await })
@@ -35,7 +35,7 @@ pub(crate) async fn invoke(
         }
         "release" => {
             let Some(tag) = held.take() else {
-                return Err(Failure::Definite("not held".to_owned()));
+                return Err(Failure::NotAsked("not held".to_owned()));
             };
             let released = ask(connection, Part::Settle, |session| {
                 Box::pin(async move { session.give_back(&queue, tag).await })

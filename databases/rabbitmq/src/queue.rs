@@ -49,7 +49,8 @@ async fn dequeue(connection: &mut Connection<AmqpSession>, queue: &str) -> Resul
     let acknowledged = ask(connection, Part::Settle, |session| {
         Box::pin(async move { session.ack(&name, delivery.tag).await })
     });
-    acknowledged.await.map_err(|failure| about(failure, &format!("element {element}")))?;
+    let about = |text: String| format!("element {element}: {text}");
+    acknowledged.await.map_err(|failure| failure.reworded(about))?;
     Ok(element.into())
 }
 
@@ -76,7 +77,8 @@ async fn drain(connection: &mut Connection<AmqpSession>, queue: &str) -> Result<
         let acknowledged = ask(connection, Part::Settle, |session| {
             Box::pin(async move { session.ack(&name, tag).await })
         });
-        acknowledged.await.map_err(|failure| about(failure, &format!("elements {elements:?}")))?;
+        let about = |text: String| format!("elements {elements:?}: {text}");
+        acknowledged.await.map_err(|failure| failure.reworded(about))?;
     }
     Ok(elements.into())
 }
@@ -90,16 +92,6 @@ fn understood<T>(
         connection.drop_session();
     }
     got
-}
-
-/// The failure, with what it is about before its text.
-fn about(failure: Failure, what: &str) -> Failure {
-    match failure {
-        Failure::Definite(text) => Failure::Definite(format!("{what}: {text}")),
-        Failure::Declined(text) => Failure::Declined(format!("{what}: {text}")),
-        Failure::Indefinite(text) => Failure::Indefinite(format!("{what}: {text}")),
-        Failure::Unexpected(text) => Failure::Unexpected(format!("{what}: {text}")),
-    }
 }
 
 fn element(delivery: &Delivery) -> Result<i64, Failure> {

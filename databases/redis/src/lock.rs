@@ -52,7 +52,7 @@ async fn acquire(route: &mut Route, holder: &mut Holder) -> Result<Value, Failur
 /// The token is kept until an answer came, so that a release that was not sent can be tried again.
 async fn release(route: &mut Route, holder: &mut Holder) -> Result<Value, Failure> {
     let Some(token) = holder.token.clone() else {
-        return Err(Failure::Definite("not held".to_owned()));
+        return Err(Failure::NotAsked("not held".to_owned()));
     };
     let words = ["EVAL", RELEASE, "1", KEY, &token];
     let answer = route.ask_and_tell(KEY, Request::one(Effect::Writes, &words)).await?;

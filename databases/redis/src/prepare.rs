@@ -5,7 +5,6 @@ use crate::protocol::{Reply, command};
 use crate::route::Route;
 use crate::session::{Login, Resp};
 use crate::settings::{Mode, Settings};
-use perjury_harness::Failure;
 use perjury_wire::Connection;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -119,12 +118,9 @@ pub(crate) async fn open_accounts(
             // Trying again is harmless: what is there already stays as it is.
             match bank::open(&mut Route::new(Arc::clone(settings), *address), opening).await {
                 Ok(()) => return Ok(()),
-                Err(
-                    Failure::Definite(text)
-                    | Failure::Declined(text)
-                    | Failure::Indefinite(text)
-                    | Failure::Unexpected(text),
-                ) => last = format!("making accounts through {address}: {text}"),
+                Err(failure) => {
+                    last = format!("making accounts through {address}: {}", failure.text());
+                }
             }
         }
         if began.elapsed() > LIMIT {

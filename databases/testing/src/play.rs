@@ -86,7 +86,7 @@ impl<C: Client> Player<C> {
         self.context.release(worker);
         match result {
             Ok(value) => self.record(process, Kind::Ok, op.f, value),
-            Err(Failure::Definite(_) | Failure::Declined(_)) => {
+            Err(Failure::Definite(_) | Failure::Declined(_) | Failure::NotAsked(_)) => {
                 self.record(process, Kind::Fail, op.f, op.value)
             }
             Err(failure) => panic!("{} {}: {failure:?}", op.f, op.value),

@@ -54,7 +54,7 @@ mod tests {
 
     fn meaning(error: WireError, effect: Effect) -> &'static str {
         match classify(&error, effect, |code, _| code == "no") {
-            Failure::Definite(_) | Failure::Declined(_) => "definite",
+            Failure::Definite(_) | Failure::Declined(_) | Failure::NotAsked(_) => "definite",
             Failure::Indefinite(_) => "indefinite",
             Failure::Unexpected(_) => "unexpected",
         }

@@ -27,7 +27,7 @@ pub(crate) async fn invoke(
     op: &Op,
 ) -> Result<Value, Failure> {
     match &*op.f {
-        "acquire" if held.is_some() => Err(Failure::Definite("held by this client".to_owned())),
+        "acquire" if held.is_some() => Err(Failure::NotAsked("held by this client".to_owned())),
         "acquire" => {
             let (session, token) = acquire(zk).await?;
             *held = Some(Held { session });
@@ -35,22 +35,22 @@ pub(crate) async fn invoke(
         }
         "release" => {
             let Some(Held { session }) = held.take() else {
-                return Err(Failure::Definite("not held".to_owned()));
+                return Err(Failure::NotAsked("not held".to_owned()));
             };
             match zk.delete_in(session, PATH).await {
                 Ok(()) => Ok(Value::Null),
-                Err(error) if is(&error, "NoNode") => Err(lost("the znode is gone")),
+                Err(error) if is(&error, "NoNode") => {
+                    Err(Failure::Declined("not held: the znode is gone".to_owned()))
+                }
                 // The session is over, or is left to end: so is the lock, if not at once.
-                Err(WireError::NotSent(text)) => Err(lost(&text)),
+                Err(WireError::NotSent(text)) => {
+                    Err(Failure::Definite(format!("not held: {text}")))
+                }
                 Err(error) => Err(writing(error)),
             }
         }
         _ => Err(unknown(op)),
     }
-}
-
-fn lost(why: &str) -> Failure {
-    Failure::Definite(format!("not held: {why}"))
 }
 
 async fn acquire(zk: &mut Zk) -> Result<(i64, i64), Failure> {

@@ -33,6 +33,11 @@ impl Sample {
         Self { workers: (rounds.max(1) * nodes.max(1)).min(workers), of: workers }
     }
 
+    /// The part of all workers that it has, above 0 and at most 1.
+    pub fn share(self) -> f64 {
+        self.workers.max(1) as f64 / self.of.max(1) as f64
+    }
+
     /// What the report says of it.
     pub fn sentence(self) -> String {
         format!(

@@ -251,6 +251,7 @@ impl Client for ExternalClient {
         match answer.outcome {
             Outcome::Ok => Ok(answer.value.unwrap_or_else(|| op.value.clone())),
             Outcome::Fail if answer.declined => Err(Failure::Declined(error)),
+            Outcome::Fail if !answer.asked => Err(Failure::NotAsked(error)),
             Outcome::Fail => Err(Failure::Definite(error)),
             Outcome::Info if answer.unexpected => Err(Failure::Unexpected(error)),
             Outcome::Info => Err(Failure::Indefinite(error)),

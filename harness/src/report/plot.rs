@@ -14,6 +14,7 @@ mod staleness;
 use super::clocks::ClockReading;
 use super::faults::FaultRecord;
 use super::series::{self, Series};
+use crate::analysis::Sample;
 use maud::{Markup, PreEscaped, html};
 use perjury_checkers::{Finding, History, Operation};
 
@@ -34,6 +35,8 @@ pub(super) struct PlotInput<'a> {
     pub(super) clocks: &'a [ClockReading],
     pub(super) series: &'a Series,
     pub(super) findings: &'a [Finding],
+    /// Whose operations these are, if not everybody's.
+    pub(super) sample: Option<Sample>,
 }
 
 /// A plot with what it shows in words.
@@ -83,6 +86,22 @@ fn named(legend: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
 }
 
 impl PlotInput<'_> {
+    /// Counts of windows as rates. Those of a sample stand for everybody's, as all workers are loaded
+    /// evenly. Zeros are left out, which draws the same.
+    fn per_second(&self, counts: &[u64]) -> rows::Series {
+        let share = self.sample.map_or(1.0, Sample::share);
+        let rate = |count: u64| count as f64 * 1e9 / (self.series.window_ns as f64 * share);
+        let windows = (0..).zip(counts).filter(|(_, count)| **count > 0);
+        windows.map(|(window, count)| (window, rate(*count))).collect()
+    }
+
+    /// What a caption says of rates that were counted in a sample.
+    fn reckoned(&self) -> String {
+        self.sample.map_or_else(String::new, |Sample { workers, of }| {
+            format!(" They were counted for {workers} of {of} workers, and reckoned for all.")
+        })
+    }
+
     /// When the operation with this invocation index was called, nanoseconds.
     fn called(&self, index: u64) -> Option<u64> {
         let events = self.history.events();

@@ -95,7 +95,7 @@ fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -
     let counted = count(operations, from, to);
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
-    let inside = inside.filter(|operation| !operation.is_crash() && !operation.declined);
+    let inside = inside.filter(|operation| !operation.asks_nothing() && !operation.declined);
     let errors = stats::errors_of(history, inside, ERRORS);
     let mut service = Service { errors, ..counted };
     // Calls from before count here: they were answered while the fault was in force.
@@ -122,7 +122,7 @@ fn within(history: &History, operations: &[Operation<'_>], from: u64, to: u64) -
 fn count(operations: &[Operation<'_>], from: u64, to: u64) -> Service {
     let first = operations.partition_point(|operation| operation.called < from);
     let inside = operations[first..].iter().take_while(|operation| operation.called <= to);
-    let asked = inside.filter(|operation| !operation.is_crash());
+    let asked = inside.filter(|operation| !operation.asks_nothing());
     asked.fold(Service::default(), |mut counted, one| {
         counted.calls += 1;
         counted.ok += u64::from(one.is_ok());

@@ -328,6 +328,7 @@ mod tests {
             index: 0,
             process: 0,
             declined: false,
+            asked: true,
             f,
             input,
             outcome,

@@ -67,6 +67,7 @@ impl Client for Scripted {
         }
         match &*op.f {
             "definite" => Err(Failure::Definite("rejected".to_owned())),
+            "idle" => Err(Failure::NotAsked("not held".to_owned())),
             "declined" => Err(Failure::Declined("held".to_owned())),
             "indefinite" => Err(std::io::Error::other("connection reset"))?,
             "unexpected" => Err(Failure::Unexpected("reply 7 of unknown kind".to_owned())),

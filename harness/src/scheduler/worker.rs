@@ -5,7 +5,7 @@ use super::{FAREWELL, Task};
 use crate::Op;
 use crate::client::{DynClient, Failure};
 use futures::FutureExt;
-use perjury_checkers::history::DECLINED;
+use perjury_checkers::history::{DECLINED, NOT_ASKED};
 use serde_json::Value;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -134,6 +134,7 @@ async fn perform(
         Ok(Ok(Ok(value))) => Outcome::Ok(value),
         Ok(Ok(Err(Failure::Definite(error)))) => Outcome::Definite(error),
         Ok(Ok(Err(Failure::Declined(error)))) => Outcome::Definite(format!("{DECLINED} {error}")),
+        Ok(Ok(Err(Failure::NotAsked(error)))) => Outcome::Definite(format!("{NOT_ASKED} {error}")),
         Ok(Ok(Err(Failure::Indefinite(error)))) => Outcome::Indefinite(error),
         Ok(Ok(Err(Failure::Unexpected(error)))) => {
             Outcome::Unexpected(format!("unexpected: {error}"))

@@ -83,11 +83,16 @@ impl Generator for Turn {
             (State::Acquiring, _) if given_up || self.unanswered >= TRIES => State::Done,
             // Who got no answer is another process now, and the lock is not its.
             (State::Acquiring, _) => State::Wanting,
-            (State::Releasing, Kind::Fail) if !given_up => State::Having,
+            (State::Releasing, Kind::Fail) if !given_up && !is_not_held(event) => State::Having,
             (State::Releasing, _) => State::Done,
             (other, _) => other,
         };
     }
+}
+
+/// Whether who wanted to release the lock was told that it is not its.
+fn is_not_held(event: &Event) -> bool {
+    event.error.as_deref().is_some_and(|error| error.contains("not held"))
 }
 
 #[cfg(test)]
@@ -127,6 +132,38 @@ mod tests {
             assert_eq!(first, ["release"; 9]);
             assert_eq!(count(&events, "acquire", Kind::Ok), 6);
             assert_eq!(count(&events, "release", Kind::Ok), 6);
+        }
+    }
+
+    #[test]
+    fn who_is_told_that_it_has_no_lock_does_not_ask_to_release_it_again() {
+        let turn = Turn {
+            patience: SECOND,
+            until: None,
+            not_before: 0,
+            state: State::Releasing,
+            unanswered: 0,
+        };
+        let after = |error: &str| {
+            let (mut turn, context) = (turn.clone(), Context::new(1, 1));
+            turn.update(&context, &failed("release", error));
+            turn.state
+        };
+        assert_eq!(after("declined: not held: the lease has ended"), State::Done);
+        assert_eq!(after("no client: refused"), State::Having);
+    }
+
+    fn failed(f: &str, error: &str) -> Event {
+        Event {
+            index: 1,
+            time: 2,
+            process: Process::Client(0),
+            kind: Kind::Fail,
+            f: f.into(),
+            value: Value::Null,
+            node: None,
+            error: Some(error.into()),
+            due: None,
         }
     }
 

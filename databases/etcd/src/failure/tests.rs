@@ -146,6 +146,7 @@ async fn outcome(script: &'static [Script], workload: &str, op: &Op) -> &'static
         Ok(value) => panic!("{script:?} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
         Err(Failure::Declined(_)) => "declined",
+        Err(Failure::NotAsked(_)) => "not asked",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }
@@ -248,7 +249,7 @@ async fn giving_the_lock_back_is_a_write_that_may_come_too_late() {
             Some(wanted) => assert_eq!(failure, wanted),
         }
         let again = client.invoke(&release).await;
-        assert_eq!(again, Err(Failure::Definite("not held".to_owned())));
+        assert_eq!(again, Err(Failure::NotAsked("not held".to_owned())));
     }
     let (address, _server) = play(&[LEASE, LOCKED, KEY, DONE, LOCKED, KEY, DONE]).await;
     let mut client = client("lock", address).await;

@@ -231,7 +231,7 @@ async fn locks_are_held_by_one_as_long_as_it_is_there() {
     let address = etcds.addresses[0];
     let one = &mut client("lock", Reads::Linearizable, address).await;
     let mut other = client("lock", Reads::Linearizable, address).await;
-    let not_held = Err(Failure::Definite("not held".to_owned()));
+    let not_held = Err(Failure::NotAsked("not held".to_owned()));
     let held = Err(Failure::Declined("held".to_owned()));
     assert_eq!(ask(one, "release", json!(null)).await, not_held);
     let first = ask(one, "acquire", json!(null)).await.unwrap().as_i64().unwrap();

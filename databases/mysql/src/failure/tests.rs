@@ -80,6 +80,7 @@ async fn outcome(script: Script, workload: &str, op: &Op, on: &'static str) -> &
         Ok(value) => panic!("{script:?} on {on} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
         Err(Failure::Declined(_)) => "declined",
+        Err(Failure::NotAsked(_)) => "not asked",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }
@@ -143,11 +144,11 @@ async fn a_lock_is_gone_with_its_session() {
     assert_eq!(client.invoke(&acquire).await, Ok(json!(null)));
     assert_eq!(
         client.invoke(&acquire).await,
-        Err(Failure::Definite("held by this client".to_owned()))
+        Err(Failure::NotAsked("held by this client".to_owned()))
     );
     client.connection.drop_session();
     let released = client.invoke(&Op::new("release", json!(null))).await;
-    assert_eq!(released, Err(Failure::Definite("not held".to_owned())));
+    assert_eq!(released, Err(Failure::NotAsked("not held".to_owned())));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(super) async fn invoke(
             let asked = connection.exchange(move |session| {
                 Box::pin(async move {
                     match (session.holds_lock, lock) {
-                        (true, _) => Ok(Err(Failure::Definite("held by this client".to_owned()))),
+                        (true, _) => Ok(Err(Failure::NotAsked("held by this client".to_owned()))),
                         (false, Lock::Row) => acquire_row(session).await,
                         (false, Lock::GetLock) => get_lock(session).await,
                     }
@@ -37,7 +37,7 @@ pub(super) async fn invoke(
             let asked = connection.exchange(move |session| {
                 Box::pin(async move {
                     if !session.holds_lock {
-                        return Ok(Err(Failure::Definite("not held".to_owned())));
+                        return Ok(Err(Failure::NotAsked("not held".to_owned())));
                     }
                     session.holds_lock = false;
                     match lock {
@@ -84,10 +84,8 @@ async fn release_row(session: &mut Conversation) -> Result<Result<Value, Failure
     let committed = transaction::finish(session, Effect::Writes, "", Ok(())).await?;
     Ok(match committed {
         Ok(()) => Ok(Value::Null),
-        Err(Failure::Definite(text) | Failure::Declined(text) | Failure::Indefinite(text)) => {
-            Err(Failure::Definite(format!("the lock was lost: {text}")))
-        }
-        Err(other) => Err(other),
+        Err(Failure::Unexpected(text)) => Err(Failure::Unexpected(text)),
+        Err(failure) => Err(Failure::Definite(format!("the lock was lost: {}", failure.text()))),
     })
 }
 

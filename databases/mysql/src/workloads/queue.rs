@@ -43,8 +43,9 @@ async fn drain(connection: &mut Connection<Conversation>) -> Result<Value, Failu
             Err(Failure::Declined(_)) => return Ok(all.into()),
             Err(failure) if all.is_empty() => return Err(failure),
             Err(Failure::Unexpected(text)) => return Err(Failure::Unexpected(text)),
-            Err(Failure::Definite(text) | Failure::Indefinite(text)) => {
-                return Err(Failure::Indefinite(format!("{text}; taken before: {all:?}")));
+            Err(failure) => {
+                let why = failure.text();
+                return Err(Failure::Indefinite(format!("{why}; taken before: {all:?}")));
             }
         }
     }

@@ -184,6 +184,7 @@ async fn outcome(script: &'static [Script], op: &Op) -> &'static str {
         Ok(value) => panic!("{script:?} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
         Err(Failure::Declined(_)) => "declined",
+        Err(Failure::NotAsked(_)) => "not asked",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }

@@ -68,6 +68,7 @@ async fn outcome(script: Script, at: At, workload: &str, op: &Op) -> &'static st
         Ok(value) => panic!("{script:?} was answered with {value}"),
         Err(Failure::Definite(_)) => "definite",
         Err(Failure::Declined(_)) => "declined",
+        Err(Failure::NotAsked(_)) => "not asked",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }

@@ -18,8 +18,8 @@ fn declined(text: &str) -> Result<Value, Failure> {
     Err(Failure::Declined(text.to_owned()))
 }
 
-fn failed(text: &str) -> Result<Value, Failure> {
-    Err(Failure::Definite(text.to_owned()))
+fn not_asked(text: &str) -> Result<Value, Failure> {
+    Err(Failure::NotAsked(text.to_owned()))
 }
 
 async fn client(server: &Server, workload: &str, login: Login) -> PgClient {
@@ -102,9 +102,9 @@ async fn queues(server: &Server) {
 async fn locks(server: &Server) {
     let mut first = client(server, "lock", login()).await;
     let mut second = client(server, "lock", login()).await;
-    assert_eq!(ask(&mut first, "release", json!(null)).await, failed("not held"));
+    assert_eq!(ask(&mut first, "release", json!(null)).await, not_asked("not held"));
     let one = ask(&mut first, "acquire", json!(null)).await.unwrap();
-    assert_eq!(ask(&mut first, "acquire", json!(null)).await, failed("held by this client"));
+    assert_eq!(ask(&mut first, "acquire", json!(null)).await, not_asked("held by this client"));
     assert_eq!(ask(&mut second, "acquire", json!(null)).await, declined("held"));
     assert_eq!(ask(&mut first, "release", json!(null)).await, Ok(json!(null)));
     let two = ask(&mut second, "acquire", json!(null)).await.unwrap();

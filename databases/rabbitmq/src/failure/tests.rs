@@ -52,6 +52,7 @@ fn words(failure: &Failure) -> &'static str {
     match failure {
         Failure::Definite(_) => "definite",
         Failure::Declined(_) => "declined",
+        Failure::NotAsked(_) => "not asked",
         Failure::Indefinite(_) => "indefinite",
         Failure::Unexpected(_) => "unexpected",
     }
@@ -168,14 +169,14 @@ async fn a_lock_is_held_by_whoever_has_the_message() {
     let (address, _server) = play(&[Script::Give, Script::Declared, Script::Empty]).await;
     let client = &mut client(Use::Lock, address).await;
     let (acquire, release) = (Op::new("acquire", json!(null)), Op::new("release", json!(null)));
-    let definite = |words: &str| Err(Failure::Definite(words.to_owned()));
-    assert_eq!(client.invoke(&release).await, definite("not held"));
+    let not_asked = |words: &str| Err(Failure::NotAsked(words.to_owned()));
+    assert_eq!(client.invoke(&release).await, not_asked("not held"));
     assert_eq!(client.invoke(&acquire).await, Ok(json!(null)));
-    assert_eq!(client.invoke(&acquire).await, definite("held by this client"));
+    assert_eq!(client.invoke(&acquire).await, not_asked("held by this client"));
     assert_eq!(client.invoke(&release).await, Ok(json!(null)));
     let held = Err(Failure::Declined("held".to_owned()));
     assert_eq!(client.invoke(&acquire).await, held);
-    assert_eq!(client.invoke(&release).await, definite("not held"));
+    assert_eq!(client.invoke(&release).await, not_asked("not held"));
 }
 
 #[tokio::test]

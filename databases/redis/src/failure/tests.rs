@@ -114,6 +114,7 @@ async fn failed(client: &mut RedisClient, op: &Op) -> &'static str {
         Ok(value) => panic!("{} {} was answered with {value}", op.f, op.value),
         Err(Failure::Definite(_)) => "definite",
         Err(Failure::Declined(_)) => "declined",
+        Err(Failure::NotAsked(_)) => "not asked",
         Err(Failure::Indefinite(_)) => "indefinite",
         Err(Failure::Unexpected(_)) => "unexpected",
     }

@@ -221,6 +221,7 @@ async fn outcome(
     client.invoke(op).await.map_err(|failure| match failure {
         Failure::Definite(_) => "definite",
         Failure::Declined(_) => "declined",
+        Failure::NotAsked(_) => "not asked",
         Failure::Indefinite(_) => "indefinite",
         Failure::Unexpected(_) => "unexpected",
     })
@@ -315,11 +316,11 @@ async fn a_lock_ends_with_its_session() {
     let (acquire, release) = (Op::new("acquire", json!(null)), Op::new("release", json!(null)));
     assert_eq!(client.invoke(&acquire).await, Ok(json!(0)));
     let again = client.invoke(&acquire).await;
-    assert_eq!(again, Err(Failure::Definite("held by this client".to_owned())));
+    assert_eq!(again, Err(Failure::NotAsked("held by this client".to_owned())));
     // The server closes the connection; the client may or may not have taken it back by then.
     assert!(matches!(client.invoke(&release).await, Err(Failure::Indefinite(_))));
     let gone = client.invoke(&release).await;
-    assert_eq!(gone, Err(Failure::Definite("not held".to_owned())));
+    assert_eq!(gone, Err(Failure::NotAsked("not held".to_owned())));
     // In a new session it is taken anew; when that is over, there is nothing to send.
     assert_eq!(client.invoke(&acquire).await, Ok(json!(0)));
     drop(_server);

@@ -119,8 +119,8 @@ fn declined(text: &str) -> Result<Value, Failure> {
     Err(Failure::Declined(text.to_owned()))
 }
 
-fn definite(text: &str) -> Result<Value, Failure> {
-    Err(Failure::Definite(text.to_owned()))
+fn not_asked(text: &str) -> Result<Value, Failure> {
+    Err(Failure::NotAsked(text.to_owned()))
 }
 
 #[tokio::test]
@@ -247,10 +247,10 @@ async fn queues_give_each_element_once(address: SocketAddr) {
 async fn locks_are_held_by_one(address: SocketAddr) {
     let one = &mut client("lock", address).await;
     let mut other = client("lock", address).await;
-    assert_eq!(ask(one, "release", json!(null)).await, definite("not held"));
+    assert_eq!(ask(one, "release", json!(null)).await, not_asked("not held"));
     let first = ask(one, "acquire", json!(null)).await.unwrap().as_i64().unwrap();
     assert_eq!(ask(&mut other, "acquire", json!(null)).await, declined("held"));
-    assert_eq!(ask(&mut other, "release", json!(null)).await, definite("not held"));
+    assert_eq!(ask(&mut other, "release", json!(null)).await, not_asked("not held"));
     // Pings keep it, beyond the session's timeout.
     tokio::time::sleep(SETTINGS.session * 2).await;
     assert_eq!(ask(&mut other, "acquire", json!(null)).await, declined("held"));

@@ -70,11 +70,18 @@ pub struct Answer {
     /// With `fail`: the database was there, and answered that it would not.
     #[serde(default)]
     pub declined: bool,
+    /// With `fail`: false if the program knew better than to ask the database.
+    #[serde(default = "yes")]
+    pub asked: bool,
     /// With `info`: the database answered with something that cannot be understood.
     #[serde(default)]
     pub unexpected: bool,
     #[serde(default)]
     pub asserts: Vec<Asserted>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A value that is null is given, too.

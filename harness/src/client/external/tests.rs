@@ -32,6 +32,8 @@ async fn the_three_words_mean_what_they_say() {
     assert_eq!(no, Err(Failure::Definite("no".to_owned())));
     let no = ask(r#"echo '{"id":1,"type":"fail","error":"held","declined":true}'"#).await;
     assert_eq!(no, Err(Failure::Declined("held".to_owned())));
+    let no = ask(r#"echo '{"id":1,"type":"fail","error":"not held","asked":false}'"#).await;
+    assert_eq!(no, Err(Failure::NotAsked("not held".to_owned())));
     let perhaps = ask(r#"echo '{"id":1,"type":"info","error":"lost"}'"#).await;
     assert_eq!(perhaps, Err(Failure::Indefinite("lost".to_owned())));
 }

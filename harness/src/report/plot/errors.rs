@@ -1,7 +1,7 @@
 //! Errors a second, a row for each of the most frequent.
 
 use super::frame::Frame;
-use super::rows::{Row, Rows, per_second};
+use super::rows::{Row, Rows};
 use super::{Plot, PlotInput};
 use crate::report::text;
 use perjury_checkers::Kind;
@@ -17,7 +17,7 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Option<Plot> {
             let class = if series.kind == Kind::Fail { "fail" } else { "info" };
             Row {
                 name: series.error.clone(),
-                series: vec![(class, per_second(&series.count, width))],
+                series: vec![(class, input.per_second(&series.count))],
             }
         })
         .collect();
@@ -34,8 +34,9 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Option<Plot> {
     };
     let caption = format!(
         "Errors a second in windows of {}, the most frequent kinds. Numbers in their texts are \
-         taken for the same.{more}",
-        text::duration(width)
+         taken for the same.{more}{}",
+        text::duration(width),
+        input.reckoned()
     );
     Some(Plot {
         name: "errors",

@@ -1,13 +1,13 @@
 //! Completions a second by function and outcome, a row for each function.
 
 use super::frame::Frame;
-use super::rows::{Row, Rows, per_second};
+use super::rows::{Row, Rows};
 use super::{Plot, PlotInput};
 use crate::report::text;
 
 pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
     let width = input.series.window_ns;
-    let rate = |counts: &[u64]| per_second(counts, width);
+    let rate = |counts: &[u64]| input.per_second(counts);
     let functions = input.series.completions.iter();
     let drawn: Vec<Row> = functions
         .map(|(name, counts)| Row {
@@ -25,8 +25,9 @@ pub(super) fn plot(input: &PlotInput<'_>) -> Plot {
     let (axes, lines) = rows.draw(&frame);
     let caption = format!(
         "Completions a second in windows of {}, by function and outcome. Each row has a scale of \
-         its own.",
-        text::duration(width)
+         its own.{}",
+        text::duration(width),
+        input.reckoned()
     );
     Plot {
         name: "rate",

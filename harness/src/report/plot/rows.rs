@@ -15,13 +15,6 @@ const NAME_MAX: usize = 100;
 /// Number of the window -> value; zero where there is none.
 pub(super) type Series = BTreeMap<u64, f64>;
 
-/// Counts of windows as rates. Zeros are left out, which draws the same.
-pub(super) fn per_second(counts: &[u64], width: u64) -> Series {
-    let rate = |count: u64| count as f64 * 1e9 / width as f64;
-    let windows = (0..).zip(counts).filter(|(_, count)| **count > 0);
-    windows.map(|(window, count)| (window, rate(*count))).collect()
-}
-
 /// One of the small charts: a line for each class of the style sheet.
 pub(super) struct Row {
     pub(super) name: String,

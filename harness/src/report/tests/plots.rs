@@ -2,6 +2,7 @@
 
 use super::anomalies::{clean, stale_read};
 use super::fixture::*;
+use crate::analysis::Sample;
 use crate::report::clocks::ClockReading;
 use crate::report::plot::Plot;
 use crate::report::*;
@@ -49,6 +50,26 @@ fn errors_that_differ_in_numbers_only_share_a_row() {
     let svg = plot(&run, "errors").svg.into_string();
     assert_eq!(svg.matches("row-name").count(), 1, "{svg}");
     assert!(svg.contains("connect #.#.#.#:#: refused"), "{svg}");
+}
+
+#[test]
+fn rates_of_a_sample_are_reckoned_for_all() {
+    let mut run = clean(2000);
+    // The numbers of the axes, in operations a second.
+    let ticks = |run: &Run| {
+        let svg = plot(run, "rate").svg.into_string();
+        let before = |part: &str| part.rsplit('>').next().unwrap_or_default().to_owned();
+        let ticks = svg.split("/s<").map(|part| before(part).replace(',', ""));
+        let mut ticks: Vec<f64> = ticks.filter_map(|tick| tick.parse().ok()).collect();
+        ticks.dedup();
+        ticks
+    };
+    let all = ticks(&run);
+    assert!(!all.is_empty() && !plot(&run, "rate").caption.contains("reckoned"));
+    run.results.sample = Some(Sample { workers: 2, of: 200 });
+    assert!(plot(&run, "rate").caption.contains("for 2 of 200 workers, and reckoned for all"));
+    let hundredfold: Vec<f64> = all.iter().map(|tick| tick * 100.0).collect();
+    assert_eq!(ticks(&run), hundredfold);
 }
 
 #[test]

@@ -77,6 +77,10 @@ fn a_call_that_the_database_declined_was_served() {
     assert_eq!((there.calls, there.ok, there.declined, there.errors.len()), (1, 0, 1, 0));
     assert_eq!((there.availability(), there.availability_after()), (Some(1.0), Some(1.0)));
     assert!(there.recovery_ns.is_some());
+    // What was not asked is no call, neither one that was served nor one that was not.
+    let idle = run("not asked: not held");
+    assert_eq!((idle.calls, idle.availability(), idle.recovery_ns), (0, None, None));
+    assert_eq!(idle.longest_outage_ns, 3 * SECOND - MS);
     // Words that do not begin so are the database's own.
     let absent = run("it was declined: no leader");
     assert_eq!((absent.availability(), absent.errors.len()), (Some(0.0), 1));

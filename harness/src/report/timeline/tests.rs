@@ -10,6 +10,7 @@ fn operation<'h>(at: u64, input: &'h Value, outcome: Outcome<'h>) -> Operation<'
         index: 2 * at,
         process: 3,
         declined: false,
+        asked: true,
         f: "write",
         input,
         outcome,

@@ -80,9 +80,11 @@ async fn a_fresh_process_is_the_old_one_plus_the_concurrency() {
 #[tokio::test]
 async fn what_the_database_declined_is_a_failure_marked_and_its_client_is_kept() {
     let (summary, events, script) =
-        Rig::new(Script::new(), 1).run(all_of(&["declined", "read"])).await;
-    assert_eq!((summary.unexpected, summary.operations.fail), (0, 1));
-    assert_eq!((events[1].kind, events[1].error.as_deref()), (Kind::Fail, Some("declined: held")));
+        Rig::new(Script::new(), 1).run(all_of(&["declined", "idle", "read"])).await;
+    assert_eq!((summary.unexpected, summary.operations.fail), (0, 2));
+    let failed = |at: usize| (events[at].kind, events[at].error.as_deref());
+    assert_eq!(failed(1), (Kind::Fail, Some("declined: held")));
+    assert_eq!(failed(3), (Kind::Fail, Some("not asked: not held")));
     assert_eq!(script.opened(), 1);
 }
 
