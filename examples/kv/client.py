@@ -1,6 +1,5 @@
 """A client of kv for Perjury: a JSON object a line in, a JSON object a line out."""
 import json, socket, sys
-
 server = None
 
 
@@ -20,8 +19,7 @@ def ask(question):
             server = socket.create_connection(where, timeout=2).makefile("rw")
         except OSError as error:
             raise Failed(f"nothing was sent: {error}")
-    server.write(question + "\n")
-    server.flush()
+    print(question, file=server, flush=True)
     answer = server.readline()
     if not answer.endswith("\n"):
         raise ConnectionError("the server closed the connection")
@@ -57,6 +55,5 @@ for line in sys.stdin:
     except Failed as error:
         answer = {"type": "fail", "error": str(error), "declined": isinstance(error, Declined)}
     except Exception as error:  # Perhaps it happened. Perjury ends this process now.
-        odd = isinstance(error, ValueError)  # An answer that cannot be understood.
-        answer = {"type": "info", "error": repr(error), "unexpected": odd}
+        answer = {"type": "info", "error": repr(error), "unexpected": isinstance(error, ValueError)}
     print(json.dumps({"id": op["id"], **answer}), flush=True)

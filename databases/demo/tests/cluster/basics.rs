@@ -24,7 +24,7 @@ async fn every_structure_answers_on_every_node() {
         assert_eq!(ask(register, "read", json!([key, null])).await, json!([key, 3]));
         let refused = cluster.ask(node, register, "cas", json!([key, [2, 4]])).await;
         assert!(
-            matches!(&refused, Err(Failure::Definite(why)) if why.starts_with("compare failed"))
+            matches!(&refused, Err(Failure::Declined(why)) if why.starts_with("compare failed"))
         );
 
         let lists = Workload::ListAppend;
@@ -60,9 +60,9 @@ async fn every_structure_answers_on_every_node() {
 
         assert_eq!(ask(Workload::Lock, "acquire", json!(key)).await, json!(key + 1));
         let held = cluster.ask(node, Workload::Lock, "acquire", json!("other")).await;
-        assert!(matches!(held, Err(Failure::Definite(_))), "{held:?}");
+        assert!(matches!(held, Err(Failure::Declined(_))), "{held:?}");
         let not_mine = cluster.ask(node, Workload::Lock, "release", json!("other")).await;
-        assert!(matches!(not_mine, Err(Failure::Definite(_))), "{not_mine:?}");
+        assert!(matches!(not_mine, Err(Failure::Declined(_))), "{not_mine:?}");
         ask(Workload::Lock, "release", json!(key)).await;
     }
 }

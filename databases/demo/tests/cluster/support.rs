@@ -150,8 +150,9 @@ impl Cluster {
         f: &str,
         value: Value,
     ) -> Value {
-        self.insist(node, workload, f, value, |failure| matches!(failure, Failure::Definite(_)))
-            .await
+        let again =
+            |failure: &Failure| matches!(failure, Failure::Definite(_) | Failure::Declined(_));
+        self.insist(node, workload, f, value, again).await
     }
 
     /// One that does no harm if it happens twice, tried again after any failure.

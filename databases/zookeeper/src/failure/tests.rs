@@ -270,7 +270,7 @@ async fn the_second_request_of_what_reads_first_is_a_write() {
         (&[READ, Script::Reset], "register", &cas, "indefinite"),
         (&[READ, Script::Silence], "register", &cas, "indefinite"),
         (&[READ, Script::Stone], "register", &cas, "indefinite"),
-        (&[READ, Script::Refuse(-103)], "register", &cas, "definite"),
+        (&[READ, Script::Refuse(-103)], "register", &cas, "declined"),
         (&[READ, Script::Refuse(-112)], "register", &cas, "indefinite"),
         (&[READ, Script::Reset], "counter", &add, "indefinite"),
         (&[LIST, Script::Reset], "list-append", &append, "indefinite"),
@@ -302,8 +302,8 @@ async fn refusals_that_say_what_was_asked_for_are_no_failures() {
     let read = Op::new("read", json!([1, null]));
     assert_eq!(outcome(&[Script::Refuse(-101)], "register", &read).await, Ok(json!([1, null])));
     let cas = Op::new("cas", json!([1, [1, 2]]));
-    assert_eq!(outcome(&[Script::Refuse(-101)], "register", &cas).await, Err("definite"));
-    assert_eq!(outcome(&[Script::Znode("3", 0)], "register", &cas).await, Err("definite"));
+    assert_eq!(outcome(&[Script::Refuse(-101)], "register", &cas).await, Err("declined"));
+    assert_eq!(outcome(&[Script::Znode("3", 0)], "register", &cas).await, Err("declined"));
     assert_eq!(outcome(&[Script::Znode("x", 0)], "register", &cas).await, Err("unexpected"));
 }
 
