@@ -138,7 +138,7 @@ fn keep(all: &BTreeMap<Cell, Outcome>) {
 }
 
 #[test]
-fn without_a_bug_no_workload_found_anything() {
+fn without_a_bug_every_run_was_found_valid() {
     let (workloads, _) = axes();
     let data = data();
     let of = |workload: &String| {
@@ -148,7 +148,7 @@ fn without_a_bug_no_workload_found_anything() {
         assert!(of(workload) > 0, "{workload} was never run without a bug");
     }
     for (cell, outcome) in data.iter().filter(|(cell, _)| cell.1 == NONE) {
-        assert!(matches!(outcome.code, 0 | 2), "{cell:?}: {outcome:?}");
+        assert_eq!(outcome.code, 0, "{cell:?}: {outcome:?}");
     }
 }
 
