@@ -4,6 +4,7 @@ mod holds;
 
 use serde_json::json;
 
+pub use self::holds::is_not_held;
 use self::holds::{End, Hold, Refusal, Traces};
 use crate::tally::{Tally, anomaly, quantiles};
 use crate::words::seconds;

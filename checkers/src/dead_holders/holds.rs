@@ -167,9 +167,8 @@ impl Reading<'_> {
             }
             ("acquire", Kind::Ok) => self.granted(process, call, event.time),
             ("acquire", Kind::Fail) => self.refused(call, event),
-            ("release", Kind::Ok) => self.over(process, call, event),
-            ("release", _) if is_not_held(event.error.as_deref()) => {
-                self.over(process, call, event)
+            ("release", kind) if kind == Kind::Ok || is_not_held(event.error.as_deref()) => {
+                self.over(process, call, event);
             }
             _ => {}
         }
@@ -228,8 +227,8 @@ fn is_held(error: Option<&str>) -> bool {
     error.is_some_and(|error| error.ends_with("held") && !is_not_held(Some(error)))
 }
 
-/// The error of a `release` says that the process does not have it.
-fn is_not_held(error: Option<&str>) -> bool {
+/// Whether the error of a `release` says that the process does not have the lock.
+pub fn is_not_held(error: Option<&str>) -> bool {
     error.is_some_and(|error| error.contains("not held"))
 }
 

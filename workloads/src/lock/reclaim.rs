@@ -1,6 +1,7 @@
 //! The end of a run on a lock: who has it gives it back, and then everybody gets it once, however long
 //! the database takes to take it back from the dead.
 
+use perjury_checkers::dead_holders::is_not_held;
 use perjury_checkers::{Event, Kind, Process};
 use perjury_harness::generator::{Context, Generator, Next, each_thread, on_clients, phases};
 use perjury_harness::generator::{on_few_of_each_node, op};
@@ -83,16 +84,13 @@ impl Generator for Turn {
             (State::Acquiring, _) if given_up || self.unanswered >= TRIES => State::Done,
             // Who got no answer is another process now, and the lock is not its.
             (State::Acquiring, _) => State::Wanting,
-            (State::Releasing, Kind::Fail) if !given_up && !is_not_held(event) => State::Having,
+            (State::Releasing, Kind::Fail) if !given_up && !is_not_held(event.error.as_deref()) => {
+                State::Having
+            }
             (State::Releasing, _) => State::Done,
             (other, _) => other,
         };
     }
-}
-
-/// Whether who wanted to release the lock was told that it is not its.
-fn is_not_held(event: &Event) -> bool {
-    event.error.as_deref().is_some_and(|error| error.contains("not held"))
 }
 
 #[cfg(test)]
