@@ -47,7 +47,7 @@ pub struct Shown {
     pub node: Option<String>,
     pub f: String,
     pub input: Value,
-    /// `ok`, `failed` or `unknown`.
+    /// `ok`, `failed`, `declined` or `unknown`.
     pub outcome: &'static str,
     pub output: Option<Value>,
     pub error: Option<String>,
@@ -113,6 +113,7 @@ impl<'h> Subject<'h> {
     pub fn shown(&self, operation: &Operation<'_>) -> Shown {
         let outcome = match operation.outcome {
             Outcome::Ok(_) => "ok",
+            Outcome::Failed if operation.declined => "declined",
             Outcome::Failed => "failed",
             Outcome::Unknown => "unknown",
         };

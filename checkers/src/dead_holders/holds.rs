@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::history::{CRASH, DECLINED};
+use crate::history::CRASH;
 use crate::tally::Site;
 use crate::{Event, History, Kind, Process};
 
@@ -205,7 +205,8 @@ impl Reading<'_> {
     fn over(&mut self, process: u32, call: Call, event: &Event) {
         let Some(hold) = self.held.remove(&process) else { return };
         let (time, release) = (event.time, call.site);
-        let is_answer = event.kind == Kind::Ok || is_declined(event.error.as_deref());
+        // Otherwise the client said so by itself.
+        let is_answer = event.kind == Kind::Ok || event.is_declined();
         self.traces.holds[hold].end = match is_answer {
             true => End::Over { by: time, release },
             false => End::Lost { at: time, release },
@@ -230,11 +231,6 @@ fn is_held(error: Option<&str>) -> bool {
 /// Whether the error of a `release` says that the process does not have the lock.
 pub fn is_not_held(error: Option<&str>) -> bool {
     error.is_some_and(|error| error.contains("not held"))
-}
-
-/// It is the database that says so, and not the client by itself.
-fn is_declined(error: Option<&str>) -> bool {
-    error.is_some_and(|error| error.starts_with(DECLINED))
 }
 
 /// Whether what the nemesis broke has been healed.

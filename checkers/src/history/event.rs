@@ -8,6 +8,8 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use super::pair::{DECLINED, NOT_ASKED};
+
 /// A function name, an error word: short, shared and immutable.
 pub type Name = Arc<str>;
 
@@ -60,6 +62,23 @@ pub struct Event {
     /// users of an open load do not wait for each other, so their latency counts from here.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub due: Option<u64>,
+}
+
+impl Event {
+    /// Whether it says that the database answered, and declined.
+    pub fn is_declined(&self) -> bool {
+        self.fails_with(DECLINED)
+    }
+
+    /// Whether it says that the database was not asked.
+    pub fn is_not_asked(&self) -> bool {
+        self.fails_with(NOT_ASKED)
+    }
+
+    fn fails_with(&self, beginning: &str) -> bool {
+        self.kind == Kind::Fail
+            && self.error.as_deref().is_some_and(|error| error.starts_with(beginning))
+    }
 }
 
 impl Process {

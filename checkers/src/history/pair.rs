@@ -95,10 +95,8 @@ impl<'h> Operation<'h> {
             Kind::Fail => Outcome::Failed,
             Kind::Invoke | Kind::Info => Outcome::Unknown,
         };
-        if let (Outcome::Failed, Some(error)) = (self.outcome, event.error.as_deref()) {
-            self.declined = error.starts_with(DECLINED);
-            self.asked = !error.starts_with(NOT_ASKED);
-        }
+        self.declined = event.is_declined();
+        self.asked = !event.is_not_asked();
         self.returned = (self.outcome != Outcome::Unknown).then_some(event.time);
         self.completion = Some(event.index);
     }

@@ -17,8 +17,12 @@ const PLAIN: Duration = Duration::from_secs(10);
 /// How many operations ended how, and what is broken at the moment.
 fn counts(progress: &Progress) -> String {
     let fault = progress.fault().map(|fault| format!(", {fault}")).unwrap_or_default();
+    let declined = match progress.declined() {
+        0 => String::new(),
+        declined => format!(" ({declined} declined)"),
+    };
     format!(
-        "{} ok, {} failed, {} unknown, {} open, {} fault operations{fault}",
+        "{} ok, {} failed{declined}, {} unknown, {} open, {} fault operations{fault}",
         progress.ok(),
         progress.fail(),
         progress.info(),

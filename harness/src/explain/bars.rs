@@ -178,7 +178,7 @@ fn lane(process: u32, bars: &[&Bar<'_>], culprit: Option<u64>, paint: Paint) -> 
         line.push_str(&match (Some(bar.shown.index) == culprit, bar.shown.outcome) {
             (true, _) => paint.wrong(&drawn),
             (_, "unknown") => paint.doubtful(&drawn),
-            (_, "failed") => paint.dim(&drawn),
+            (_, "failed" | "declined") => paint.dim(&drawn),
             _ => drawn,
         });
     }

@@ -101,8 +101,10 @@ impl Lines {
             _ => "outcome unknown: it may have happened at any time after its call".to_owned(),
         };
         self.item(&format!("{who}, called at {}, {ended}", text::moment(shown.called_ns)));
-        if shown.outcome == "failed" {
-            self.item("it failed: it certainly did not happen");
+        match shown.outcome {
+            "failed" => self.item("it failed: it certainly did not happen"),
+            "declined" => self.item("the database declined: it answered, and did not do it"),
+            _ => {}
         }
         if let Some(error) = &shown.error {
             self.item(&format!("error: {error}"));
@@ -142,7 +144,7 @@ impl Lines {
         let words = text::elide(&shown.words, room).replace(['\n', '\t'], " ");
         let words = match shown.outcome {
             "unknown" => self.paint.doubtful(&words),
-            "failed" => self.paint.dim(&words),
+            "failed" | "declined" => self.paint.dim(&words),
             _ => words,
         };
         format!("{head} {words}")

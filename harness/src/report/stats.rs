@@ -1,7 +1,7 @@
 //! Counts and latencies of a run, by function.
 
 use super::faults::FaultRecord;
-use super::text::elide;
+use super::text::{elide, number};
 use perjury_checkers::{History, Kind, Operation, Outcome, Process};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,10 @@ pub struct Counts {
     pub invoked: u64,
     pub ok: u64,
     pub fail: u64,
+    /// Those of `fail` that the database answered, and declined: it was there, and a compare was
+    /// unequal, a lock held, a queue empty.
+    #[serde(default)]
+    pub declined: u64,
     /// Nobody knows, those still open at the end among them.
     pub info: u64,
     /// Of the calls that were answered with ok.
@@ -51,8 +55,8 @@ pub struct ErrorCount {
 impl Counts {
     /// What the scheduler counted.
     pub(crate) fn of(counted: &crate::scheduler::Counts) -> Self {
-        let crate::scheduler::Counts { ok, fail, info } = *counted;
-        Self { invoked: counted.total(), ok, fail, info, latency: None }
+        let crate::scheduler::Counts { ok, fail, declined, info } = *counted;
+        Self { invoked: counted.total(), ok, fail, declined, info, latency: None }
     }
 
     /// Several functions together, without latencies.
@@ -61,9 +65,34 @@ impl Counts {
             total.invoked += counts.invoked;
             total.ok += counts.ok;
             total.fail += counts.fail;
+            total.declined += counts.declined;
             total.info += counts.info;
             total
         })
+    }
+
+    /// What follows the number of those that failed: ` (2,477 declined)`, or nothing.
+    pub fn declined(&self) -> String {
+        match self.declined {
+            0 => String::new(),
+            declined => format!(" ({} declined)", number(declined)),
+        }
+    }
+
+    /// Calls, and how they ended: ok, failed, unknown.
+    pub fn columns(&self) -> [String; 4] {
+        let failed = number(self.fail) + &self.declined();
+        [number(self.invoked), number(self.ok), failed, number(self.info)]
+    }
+
+    /// `3.4% ok, 93.7% declined`; the latter where there are any.
+    pub(super) fn answered(&self) -> String {
+        let share = |count: u64| format!("{:.1}%", count as f64 * 100.0 / self.invoked as f64);
+        match (self.invoked, self.declined) {
+            (0, _) => "none".to_owned(),
+            (_, 0) => format!("{} ok", share(self.ok)),
+            _ => format!("{} ok, {} declined", share(self.ok), share(self.declined)),
+        }
     }
 }
 
@@ -91,6 +120,7 @@ pub(super) fn by_function(
     for operation in operations {
         let (count, latencies) = counts.entry(operation.f).or_default();
         count.invoked += 1;
+        count.declined += u64::from(operation.declined);
         match operation.outcome {
             Outcome::Ok(_) => {
                 count.ok += 1;
@@ -173,5 +203,23 @@ pub(super) fn count_inside(operations: &[Operation<'_>], faults: &mut [FaultReco
                 && operation.returned.is_some_and(|returned| returned <= to)
         };
         fault.ok_operations = called_inside.filter(answered_inside).count() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_declined_is_told_beside_what_failed() {
+        let of =
+            |fail, declined| Counts { invoked: 2000, ok: 100, fail, declined, ..Counts::default() };
+        assert_eq!(of(1900, 1880).columns()[2], "1,900 (1,880 declined)");
+        assert_eq!(of(1900, 1880).answered(), "5.0% ok, 94.0% declined");
+        assert_eq!(of(1900, 0).columns()[2], "1,900");
+        assert_eq!(of(1900, 0).answered(), "5.0% ok");
+        assert_eq!(Counts::default().answered(), "none");
+        let total = Counts::total([of(3, 2), of(5, 4)].iter());
+        assert_eq!((total.fail, total.declined), (8, 6));
     }
 }

@@ -50,10 +50,11 @@ fn facts(page: &mut String, results: &Results) {
     let subject = &results.subject;
     let total = results.total();
     let operations = format!(
-        "{} called, {} ok, {} failed, {} unknown",
+        "{} called, {} ok, {} failed{}, {} unknown",
         text::number(total.invoked),
         text::number(total.ok),
         text::number(total.fail),
+        total.declined(),
         text::number(total.info)
     );
     let rows = [

@@ -132,7 +132,7 @@ fn ends(results: &Results) -> String {
     format!("the database ended on {}", text::list(&ends.collect::<Vec<_>>(), 3))
 }
 
-/// `4,805 of 5,005 ok (cas 1,631, read 1,603, write 1,571), 166 failed, 34 unknown`.
+/// `4,805 of 5,005 ok (cas 1,631, read 1,603, write 1,571), 166 failed (160 declined), 34 unknown`.
 fn operations(results: &Results) -> String {
     let total = results.total();
     let by_function: Vec<String> = results
@@ -145,10 +145,11 @@ fn operations(results: &Results) -> String {
         _ => format!(" ({})", text::list(&by_function, 6)),
     };
     format!(
-        "{} of {} ok{functions}, {} failed, {} unknown",
+        "{} of {} ok{functions}, {} failed{}, {} unknown",
         text::number(total.ok),
         text::number(total.invoked),
         text::number(total.fail),
+        total.declined(),
         text::number(total.info)
     )
 }

@@ -192,13 +192,18 @@ pub(super) fn asked(operation: &Operation<'_>, key: Option<&Value>) -> String {
     }
 }
 
-/// What was answered: `ok` when that says all, `failed`, `?` when nobody knows.
+/// What was answered: `ok` when that says all, `failed` or `declined`, `?` when nobody knows.
 pub(super) fn answered(operation: &Operation<'_>, key: Option<&Value>) -> String {
     match operation.outcome {
         Outcome::Ok(output) => answer(operation, output, key),
-        Outcome::Failed => "failed".to_owned(),
+        Outcome::Failed => failed(operation).to_owned(),
         Outcome::Unknown => "?".to_owned(),
     }
+}
+
+/// Whether it was the database that did not do it.
+fn failed(operation: &Operation<'_>) -> &'static str {
+    if operation.declined { "declined" } else { "failed" }
 }
 
 /// Functions whose answer is what counts, also when it says that there is nothing.
@@ -222,6 +227,7 @@ fn transaction(operation: &Operation<'_>) -> String {
     let (steps, ending) = match operation.outcome {
         Outcome::Ok(output) if is_transaction(output) => (output, ""),
         Outcome::Ok(_) => (operation.input, " → ok"),
+        Outcome::Failed if operation.declined => (operation.input, " → declined"),
         Outcome::Failed => (operation.input, " → failed"),
         Outcome::Unknown => (operation.input, " → ?"),
     };
@@ -324,7 +330,11 @@ mod tests {
     use serde_json::json;
 
     fn said(f: &str, input: &Value, outcome: Outcome<'_>, key: Option<Value>) -> String {
-        let operation = Operation {
+        super::operation(&operation(f, input, outcome), key.as_ref())
+    }
+
+    fn operation<'a>(f: &'a str, input: &'a Value, outcome: Outcome<'a>) -> Operation<'a> {
+        Operation {
             index: 0,
             process: 0,
             declined: false,
@@ -337,8 +347,19 @@ mod tests {
             returned: None,
             completion: None,
             node: None,
-        };
-        super::operation(&operation, key.as_ref())
+        }
+    }
+
+    #[test]
+    fn what_the_database_declined_is_told_from_what_failed() {
+        let pair = json!([1, 2]);
+        let mut cas = operation("cas", &pair, Outcome::Failed);
+        assert_eq!(super::operation(&cas, None), "cas 1 2 → failed");
+        cas.declined = true;
+        assert_eq!(super::operation(&cas, None), "cas 1 2 → declined");
+        let input = json!([["r", "x", null]]);
+        let txn = Operation { f: "txn", input: &input, ..cas };
+        assert_eq!(super::operation(&txn, None), "read x → declined");
     }
 
     #[test]

@@ -275,13 +275,14 @@ impl Scheduler {
             Kind::Info | Kind::Invoke => &progress.info,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        phase.summary.operations.count(event.kind);
-        phase.by_worker[number].count(event.kind);
+        progress.declined.fetch_add(u64::from(event.is_declined()), Ordering::Relaxed);
+        phase.summary.operations.count(event);
+        phase.by_worker[number].count(event);
         match phase.summary.by_function.get_mut(&event.f) {
-            Some(counts) => counts.count(event.kind),
+            Some(counts) => counts.count(event),
             None => {
                 let mut counts = Counts::default();
-                counts.count(event.kind);
+                counts.count(event);
                 phase.summary.by_function.insert(event.f.clone(), counts);
             }
         }

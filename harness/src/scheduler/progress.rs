@@ -12,6 +12,7 @@ const ERRORS_KEPT: usize = 5;
 pub struct Progress {
     pub(super) ok: AtomicU64,
     pub(super) fail: AtomicU64,
+    pub(super) declined: AtomicU64,
     pub(super) info: AtomicU64,
     pub(super) open: AtomicUsize,
     pub(super) faults: AtomicU64,
@@ -28,6 +29,11 @@ impl Progress {
     /// Client operations that certainly did not happen.
     pub fn fail(&self) -> u64 {
         self.fail.load(Ordering::Relaxed)
+    }
+
+    /// Those of them that the database answered, and declined.
+    pub fn declined(&self) -> u64 {
+        self.declined.load(Ordering::Relaxed)
     }
 
     /// Client operations of which nobody knows.

@@ -1,7 +1,7 @@
 //! Summaries: what happened in a phase, in numbers.
 
 use super::Spread;
-use perjury_checkers::{Kind, Name};
+use perjury_checkers::{Event, Kind, Name};
 use std::collections::BTreeMap;
 
 /// Completions by type.
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Counts {
     pub ok: u64,
     pub fail: u64,
+    /// Those of `fail` that the database answered, and declined.
+    pub declined: u64,
     pub info: u64,
 }
 
@@ -18,8 +20,10 @@ impl Counts {
         self.ok + self.fail + self.info
     }
 
-    pub(super) fn count(&mut self, kind: Kind) {
-        match kind {
+    /// Counts a completion.
+    pub(super) fn count(&mut self, event: &Event) {
+        self.declined += u64::from(event.is_declined());
+        match event.kind {
             Kind::Ok => self.ok += 1,
             Kind::Fail => self.fail += 1,
             Kind::Info => self.info += 1,
@@ -30,6 +34,7 @@ impl Counts {
     fn add(&mut self, other: &Self) {
         self.ok += other.ok;
         self.fail += other.fail;
+        self.declined += other.declined;
         self.info += other.info;
     }
 }

@@ -52,10 +52,6 @@ pub(crate) fn verdict(results: &Results, standing: Standing) -> Markup {
 pub(crate) fn tested(results: &Results) -> Markup {
     let subject = &results.subject;
     let total = results.total();
-    let answered = match total.invoked {
-        0 => "none".to_owned(),
-        invoked => format!("{:.1}% ok", total.ok as f64 * 100.0 / invoked as f64),
-    };
     let seconds = results.duration_ns as f64 / 1e9;
     let rate = if seconds > 0.0 { total.invoked as f64 / seconds } else { 0.0 };
     html! {
@@ -66,14 +62,14 @@ pub(crate) fn tested(results: &Results) -> Markup {
                 (tile("Nodes", &subject.nodes.len().to_string(), &text::list(&subject.nodes, 7)))
                 (tile("Duration", &text::duration(results.duration_ns), &phases(results)))
                 (tile("Operations", &text::number(total.invoked), &format!(
-                    "{answered}, {} a second", text::number(rate.round() as u64))))
+                    "{}, {} a second", total.answered(), text::number(rate.round() as u64))))
                 (tile("Faults", &text::number(results.faults.len() as u64), &fault_kinds(results)))
             }
             @if let Some(sample) = results.sample {
                 p class="note" { (sample.sentence()) }
             }
             @if let Some(load) = &results.load {
-                p { "Load: " (load.sentence()) "." }
+                p class="load" { "Load: " (load.sentence()) "." }
                 @if let Some(warning) = load.warning() {
                     p class="note" { "The load: " (warning) "." }
                 }

@@ -44,9 +44,7 @@ fn row(f: &str, counts: &Counts) -> Markup {
     html! {
         tr {
             th scope="row" { code { (text::elide(f, 40)) } }
-            @for count in [counts.invoked, counts.ok, counts.fail, counts.info] {
-                td class="number" { (text::number(count)) }
-            }
+            @for count in counts.columns() { td class="number" { (count) } }
             td class="shares" { (shares(counts)) }
             @for quantile in quantiles.unwrap_or_default() { td class="number" { (quantile) } }
         }
@@ -100,6 +98,7 @@ pub(super) fn errors(results: &Results) -> Markup {
 /// A checker's numbers in one line: `keys 12, operations 4,811`.
 pub(super) fn stats_line(stats: &Value) -> String {
     let Some(fields) = stats.as_object() else { return String::new() };
+    let known = fields.iter().filter(|(_, value)| !value.is_null());
     let words = |(name, value): (&String, &Value)| {
         let value = match value.as_u64() {
             Some(count) => text::number(count),
@@ -107,5 +106,5 @@ pub(super) fn stats_line(stats: &Value) -> String {
         };
         format!("{} {value}", name.replace('_', " "))
     };
-    text::printable(&fields.iter().take(10).map(words).collect::<Vec<_>>().join(", "))
+    text::printable(&known.take(10).map(words).collect::<Vec<_>>().join(", "))
 }

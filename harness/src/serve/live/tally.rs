@@ -112,7 +112,10 @@ impl Tally {
         match event.kind {
             Kind::Invoke => counts.invoked += 1,
             Kind::Ok => counts.ok += 1,
-            Kind::Fail => counts.fail += 1,
+            Kind::Fail => {
+                counts.fail += 1;
+                counts.declined += u64::from(event.is_declined());
+            }
             Kind::Info => counts.info += 1,
         }
         self.count_second(event);

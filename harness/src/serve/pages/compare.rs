@@ -185,6 +185,7 @@ fn counts(f: &str, of: [Option<&Counts>; 2]) -> Vec<Measure> {
         measure("called", both(|counts| Some(counts.invoked)), text::number),
         measure("ok", both(|counts| Some(counts.ok)), text::number),
         measure("failed", both(|counts| Some(counts.fail)), text::number),
+        measure("declined", both(|counts| Some(counts.declined)), text::number),
         measure("unknown", both(|counts| Some(counts.info)), text::number),
     ];
     let latencies: [(&str, Pick); 3] = [

@@ -182,9 +182,9 @@ fn operations(snapshot: &Snapshot) -> Markup {
                             @let answered = counts.ok + counts.fail + counts.info;
                             tr {
                                 th scope="row" { (layout::shortened(f, 60)) }
-                                @for count in [counts.invoked, counts.ok, counts.fail, counts.info,
-                                    counts.invoked.saturating_sub(answered)] {
-                                    td class="number" { (text::number(count)) }
+                                @for count in counts.columns() { td class="number" { (count) } }
+                                td class="number" {
+                                    (text::number(counts.invoked.saturating_sub(answered)))
                                 }
                             }
                         }
