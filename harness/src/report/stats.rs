@@ -71,10 +71,11 @@ impl Counts {
         })
     }
 
-    /// What follows the number of those that failed: ` (2,477 declined)`, or nothing.
+    /// What follows the number of those that failed: ` (2,477 declined)`, ` (all declined)`, or nothing.
     pub fn declined(&self) -> String {
         match self.declined {
             0 => String::new(),
+            declined if declined == self.fail => " (all declined)".to_owned(),
             declined => format!(" ({} declined)", number(declined)),
         }
     }
@@ -216,6 +217,7 @@ mod tests {
             |fail, declined| Counts { invoked: 2000, ok: 100, fail, declined, ..Counts::default() };
         assert_eq!(of(1900, 1880).columns()[2], "1,900 (1,880 declined)");
         assert_eq!(of(1900, 1880).answered(), "5.0% ok, 94.0% declined");
+        assert_eq!(of(1900, 1900).columns()[2], "1,900 (all declined)");
         assert_eq!(of(1900, 0).columns()[2], "1,900");
         assert_eq!(of(1900, 0).answered(), "5.0% ok");
         assert_eq!(Counts::default().answered(), "none");

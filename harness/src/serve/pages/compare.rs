@@ -184,10 +184,13 @@ fn counts(f: &str, of: [Option<&Counts>; 2]) -> Vec<Measure> {
     let mut measures = vec![
         measure("called", both(|counts| Some(counts.invoked)), text::number),
         measure("ok", both(|counts| Some(counts.ok)), text::number),
-        measure("failed", both(|counts| Some(counts.fail)), text::number),
-        measure("declined", both(|counts| Some(counts.declined)), text::number),
         measure("unknown", both(|counts| Some(counts.info)), text::number),
+        measure("failed", both(|counts| Some(counts.fail)), text::number),
     ];
+    let declined = both(|counts| Some(counts.declined));
+    if declined.iter().flatten().any(|count| *count > 0) {
+        measures.push(measure("failed, as it was declined", declined, text::number));
+    }
     let latencies: [(&str, Pick); 3] = [
         ("median latency", |counts| counts.latency.map(|latency| latency.p50_ns)),
         ("latency p99", |counts| counts.latency.map(|latency| latency.p99_ns)),
