@@ -1,11 +1,11 @@
 //! Histories in a line of text, so that an example can be read beside its name.
 //!
-//! Groups, divided by `|`, follow one another; operations of one group, divided by `;`, run at
-//! the same time. Each operation is run by a process of its own unless `@P` says by which. `!`
-//! in front means that it failed, `!held` that the database declined with this word, `?` that its outcome
-//! is unknown, `~` that it lasts until the end. Then comes the function and its value as JSON, and after `=>` the answer, if it
-//! is not the value again. A transaction may be written as steps: `x+1` writes, appends or adds 1 to x,
-//! `x=1,2` reads a list of 1 and 2, or 2 of a register, and `x=` finds nothing.
+//! Groups, divided by `|`, follow one another; operations of one group, divided by `;`, run at the same
+//! time. Each operation is run by a process of its own unless `@P` says by which. `!` in front means
+//! that it failed, `!held` that the database declined with this word, `?` that its outcome is unknown,
+//! `~` that it lasts until the end. Then comes the function and its value as JSON, and after `=>` the
+//! answer, if it is not the value again. A transaction may be written as steps: `x+1` writes, appends
+//! or adds 1 to x, `x=1,2` reads a list of 1 and 2, or 2 of a register, and `x=` finds nothing.
 
 use perjury_checkers::history::DECLINED;
 use perjury_checkers::{Event, History, Kind, Process};
