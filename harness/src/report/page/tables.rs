@@ -100,11 +100,47 @@ pub(super) fn stats_line(stats: &Value) -> String {
     let Some(fields) = stats.as_object() else { return String::new() };
     let known = fields.iter().filter(|(_, value)| !value.is_null());
     let words = |(name, value): (&String, &Value)| {
-        let value = match value.as_u64() {
-            Some(count) => text::number(count),
-            None => text::elide(&text::value(value), 60).into_owned(),
+        let value = match value.as_object() {
+            // Quantiles, or counts by name.
+            Some(parts) => {
+                let parts = parts.iter().map(|(name, part)| format!("{name}: {}", figure(part)));
+                format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+            }
+            None => figure(value),
         };
-        format!("{} {value}", name.replace('_', " "))
+        format!("{} {}", name.replace('_', " "), text::elide(&value, 60))
     };
     text::printable(&known.take(10).map(words).collect::<Vec<_>>().join(", "))
+}
+
+/// A number in few digits, anything else as it is.
+fn figure(value: &Value) -> String {
+    match (value.as_u64(), value.as_f64()) {
+        (Some(count), _) => text::number(count),
+        (_, Some(fraction)) if fraction >= 100.0 => text::number(fraction.round() as u64),
+        (_, Some(fraction)) => {
+            let steps = if fraction.abs() < 0.1 { 10_000.0 } else { 100.0 };
+            ((fraction * steps).round() / steps).to_string()
+        }
+        _ => text::value(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_of_a_checker_are_short_and_known() {
+        let stats = json!({
+            "operations": 4811,
+            "stable_ms": {"0": 0.004_9, "0.5": 12.345_6, "1": 1949.854_0},
+            "taken_back_after_ms": null,
+            "type": "g-counter",
+        });
+        let line = "operations 4,811, stable ms {0: 0.0049, 0.5: 12.35, 1: 1,950}, type g-counter";
+        assert_eq!(stats_line(&stats), line);
+        assert_eq!(stats_line(&Value::Null), "");
+    }
 }
