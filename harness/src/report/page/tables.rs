@@ -135,7 +135,7 @@ mod tests {
     fn numbers_of_a_checker_are_short_and_known() {
         let stats = json!({
             "operations": 4811,
-            "stable_ms": {"0": 0.004_9, "0.5": 12.345_6, "1": 1949.854_0},
+            "stable_ms": {"0": 0.004_9, "0.5": 12.345_6, "1": 1949.8},
             "taken_back_after_ms": null,
             "type": "g-counter",
         });
