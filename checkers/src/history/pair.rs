@@ -95,8 +95,10 @@ impl<'h> Operation<'h> {
             Kind::Fail => Outcome::Failed,
             Kind::Invoke | Kind::Info => Outcome::Unknown,
         };
-        self.declined = event.is_declined();
-        self.asked = !event.is_not_asked();
+        if event.kind == Kind::Fail {
+            self.declined = event.is_declined();
+            self.asked = !event.is_not_asked();
+        }
         self.returned = (self.outcome != Outcome::Unknown).then_some(event.time);
         self.completion = Some(event.index);
     }
