@@ -201,7 +201,7 @@ pub(super) fn answered(operation: &Operation<'_>, key: Option<&Value>) -> String
     }
 }
 
-/// Whether it was the database that did not do it.
+/// `declined` if it was the database that would not do it, otherwise `failed`.
 fn failed(operation: &Operation<'_>) -> &'static str {
     if operation.declined { "declined" } else { "failed" }
 }
