@@ -93,7 +93,7 @@ async function search() {
   }
   if (/^#\d+$/.test(words)) {
     const i = positionOf(Number(words.slice(1)));
-    finish(i < 0 ? [] : [i]);
+    finish(words, i < 0 ? [] : [i]);
     return;
   }
   const key = /^key:/i.test(words) ? words.slice(4).trim() : null;
@@ -116,7 +116,7 @@ async function search() {
   // An operation of several keys is looked for in the lane of the one that was asked for.
   const [only] = keys;
   view.lane = keys.size === 1 && lanes.by === 'key' && only > 0 ? lanes.laneOf[only] : -1;
-  finish(hits);
+  finish(words, hits);
 }
 
 // Marks the lines in which the pattern is, and breathes now and then.
@@ -157,9 +157,10 @@ function setHits(hits) {
 }
 
 // The first hit that is in view, or the first one of all, is gone to.
-function finish(hits) {
+function finish(words, hits) {
   setHits(hits);
-  section.dataset.searched = searches.words.value.trim();
+  // Not what is in the field by now: somebody may have typed on.
+  section.dataset.searched = words;
   if (!hits.length) {
     searches.hits.textContent = 'nothing found';
     return;
