@@ -196,14 +196,10 @@ pub(super) fn asked(operation: &Operation<'_>, key: Option<&Value>) -> String {
 pub(super) fn answered(operation: &Operation<'_>, key: Option<&Value>) -> String {
     match operation.outcome {
         Outcome::Ok(output) => answer(operation, output, key),
-        Outcome::Failed => failed(operation).to_owned(),
+        Outcome::Failed if operation.declined => "declined".to_owned(),
+        Outcome::Failed => "failed".to_owned(),
         Outcome::Unknown => "?".to_owned(),
     }
-}
-
-/// `declined` if it was the database that would not do it, otherwise `failed`.
-fn failed(operation: &Operation<'_>) -> &'static str {
-    if operation.declined { "declined" } else { "failed" }
 }
 
 /// Functions whose answer is what counts, also when it says that there is nothing.
